@@ -1,0 +1,210 @@
+"""Text to sentences: spans that can be quoted, with exact offsets, in one pass over the text.
+
+A line decides first what it is: a table row and a list item are each one statement; headings, table headers and
+rules are kept apart, because they are never an answer by themselves; everything else is prose. Prose goes to
+`sentencex` (Wikimedia's splitter: abbreviations, initials, full stops of many scripts). What is still longer than
+`LONGEST` tokens is cut at the clause nearest to its middle. Nothing is ever rewritten, so `text[start:end]` is the
+sentence for every span returned.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sentencex
+
+LONGEST = 64
+"""Tokens (words, marks, single CJK characters) above which a sentence is cut at a clause."""
+
+_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]|[^\W_]+|[^\w\s]")
+_HASH_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
+_UNDERLINE = re.compile(r"[ \t]{0,3}(=+|-{2,})[ \t]*$")
+_RULE = re.compile(r"[ \t]*([-*_=~][ \t]*){3,}$")
+_TABLE_RULE = re.compile(r"(?=.*-)[ \t]*\|?[ \t:|+-]*\|[ \t:|+-]*$")
+_ROW = re.compile(r"[ \t]*\|.*\||[^|\n]*\|[^|\n]*\|.*\S|[^\t\n]*\S\t+\S")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
+_FENCE = re.compile(r"[ \t]*(```|~~~)")
+_CLAUSES = (re.compile(r"[;；]\s*|:\s+|\s[—–]\s"), re.compile(r"[,،、，]\s*(?=\D)"), re.compile(r"\s+"))
+
+
+class Kind(StrEnum):
+    """What a sentence is in its document."""
+
+    PROSE = "prose"
+    ITEM = "item"
+    ROW = "row"
+    HEADING = "heading"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`text[start:end]`, without outer white space; `block` counts paragraphs, list items and table rows from 0."""
+
+    start: int
+    end: int
+    kind: Kind
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    end: int
+    kind: Kind | None  # None: nothing to quote (blank line, rule)
+
+
+def token_count(text: str) -> int:
+    """Count words, punctuation marks and single CJK characters: close to a model's tokens, and needs no model."""
+    return sum(1 for _ in _TOKEN.finditer(text))
+
+
+def split(text: str, headings: Iterable[str] = ()) -> list[Sentence]:
+    """Split `text` into sentences in reading order.
+
+    `headings` are titles known to stand in the text: a line that equals one of them is a heading even without markup.
+    """
+    titles = {title.strip().casefold() for title in headings if title.strip()}
+    sentences: list[Sentence] = []
+    for number, (kind, start, end) in enumerate(_blocks(text, titles)):
+        for first, last in _statements(text, kind, start, end):
+            sentences.append(Sentence(first, last, kind, number))
+    return sentences
+
+
+def _statements(text: str, kind: Kind, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the quotable spans of one block."""
+    if kind is Kind.HEADING or (kind is not Kind.PROSE and token_count(text[start:end]) <= LONGEST):
+        yield start, end
+        return
+    for first, last in _sentence_spans(text, start, end):
+        yield from _cut(text, first, last)
+
+
+def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield stripped sentence spans of text[start:end]; pieces add up to the block, so offsets are their running sum."""
+    position = start
+    for piece in sentencex.segment("en", text[start:end]):
+        if not text.startswith(piece, position):  # the splitter changed a character: keep the rest whole
+            break
+        yield from _stripped(text, position, position + len(piece))
+        position += len(piece)
+    yield from _stripped(text, position, end)
+
+
+def _stripped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the span without outer white space, unless nothing is left."""
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    if start < end:
+        yield start, end
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield [start, end) in pieces of at most LONGEST tokens, cut at the clause boundary nearest to the middle."""
+    pending = [(start, end)]
+    while pending:
+        first, last = pending.pop()
+        tokens = [match.start() for match in _TOKEN.finditer(text, first, last)]
+        if len(tokens) <= LONGEST:
+            yield from _stripped(text, first, last)
+            continue
+        cut = _clause_boundary(text, tokens, last)
+        pending += [(cut, last), (first, cut)]
+
+
+def _clause_boundary(text: str, tokens: list[int], end: int) -> int:
+    """Return where to cut: between a quarter and three quarters of the tokens, at the strongest mark, near the middle."""
+    low, middle, high = (tokens[len(tokens) * part // 4] for part in (1, 2, 3))
+    for clause in _CLAUSES:
+        cuts = [match.end() for match in clause.finditer(text, low, min(high, end)) if match.end() < end]
+        if cuts:
+            return min(cuts, key=lambda cut: abs(cut - middle))
+    return middle
+
+
+def _blocks(text: str, titles: set[str]) -> Iterator[tuple[Kind, int, int]]:
+    """Join lines that belong together: wrapped lines of a paragraph, and the further lines of a list item."""
+    open_kind, start, end = None, 0, 0
+    for line, joins in _joined(text, list(_lines(text, titles))):
+        if joins and open_kind is not None:
+            end = line.end
+            continue
+        if open_kind is not None:
+            yield open_kind, start, end
+        open_kind, start, end = line.kind, line.start, line.end
+    if open_kind is not None:
+        yield open_kind, start, end
+
+
+def _joined(text: str, lines: list[_Line]) -> Iterator[tuple[_Line, bool]]:
+    """Yield each line with whether it continues the one before it."""
+    width = 0
+    for index, line in enumerate(lines):
+        previous = lines[index - 1] if index else None
+        if previous is None or previous.kind is None:
+            width = _paragraph_width(lines, index)
+        wraps = previous is not None and previous.kind in (Kind.PROSE, Kind.ITEM) and line.kind is Kind.PROSE
+        yield line, wraps and previous is not None and _was_wrapped(text, previous, line, width)
+
+
+def _paragraph_width(lines: list[_Line], index: int) -> int:
+    """Return the length of the longest line from `index` to the next blank one."""
+    width = 0
+    for line in lines[index:]:
+        if line.kind is None:
+            break
+        width = max(width, line.end - line.start)
+    return width
+
+
+def _was_wrapped(text: str, previous: _Line, line: _Line, width: int) -> bool:
+    """Tell a wrapped line from one that its author ended: had the next word fitted easily, the break was meant."""
+    next_word = text[line.start : line.end].split(maxsplit=1)[0]
+    return (previous.end - previous.start) + 1 + len(next_word) > 0.7 * width
+
+
+def _lines(text: str, titles: set[str]) -> Iterator[_Line]:
+    """Classify each line; white space around it is left out of its span."""
+    spans = list(_line_spans(text))
+    in_code = False
+    for index, (start, end) in enumerate(spans):
+        line = text[start:end]
+        following = text[slice(*spans[index + 1])] if index + 1 < len(spans) else ""
+        stripped = next(_stripped(text, start, end), None)
+        if _FENCE.match(line):
+            in_code = not in_code
+            stripped = None
+        kind = _kind(line, following, titles, in_code) if stripped else None
+        yield _Line(*(stripped or (start, start)), kind)
+
+
+def _line_spans(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield start, end
+        start = end + 1
+
+
+def _kind(line: str, following: str, titles: set[str], in_code: bool) -> Kind | None:
+    """Return what a line that is not blank is, or None for a rule."""
+    if in_code:
+        return Kind.ROW
+    if _TABLE_RULE.match(line) or _RULE.match(line) or _UNDERLINE.match(line):
+        return None
+    if _HASH_HEADING.match(line) or line.strip().casefold() in titles or _is_header(line, following):
+        return Kind.HEADING
+    if _ITEM.match(line):
+        return Kind.ITEM
+    return Kind.ROW if _ROW.match(line) else Kind.PROSE
+
+
+def _is_header(line: str, following: str) -> bool:
+    """Tell whether the next line underlines this one, as a title or as the head of a table."""
+    if _ROW.match(line):
+        return bool(_TABLE_RULE.match(following))
+    return bool(_UNDERLINE.match(following)) and len(line) <= 120

@@ -1,0 +1,82 @@
+"""Plain SQL migrations, applied in order, once, under a lock."""
+
+import hashlib
+from importlib.resources import files
+from typing import Any
+
+import asyncpg
+
+from knowlog.kernel.errors import Misconfigured
+
+_LOCK = 0x6B6E6F776C6F67  # "knowlog"
+_OLDEST_SERVER = 160000
+_OLDEST_VECTOR = (0, 8)
+
+
+async def migrate(connection: Any, app_login: str) -> list[str]:
+    """Bring the schema up to date and let `app_login` put on the application's roles. Returns the names applied.
+
+    Raises Misconfigured when the server is too old, has no pgvector, or the login may not do this.
+    """
+    await check_server(connection)
+    await connection.execute("select pg_advisory_lock($1)", _LOCK)
+    try:
+        applied = await _apply_missing(connection)
+        await _grant_roles(connection, app_login)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Misconfigured(
+            f"The PostgreSQL login may not set up knowlog: {error}. It needs CREATE on the database and CREATEROLE; "
+            "give a login that has them as KNOWLOG_DATABASE_OWNER_URL."
+        ) from error
+    finally:
+        await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+    return applied
+
+
+async def check_server(connection: Any) -> None:
+    """Raise Misconfigured unless the server is PostgreSQL 16+ with pgvector 0.8+."""
+    version = int(await connection.fetchval("show server_version_num"))
+    if version < _OLDEST_SERVER:
+        raise Misconfigured(f"PostgreSQL {version // 10000} is too old. knowlog needs PostgreSQL 16 or newer.")
+    vector = await connection.fetchval(
+        "select coalesce((select extversion from pg_extension where extname = 'vector'),"
+        " (select default_version from pg_available_extensions where name = 'vector'))"
+    )
+    if vector is None:
+        raise Misconfigured("PostgreSQL has no pgvector. Install the extension 'vector' 0.8 or newer on the server.")
+    if tuple(int(part) for part in vector.split(".")[:2]) < _OLDEST_VECTOR:
+        raise Misconfigured(
+            f"pgvector {vector} is too old. knowlog needs 0.8 or newer: ALTER EXTENSION vector UPDATE."
+        )
+
+
+async def _apply_missing(connection: Any) -> list[str]:
+    await connection.execute(
+        "create schema if not exists knowlog; create table if not exists knowlog.migrations"
+        " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
+    )
+    done = dict(await connection.fetch("select name, checksum from knowlog.migrations"))
+    applied = []
+    for name, sql in _migrations():
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        if done.get(name) is None:
+            async with connection.transaction():
+                await connection.execute(sql)
+                await connection.execute(
+                    "insert into knowlog.migrations (name, checksum) values ($1, $2)", name, checksum
+                )
+            applied.append(name)
+        elif done[name] != checksum:
+            raise Misconfigured(f"Migration {name} was changed after it was applied. Restore its text.")
+    return applied
+
+
+def _migrations() -> list[tuple[str, str]]:
+    folder = files("knowlog.database") / "migrations"
+    return sorted((f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".sql"))
+
+
+async def _grant_roles(connection: Any, app_login: str) -> None:
+    for role in ("knowlog_app", "knowlog_system"):
+        if not await connection.fetchval("select pg_has_role($1::name, $2::name, 'set')", app_login, role):
+            await connection.execute(f'grant {role} to "{app_login.replace(chr(34), chr(34) * 2)}"')

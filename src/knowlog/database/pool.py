@@ -1,0 +1,158 @@
+"""Connections, and transactions that belong to exactly one tenant."""
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+
+from knowlog.database.scope import Scope
+from knowlog.database.settings import DatabaseSettings
+from knowlog.kernel.errors import InternalError, KnowlogError, Misconfigured, Unavailable
+
+Connection = asyncpg.Connection
+"""A connection inside a transaction, as `transaction` yields it."""
+
+_SEARCH_PATH = "set local search_path = knowlog, public, pg_catalog"
+_BEGIN_TENANT = (
+    "begin; set local role knowlog_app; " + _SEARCH_PATH + "; select set_config('knowlog.tenant', '{tenant}', true)"
+)
+_BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
+
+
+class Database:
+    """A pool of connections to one PostgreSQL. Nothing but a transaction can be had from it."""
+
+    def __init__(self, pool: asyncpg.Pool, owner_url: str) -> None:
+        self._pool = pool
+        self.owner_url = owner_url
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[Connection]:
+        """Open a transaction in which the tenant of `scope` is all there is.
+
+        Commits at the end, rolls back on any exception. Raises Unavailable when PostgreSQL does not answer.
+        """
+        async with self._open(_BEGIN_TENANT.format(tenant=scope.tenant_id)) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """Open a transaction that reads no table and may call the functions given to knowlog_system."""
+        async with self._open(_BEGIN_SYSTEM) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[Connection]:
+        """Open a connection of the schema's owner, without a transaction: for migrations and index builds."""
+        connection = await connect(self.owner_url)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)
+
+    @asynccontextmanager
+    async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[None]:
+        """Call `heard(payload)` for each notification on `channel`, on a connection of its own.
+
+        Calls `heard("")` when the connection breaks, after which nothing more is heard.
+        """
+        connection = await connect(self.owner_url)
+        await connection.add_listener(channel, lambda _c, _p, _n, payload: heard(str(payload)))
+        connection.add_termination_listener(lambda _c: heard(""))
+        try:
+            yield
+        finally:
+            await connection.close(timeout=5)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        try:
+            await self._pool.close()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _open(self, begin: str) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire(timeout=10) as connection:
+                try:
+                    await connection.execute(begin)
+                    yield connection
+                    if await connection.execute("commit") != "COMMIT":
+                        raise InternalError("The transaction had failed and was rolled back. Please try again.")
+                finally:
+                    await _leave_idle(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise translate(error) from error
+
+
+async def _leave_idle(connection: Any) -> None:
+    """End an open transaction, so that the connection carries nothing over; drop the connection if that fails."""
+    if connection.is_closed() or not connection.is_in_transaction():
+        return
+    try:
+        await connection.execute("rollback", timeout=5)
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+def translate(error: Exception) -> KnowlogError | Exception:
+    """Map what asyncpg raises to an error of ours; one that callers handle themselves comes back as it is."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return Unavailable("The database's disk is full, nothing was changed. Free space on it and try again.")
+    if isinstance(error, asyncpg.QueryCanceledError):
+        return Unavailable("The database took too long and the query was cancelled. Try again, or narrow the request.")
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return Unavailable("The database has no connection left. Lower KNOWLOG_DATABASE_POOL_SIZE or raise its limit.")
+    if isinstance(error, (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)):
+        return error
+    if isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)):
+        return Unavailable("The database does not answer. Nothing was changed; try again in a moment.")
+    if isinstance(error, (OSError, TimeoutError)):
+        return Unavailable("The database cannot be reached. Nothing was changed; try again in a moment.")
+    return error
+
+
+async def connect(url: str, **options: Any) -> Connection:
+    """Open one connection, with jsonb as Python values. Raises Unavailable or Misconfigured."""
+    try:
+        connection = await asyncpg.connect(url, timeout=10, **options)
+        await _prepare(connection)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise Misconfigured(f"PostgreSQL refuses the login: {error}. Check KNOWLOG_DATABASE_URL.") from error
+    except (ValueError, ssl.SSLError) as error:
+        raise Misconfigured(f"KNOWLOG_DATABASE_URL cannot be used: {error}") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise Unavailable(f"PostgreSQL cannot be reached ({error}). Check that it runs and KNOWLOG_DATABASE_URL.") from error
+    return connection
+
+
+async def open_pool(settings: DatabaseSettings, url: str) -> asyncpg.Pool:
+    """Open the pool of one process. Raises as `connect` does."""
+    probe = await connect(url)
+    await probe.close()
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=settings.pool_size,
+        init=_prepare,
+        reset=_nothing_to_reset,
+        command_timeout=settings.statement_timeout_s,
+        statement_cache_size=200 if settings.prepared_statements else 0,
+        max_inactive_connection_lifetime=300,
+    )
+
+
+async def _prepare(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]), format="binary",
+    )  # fmt: skip
+
+
+async def _nothing_to_reset(_connection: Any) -> None:
+    """Every setting of ours is local to a transaction, so that a pooled connection has nothing to forget."""
