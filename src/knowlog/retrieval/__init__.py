@@ -1,1 +1,5 @@
-"""Being built."""
+"""Retrieval: question to passages."""
+
+from knowlog.retrieval.model import Leg, Passage
+
+__all__ = ["Leg", "Passage"]

@@ -1,0 +1,32 @@
+"""The nouns of retrieval. Offsets are code points of the version's text; spans are half open: [start, end)."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """How one leg saw a passage: its rank, from 1, and its raw score (cosine for dense, BM25 for lexical)."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk returned for a question: `version_text[start:end] == text`, and the scores that brought it here."""
+
+    document_id: UUID
+    version: int
+    collection: str
+    external_id: str
+    title: str
+    start: int
+    end: int
+    text: str
+    page: int | None
+    headings: tuple[str, ...]
+    metadata: dict[str, Any]
+    score: float
+    legs: dict[str, Leg] = field(default_factory=dict)
