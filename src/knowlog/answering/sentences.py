@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
 import sentencex
 
@@ -21,10 +22,9 @@ _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]|[^\
 _HASH_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
 _UNDERLINE = re.compile(r"[ \t]{0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"[ \t]*([-*_=~][ \t]*){3,}$")
-_TABLE_RULE = re.compile(r"(?=.*-)[ \t]*\|?[ \t:|+-]*\|[ \t:|+-]*$")
-_ROW = re.compile(r"[ \t]*\|.*\||[^|\n]*\|[^|\n]*\|.*\S|[^\t\n]*\S\t+\S")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
+_TABLE_RULE = frozenset("|-:+ \t")
 _CLAUSES = (re.compile(r"[;；]\s*|:\s+|\s[—–]\s"), re.compile(r"[,،、，]\s*(?=\D)"), re.compile(r"\s+"))
 
 
@@ -128,40 +128,31 @@ def _clause_boundary(text: str, tokens: list[int], end: int) -> int:
 def _blocks(text: str, titles: set[str]) -> Iterator[tuple[Kind, int, int]]:
     """Join lines that belong together: wrapped lines of a paragraph, and the further lines of a list item."""
     open_kind, start, end = None, 0, 0
-    for line, joins in _joined(text, list(_lines(text, titles))):
-        if joins and open_kind is not None:
-            end = line.end
-            continue
-        if open_kind is not None:
+    for line, joins in _joined(text, _lines(text, titles)):
+        if open_kind is not None and not joins:
             yield open_kind, start, end
-        open_kind, start, end = line.kind, line.start, line.end
+        if not joins:
+            open_kind, start = line.kind, line.start
+        end = line.end
     if open_kind is not None:
         yield open_kind, start, end
 
 
-def _joined(text: str, lines: list[_Line]) -> Iterator[tuple[_Line, bool]]:
-    """Yield each line with whether it continues the one before it."""
-    width = 0
-    for index, line in enumerate(lines):
-        previous = lines[index - 1] if index else None
-        if previous is None or previous.kind is None:
-            width = _paragraph_width(lines, index)
-        wraps = previous is not None and previous.kind in (Kind.PROSE, Kind.ITEM) and line.kind is Kind.PROSE
-        yield line, wraps and previous is not None and _was_wrapped(text, previous, line, width)
+def _joined(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, bool]]:
+    """Yield each line of a paragraph with whether it continues the one before it."""
+    for has_text, group in groupby(lines, key=lambda line: line.kind is not None):
+        paragraph = list(group) if has_text else []
+        width = max((line.end - line.start for line in paragraph), default=0)
+        for previous, line in zip([None, *paragraph], paragraph, strict=False):
+            yield line, previous is not None and _continues(text, previous, line, width)
 
 
-def _paragraph_width(lines: list[_Line], index: int) -> int:
-    """Return the length of the longest line from `index` to the next blank one."""
-    width = 0
-    for line in lines[index:]:
-        if line.kind is None:
-            break
-        width = max(width, line.end - line.start)
-    return width
-
-
-def _was_wrapped(text: str, previous: _Line, line: _Line, width: int) -> bool:
+def _continues(text: str, previous: _Line, line: _Line, width: int) -> bool:
     """Tell a wrapped line from one that its author ended: had the next word fitted easily, the break was meant."""
+    if line.kind is not Kind.PROSE or previous.kind not in (Kind.PROSE, Kind.ITEM):
+        return False
+    if previous.kind is Kind.ITEM and text[line.start - 1 : line.start] in (" ", "\t"):
+        return True
     next_word = text[line.start : line.end].split(maxsplit=1)[0]
     return (previous.end - previous.start) + 1 + len(next_word) > 0.7 * width
 
@@ -194,17 +185,27 @@ def _kind(line: str, following: str, titles: set[str], in_code: bool) -> Kind | 
     """Return what a line that is not blank is, or None for a rule."""
     if in_code:
         return Kind.ROW
-    if _TABLE_RULE.match(line) or _RULE.match(line) or _UNDERLINE.match(line):
+    if _is_table_rule(line) or _RULE.match(line) or _UNDERLINE.match(line):
         return None
     if _HASH_HEADING.match(line) or line.strip().casefold() in titles or _is_header(line, following):
         return Kind.HEADING
     if _ITEM.match(line):
         return Kind.ITEM
-    return Kind.ROW if _ROW.match(line) else Kind.PROSE
+    return Kind.ROW if _is_row(line) else Kind.PROSE
+
+
+def _is_row(line: str) -> bool:
+    """Tell whether a line holds cells: set apart by two or more bars, or by tabs."""
+    return line.count("|") >= 2 or "\t" in line.strip()
+
+
+def _is_table_rule(line: str) -> bool:
+    """Tell whether a line is the rule between a Markdown table's head and its body."""
+    return "|" in line and "-" in line and _TABLE_RULE.issuperset(line)
 
 
 def _is_header(line: str, following: str) -> bool:
     """Tell whether the next line underlines this one, as a title or as the head of a table."""
-    if _ROW.match(line):
-        return bool(_TABLE_RULE.match(following))
+    if _is_row(line):
+        return _is_table_rule(following)
     return bool(_UNDERLINE.match(following)) and len(line) <= 120

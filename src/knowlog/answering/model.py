@@ -1,0 +1,95 @@
+"""The nouns of answering. Every quote satisfies `version_text[start:end] == quote`; offsets are code points."""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from knowlog.retrieval import Passage
+
+Status = Literal["answered", "not_in_documents"]
+
+NOT_IN_DOCUMENTS = "Not in your documents."
+"""The text of an answer that abstains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """An exact quote and where it stands: `version_text[start:end] == quote`; score as in the statement it carries."""
+
+    quote: str
+    document_id: UUID
+    version: int
+    collection: str
+    external_id: str
+    title: str
+    start: int
+    end: int
+    page: int | None
+    headings: tuple[str, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of an answer, the quotes it rests on (best first), and how well it fits the question.
+
+    `score` only ranks statements of one answer; it is not a probability.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the documents say to a question.
+
+    `confidence` is the probability, 0 to 1, that the passages hold the answer; an answer that abstains has no
+    statements, and offers the passages that came closest as `nearest`. `took_ms` is the time spent composing.
+    """
+
+    question: str
+    status: Status
+    text: str
+    statements: tuple[Statement, ...]
+    confidence: float
+    nearest: tuple[Passage, ...] = ()
+    took_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatistics:
+    """What retrieval knows about the question's words in the collections searched.
+
+    `terms` gives the inverse document frequency of each lexeme (Snowball English stem, lower case) of the question,
+    ln(1 + (N - df + 0.5) / (df + 0.5)), also of those that occur nowhere; `chunk_count` is N.
+    """
+
+    terms: dict[str, float]
+    chunk_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassagesFound:
+    """Event `passages`: the passages an answer will be sought in, best first."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFound:
+    """Event `statement`: the next statement of the answer; `number` counts from 1."""
+
+    number: int
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Event `done`: the whole answer. It always comes last, and always comes."""
+
+    answer: Answer
+
+
+AnswerEvent = PassagesFound | StatementFound | Done

