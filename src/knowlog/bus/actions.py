@@ -1,0 +1,103 @@
+"""Events are written with the change they report; workers take them by lease."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from knowlog.bus.model import Event, Job, JobState
+from knowlog.database import Connection, Database, load_queries
+from knowlog.kernel import new_id, now
+from knowlog.kernel.errors import Conflict, NotFound
+
+_SQL = load_queries("knowlog.bus")
+HANDLED = frozenset({"document.received", "document.deleted"})
+"""Types of event that ask a worker for something. Others are records only."""
+
+
+class LeaseLost(Conflict):
+    """Another worker has taken the work over; whatever this one was about to write must not be written."""
+
+
+async def append_events(
+    connection: Connection, type: str, items: Sequence[tuple[UUID, Mapping[str, Any]]]
+) -> list[UUID]:
+    """Write one event of `type` for each (subject, data), in the caller's transaction. Returns their ids in order."""
+    if not items:
+        return []
+    ids = [new_id() for _ in items]
+    state = "waiting" if type in HANDLED else "none"
+    subjects, data = [subject for subject, _ in items], [dict(payload) for _, payload in items]
+    await connection.execute(_SQL["append"], ids, type, state, subjects, data)
+    return ids
+
+
+async def claim(database: Database, worker: str, lease_s: float, most: int) -> list[Event]:
+    """Take up to `most` events, each the oldest unfinished one of its subject, for `lease_s` seconds."""
+    async with database.system() as connection:
+        rows = await connection.fetch(
+            "select * from claim_events($1, $2, $3)", worker, timedelta(seconds=lease_s), most
+        )
+    return [Event(**row) for row in rows]
+
+
+async def extend(database: Database, worker: str, lease_s: float, events: Sequence[UUID]) -> int:
+    """Prolong the leases of events that `worker` still holds. Returns how many those were."""
+    async with database.system() as connection:
+        kept = await connection.fetchval(
+            "select extend_leases($1, $2, $3)", worker, timedelta(seconds=lease_s), list(events)
+        )
+    return int(kept)
+
+
+async def complete(connection: Connection, worker: str, event: Event) -> None:
+    """Mark an event as handled, in the transaction that wrote its effect. Raises LeaseLost."""
+    if not await connection.fetchval(_SQL["complete"], event.event_id, worker, event.attempts):
+        raise LeaseLost("The lease on this work has passed to another worker.")
+
+
+async def fail(connection: Connection, worker: str, event: Event, reason: str, retry_in_s: float | None) -> None:
+    """Give an event up for good (`retry_in_s` None), or until later. Raises LeaseLost."""
+    due_at = None if retry_in_s is None else now() + timedelta(seconds=retry_in_s)
+    if not await connection.fetchval(_SQL["fail"], event.event_id, worker, event.attempts, due_at, reason):
+        raise LeaseLost("The lease on this work has passed to another worker.")
+
+
+async def release(connection: Connection, worker: str, event: Event) -> None:
+    """Hand an event back without counting the attempt. Does nothing when it was taken over."""
+    await connection.execute(_SQL["release"], event.event_id, worker, event.attempts)
+
+
+async def retry(connection: Connection, job_id: UUID) -> Job:
+    """Put a failed job back into the queue. Raises NotFound, or Conflict when it has not failed."""
+    job = await get_job(connection, job_id)
+    if not await connection.fetchval(_SQL["retry"], job_id):
+        raise Conflict(f"Only a failed job can be retried; this one is {job.state}.")
+    await connection.execute("select pg_notify('knowlog_work', '')")
+    return await get_job(connection, job_id)
+
+
+async def get_job(connection: Connection, job_id: UUID) -> Job:
+    """Return one job. Raises NotFound."""
+    row = await connection.fetchrow(_SQL["get_job"], job_id)
+    if row is None:
+        raise NotFound("There is no such job.")
+    return Job(**row)
+
+
+async def latest_job_of(connection: Connection, subject: UUID) -> UUID | None:
+    """The id of the newest job about a subject, if there is one."""
+    found: UUID | None = await connection.fetchval(_SQL["latest_job_of"], subject)
+    return found
+
+
+async def list_jobs(
+    connection: Connection, state: JobState | None = None, before: UUID | None = None, most: int = 50
+) -> list[Job]:
+    """List jobs, newest first, from behind the job `before`."""
+    return [Job(**row) for row in await connection.fetch(_SQL["list_jobs"], state, before, most)]
+
+
+async def notify_progress(connection: Connection, tenant_id: UUID, subject: UUID) -> None:
+    """Tell watchers, when the transaction commits, that something about `subject` changed."""
+    await connection.execute(_SQL["notify"], f"{tenant_id}:{subject}")

@@ -1,0 +1,55 @@
+-- name: append
+-- Write events into the outbox, in the transaction of the change they report, and wake the workers.
+with written as (
+    insert into events (tenant_id, event_id, type, subject, data, state)
+    select tenant(), e.event_id, $2, e.subject, e.data, $3
+    from unnest($1::uuid[], $4::uuid[], $5::jsonb[]) as e (event_id, subject, data)
+    returning 1)
+select pg_notify('knowlog_work', '') from written limit 1
+
+-- name: complete
+-- The work is done, if it is still ours.
+update events set state = 'done', finished_at = clock_timestamp(), lease_until = null, reason = null
+where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
+returning 1
+
+-- name: fail
+-- Give up the work, if it is still ours: for good, or until `due_at`.
+update events
+set state = case when $4::timestamptz is null then 'failed' else 'waiting' end,
+    due_at = coalesce($4, due_at), reason = $5, lease_until = null,
+    finished_at = case when $4::timestamptz is null then clock_timestamp() end
+where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
+returning 1
+
+-- name: release
+-- Hand work back unharmed, as a worker does that is told to stop: the attempt does not count.
+update events set state = 'waiting', lease_until = null, attempts = attempts - 1
+where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
+returning 1
+
+-- name: retry
+-- Put failed work back into the queue, with its attempts forgotten.
+update events set state = 'waiting', attempts = 0, reason = null, due_at = clock_timestamp(), finished_at = null
+where tenant_id = tenant() and event_id = $1 and state = 'failed'
+returning event_id
+
+-- name: get_job
+-- One job.
+select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, finished_at
+from events where tenant_id = tenant() and event_id = $1 and state <> 'none'
+
+-- name: list_jobs
+-- Jobs, newest first, from before `$2`.
+select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, finished_at
+from events
+where tenant_id = tenant() and state <> 'none' and ($1::text is null or state = $1) and ($2::uuid is null or event_id < $2)
+order by event_id desc limit $3
+
+-- name: latest_job_of
+-- The newest job of a subject.
+select event_id from events where tenant_id = tenant() and subject = $1 and state <> 'none' order by position desc limit 1
+
+-- name: notify
+-- Tell whoever watches that something about a subject changed.
+select pg_notify('knowlog_progress', $1)

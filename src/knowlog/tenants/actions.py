@@ -1,0 +1,151 @@
+"""What is done with tenants and their keys."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from knowlog.database import Connection, Database, Scope, load_queries
+from knowlog.kernel import new_id, now
+from knowlog.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant
+
+_SQL = load_queries("knowlog.tenants")
+_KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
+_REFUSED = "The API key is not valid. Check it for typing errors, or ask an admin of your tenant for a new one."
+
+
+async def authenticate(database: Database, secret: str) -> Principal:
+    """Find out whose key `secret` is. Read from the database at each call, so that revoking works at once.
+
+    Raises Unauthenticated for a key that is malformed, unknown, expired or revoked: all with the same words.
+    """
+    match = _KEY.fullmatch(secret)
+    if match is None:
+        raise Unauthenticated(_REFUSED)
+    tenant_id = UUID(match[1])
+    async with database.transaction(Scope(tenant_id, "authentication")) as connection:
+        row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
+        if row is None:
+            raise Unauthenticated(_REFUSED)
+        if row["used_again"]:
+            await connection.execute(_SQL["touch_key"], row["key_id"])
+    collections = None if row["collections"] is None else frozenset(row["collections"])
+    scope = Scope(tenant_id, f"key:{row['key_id']}", collections=collections)
+    return Principal(scope, row["role"], row["key_id"])
+
+
+async def create_tenant(database: Database, name: str) -> Tenant:
+    """Create a tenant. For the operator. Raises Invalid for a name that is empty or longer than 200 characters."""
+    tenant_id = new_id()
+    async with database.system() as connection:
+        await connection.execute("select create_tenant($1, $2)", tenant_id, clean_name(name))
+    return await get_tenant(database, tenant_id)
+
+
+async def get_tenant(database: Database, tenant_id: UUID) -> Tenant:
+    """Return one tenant. Raises NotFound."""
+    async with database.transaction(Scope(tenant_id, "operator")) as connection:
+        row = await connection.fetchrow(_SQL["get_tenant"])
+    if row is None:
+        raise NotFound("There is no such tenant.")
+    return Tenant(**row)
+
+
+async def list_tenants(database: Database, after: UUID | None = None, most: int = 100) -> list[Tenant]:
+    """List tenants in the order of their creation, from behind `after`. For the operator."""
+    async with database.system() as connection:
+        rows = await connection.fetch("select * from list_tenants($1, $2)", after, most)
+    return [Tenant(row["tenant_id"], row["name"], row["created_at"], row["documents"]) for row in rows]
+
+
+async def delete_tenant(database: Database, tenant_id: UUID) -> None:
+    """Delete a tenant and every row that belongs to it. For the operator. Raises NotFound."""
+    async with database.system() as connection:
+        if not await connection.fetchval("select delete_tenant($1)", tenant_id):
+            raise NotFound("There is no such tenant.")
+
+
+async def create_key(
+    connection: Connection,
+    creator: Principal,
+    name: str,
+    role: Role,
+    collections: Sequence[UUID] | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[Key, str]:
+    """Create a key and return it with its secret, which cannot be read again.
+
+    Raises Forbidden when the key would do more than its creator, Invalid for values out of range, NotFound for a
+    collection that is not there.
+    """
+    _check_rights(creator, role, collections)
+    if expires_at is not None and expires_at <= now():
+        raise Invalid("expires_at lies in the past. Give a moment in the future, or none.")
+    missing = await connection.fetch(_SQL["missing_collections"], list(collections or ()))
+    if missing:
+        raise NotFound(f"There is no collection {missing[0]['id']}.")
+    secret = f"kl_{creator.scope.tenant_id.hex}_{secrets.token_urlsafe(32)}"
+    row = await connection.fetchrow(
+        _SQL["insert_key"], new_id(), clean_name(name), _hash(secret), secret[-4:], role,
+        None if collections is None else list(collections), creator.scope.principal, expires_at,
+    )  # fmt: skip
+    return _key(row), secret
+
+
+async def list_keys(connection: Connection) -> list[Key]:
+    """List the keys of the tenant, revoked ones too."""
+    return [_key(row) for row in await connection.fetch(_SQL["list_keys"])]
+
+
+async def get_key(connection: Connection, key_id: UUID) -> Key:
+    """Return one key. Raises NotFound."""
+    row = await connection.fetchrow(_SQL["get_key"], key_id)
+    if row is None:
+        raise NotFound("There is no such key.")
+    return _key(row)
+
+
+async def revoke_key(connection: Connection, revoker: Principal, key_id: UUID) -> Key:
+    """Revoke a key, at once. Raises NotFound, or Forbidden for a key that may do more than its revoker."""
+    key = await get_key(connection, key_id)
+    if not revoker.may(key.role):
+        raise Forbidden(f"A key with the role {key.role} can be revoked by the role {key.role} or above.")
+    return _key(await connection.fetchrow(_SQL["revoke_key"], key_id))
+
+
+def operator_principal(tenant_id: UUID) -> Principal:
+    """The operator acting as owner of a tenant, to make its first key."""
+    return Principal(Scope(tenant_id, "operator"), "owner")
+
+
+def clean_name(name: str) -> str:
+    """Return the name without outer blanks. Raises Invalid when it is empty, too long or not printable."""
+    name = name.strip()
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise Invalid("A name has 1 to 200 printable characters.")
+    return name
+
+
+def _check_rights(creator: Principal, role: Role, collections: Sequence[UUID] | None) -> None:
+    if role not in ROLES:
+        raise Invalid(f"There is no role {role}. Choose one of {', '.join(ROLES)}.")
+    if not creator.may(role):
+        raise Forbidden(f"A key with the role {creator.role} cannot make one with the role {role}.")
+    allowed = creator.scope.collections
+    if allowed is not None and (collections is None or not allowed.issuperset(collections)):
+        raise Forbidden("Your key is limited to some collections; a key that it makes must be limited to those.")
+
+
+def _hash(secret: str) -> bytes:
+    # The secret has 256 random bits, so that a plain hash cannot be searched; argon2 is for what people remember.
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _key(row: Any) -> Key:
+    values = dict(row)
+    values["collections"] = None if row["collections"] is None else tuple(row["collections"])
+    return Key(**values)

@@ -1,0 +1,57 @@
+"""The nouns of tenants: tenant, key, role, principal."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+from uuid import UUID
+
+from knowlog.database import Scope
+from knowlog.kernel.errors import Forbidden
+
+Role = Literal["reader", "editor", "admin", "owner"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""From the least to the most that one may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """An isolated customer. Everything stored belongs to exactly one."""
+
+    tenant_id: UUID
+    name: str
+    created_at: datetime
+    document_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as it may be shown: all but the secret. `collections` is None for a key to all of the tenant's."""
+
+    key_id: UUID
+    name: str
+    hint: str
+    role: Role
+    collections: tuple[UUID, ...] | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, with what right, and what the call may touch."""
+
+    scope: Scope
+    role: Role
+    key_id: UUID | None = None
+
+    def may(self, role: Role) -> bool:
+        """Say whether the principal may do what `role` may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def require(self, role: Role) -> None:
+        """Raise Forbidden unless the principal may do what `role` may."""
+        if not self.may(role):
+            raise Forbidden(f"This needs the role {role}; your key has the role {self.role}.")

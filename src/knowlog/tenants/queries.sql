@@ -1,0 +1,41 @@
+-- name: find_key
+-- A key that is valid at this moment, by the hash of its secret.
+select key_id, role, collections,
+       (last_used_at is null or last_used_at < now() - interval '1 minute') as used_again
+from api_keys
+where tenant_id = tenant() and secret_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())
+
+-- name: touch_key
+-- Remember that a key is in use, to the minute.
+update api_keys set last_used_at = now() where tenant_id = tenant() and key_id = $1
+
+-- name: insert_key
+-- Keep a new key; the secret itself is kept nowhere.
+insert into api_keys (tenant_id, key_id, name, secret_hash, hint, role, collections, created_by, expires_at)
+values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
+returning key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+
+-- name: list_keys
+-- All keys of the tenant, oldest first, revoked ones too.
+select key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+from api_keys where tenant_id = tenant() order by created_at, key_id
+
+-- name: get_key
+-- One key.
+select key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+from api_keys where tenant_id = tenant() and key_id = $1
+
+-- name: revoke_key
+-- From now on the key opens nothing. Revoking twice keeps the first time.
+update api_keys set revoked_at = coalesce(revoked_at, now()) where tenant_id = tenant() and key_id = $1
+returning key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+
+-- name: missing_collections
+-- Those of the given collections that the tenant does not have.
+select given.id from unnest($1::uuid[]) as given (id)
+where not exists (select from collections c where c.tenant_id = tenant() and c.collection_id = given.id)
+
+-- name: get_tenant
+-- The tenant of this transaction.
+select tenant_id, name, created_at, (select count(*) from documents d where d.tenant_id = t.tenant_id) as document_count
+from tenants t where tenant_id = tenant()
