@@ -1,0 +1,27 @@
+"""Datasets in the forms they are published in. None of them comes with knowlog."""
+
+from knowlog.evaluation.datasets.beir import BeirDataset, BeirText, load_beir
+from knowlog.evaluation.datasets.document_samples import SampleFile, load_document_samples
+from knowlog.evaluation.datasets.financebench import FinanceQuestion, load_financebench
+from knowlog.evaluation.datasets.squad import (
+    Paragraph,
+    SquadDataset,
+    SquadQuestion,
+    held_out_articles,
+    load_squad,
+)
+
+__all__ = [
+    "BeirDataset",
+    "BeirText",
+    "FinanceQuestion",
+    "Paragraph",
+    "SampleFile",
+    "SquadDataset",
+    "SquadQuestion",
+    "held_out_articles",
+    "load_beir",
+    "load_document_samples",
+    "load_financebench",
+    "load_squad",
+]

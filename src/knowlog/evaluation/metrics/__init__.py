@@ -1,0 +1,11 @@
+"""One metric a file: its meaning in a sentence, and its source."""
+
+from knowlog.evaluation.metrics.answer_inside import answer_inside
+from knowlog.evaluation.metrics.distribution import mean, percentile
+from knowlog.evaluation.metrics.ndcg import ndcg
+from knowlog.evaluation.metrics.overlap import overlap
+from knowlog.evaluation.metrics.ranking import ranked
+from knowlog.evaluation.metrics.recall import recall
+from knowlog.evaluation.metrics.word_overlap import word_overlap
+
+__all__ = ["answer_inside", "mean", "ndcg", "overlap", "percentile", "ranked", "recall", "word_overlap"]
