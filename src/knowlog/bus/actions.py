@@ -11,7 +11,7 @@ from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, NotFound
 
 _SQL = load_queries("knowlog.bus")
-HANDLED = frozenset({"document.received", "document.deleted"})
+HANDLED = frozenset({"document.received", "document.replaced", "document.deleted"})
 """Types of event that ask a worker for something. Others are records only."""
 
 

@@ -35,7 +35,7 @@ async def open_database(settings: DatabaseSettings, data_dir: Path) -> Database:
         await migrate(connection, await _login_of(url))
     finally:
         await connection.close()
-    return Database(await open_pool(settings, url), owner_url)
+    return Database(await open_pool(settings, url), url, owner_url)
 
 
 async def _login_of(url: str) -> str:

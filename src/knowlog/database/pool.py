@@ -25,9 +25,10 @@ _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
 class Database:
     """A pool of connections to one PostgreSQL. Nothing but a transaction can be had from it."""
 
-    def __init__(self, pool: asyncpg.Pool, owner_url: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, url: str, owner_url: str) -> None:
         self._pool = pool
-        self.owner_url = owner_url
+        self._url = url
+        self._owner_url = owner_url
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Connection]:
@@ -47,7 +48,7 @@ class Database:
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[Connection]:
         """Open a connection of the schema's owner, without a transaction: for migrations and index builds."""
-        connection = await connect(self.owner_url)
+        connection = await connect(self._owner_url)
         try:
             yield connection
         finally:
@@ -59,7 +60,7 @@ class Database:
 
         Calls `heard("")` when the connection breaks, after which nothing more is heard.
         """
-        connection = await connect(self.owner_url)
+        connection = await connect(self._url)
         await connection.add_listener(channel, lambda _c, _p, _n, payload: heard(str(payload)))
         connection.add_termination_listener(lambda _c: heard(""))
         try:

@@ -2,6 +2,11 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +58,96 @@ class ParsedText:
     structure: Structure = field(default_factory=Structure)
     title: str | None = None
     media_type: str = "text/plain"
+
+
+DocumentState = Literal["received", "parsing", "embedding", "indexed", "failed"]
+
+
+class Profile(BaseModel):
+    """How a collection is chunked, retrieved and answered. Each section belongs to the room of that name, which checks
+    it and fills in its defaults; here they are only kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chunking: dict[str, Any] = {}
+    retrieval: dict[str, Any] = {}
+    answering: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of documents with one profile. `profile_version` counts the profile's changes."""
+
+    collection_id: UUID
+    name: str
+    profile: Profile
+    profile_version: int
+    created_at: datetime
+    updated_at: datetime
+    document_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source with a stable identity: its collection and external id.
+
+    `version` is the one that answers questions (None before the first is indexed), `latest` the newest received; state,
+    reason, attempts, size and filename speak of the latest. `revision` counts every change, for If-Match.
+    """
+
+    document_id: UUID
+    collection_id: UUID
+    collection: str
+    external_id: str
+    title: str
+    metadata: dict[str, Any]
+    version: int | None
+    latest: int
+    state: DocumentState
+    reason: str | None
+    attempts: int
+    revision: int
+    filename: str
+    media_type: str | None
+    size_bytes: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A document as it comes in. `title` None: the parser's, else the file's name. `metadata` None: left as it is."""
+
+    external_id: str
+    filename: str
+    content: bytes
+    media_type: str | None = None
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of an upload. `job_id` is where its indexing can be watched; None when the bytes were there already."""
+
+    document: Document
+    outcome: Literal["created", "updated", "unchanged"]
+    job_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionReceipt:
+    """What a deletion removed, and the searches that prove it."""
+
+    receipt_id: UUID
+    document_id: UUID
+    external_id: str
+    collection: str
+    versions: int
+    chunks: int
+    vectors: int
+    size_bytes: int
+    proof: dict[str, Any]
+    deleted_by: str
+    deleted_at: datetime

@@ -48,6 +48,7 @@ create table knowlog.documents (
     collection_id uuid not null,
     external_id   text not null check (length(external_id) between 1 and 2000),
     title         text not null,
+    title_given   boolean not null,
     metadata      jsonb not null default '{}',
     version       integer,
     latest        integer not null,

@@ -1,0 +1,103 @@
+"""What is done with collections."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from knowlog.bus import append_events
+from knowlog.database import Connection, Scope, load_queries
+from knowlog.documents.model import Collection, Profile
+from knowlog.kernel import new_id
+from knowlog.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from knowlog.tenants import clean_name
+
+_SQL = load_queries("knowlog.documents")
+
+
+def within(scope: Scope) -> list[UUID] | None:
+    """The collections of a scope as SQL takes them: None for all."""
+    return None if scope.collections is None else list(scope.collections)
+
+
+async def create_collection(connection: Connection, scope: Scope, name: str, profile: Profile) -> Collection:
+    """Create a collection. Raises Conflict for a name that is taken, Invalid for one that cannot be.
+
+    A key that is limited to some collections cannot make others: Forbidden.
+    """
+    if scope.collections is not None:
+        raise Forbidden("Your key is limited to some collections and cannot create others.")
+    try:
+        row = await connection.fetchrow(_SQL["insert_collection"], new_id(), clean_name(name), profile.model_dump())
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(name) from error
+    return _collection(row)
+
+
+async def get_collection(connection: Connection, scope: Scope, name_or_id: str) -> Collection:
+    """Return a collection by its name or id. Raises NotFound."""
+    row = await connection.fetchrow(_SQL["find_collection"], name_or_id, within(scope))
+    if row is None:
+        raise NotFound(f"There is no collection {name_or_id[:200]!r}. `GET /v1/collections` lists yours.")
+    return _collection(row)
+
+
+async def resolve_collections(
+    connection: Connection, scope: Scope, names_or_ids: Sequence[str] | None
+) -> list[tuple[UUID, str, Profile]]:
+    """Find the (id, name, profile) of the named collections, or of all in the scope. Raises NotFound for one that is not."""
+    wanted = None if names_or_ids is None else list(names_or_ids)
+    rows = await connection.fetch(_SQL["resolve_collections"], wanted, within(scope))
+    found = {row["name"] for row in rows} | {str(row["collection_id"]) for row in rows}
+    for name in wanted or ():
+        if name not in found:
+            raise NotFound(f"There is no collection {name[:200]!r}. `GET /v1/collections` lists yours.")
+    return [(row["collection_id"], row["name"], Profile(**row["profile"])) for row in rows]
+
+
+async def list_collections(
+    connection: Connection, scope: Scope, after: str | None = None, most: int = 100
+) -> list[Collection]:
+    """List collections in the order of their names, from behind the name `after`."""
+    return [_collection(row) for row in await connection.fetch(_SQL["list_collections"], within(scope), after, most)]
+
+
+async def update_collection(
+    connection: Connection, scope: Scope, name_or_id: str, *, name: str | None, profile: Profile | None,
+    expected: int | None = None,
+) -> Collection:  # fmt: skip
+    """Rename a collection or give it another profile, which holds for what is indexed from now on.
+
+    `expected` is the profile_version that the caller has read. Raises NotFound, Conflict, PreconditionFailed.
+    """
+    found = await get_collection(connection, scope, name_or_id)
+    if expected is not None and expected != found.profile_version:
+        raise PreconditionFailed("The collection has changed since you read it. Read it again, then repeat the change.")
+    try:
+        row = await connection.fetchrow(
+            _SQL["update_collection"], found.collection_id, None if name is None else clean_name(name),
+            None if profile is None else profile.model_dump(),
+        )  # fmt: skip
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(str(name)) from error
+    return _collection(row)
+
+
+async def delete_collection(connection: Connection, scope: Scope, name_or_id: str) -> Collection:
+    """Delete a collection with everything in it; a worker then removes the original bytes. Raises NotFound."""
+    found = await get_collection(connection, scope, name_or_id)
+    blobs = [row["blob"] for row in await connection.fetch(_SQL["collection_blobs"], found.collection_id)]
+    await connection.execute(_SQL["delete_collection"], found.collection_id)
+    await append_events(connection, "document.deleted", [(found.collection_id, {"blobs": blobs})])
+    return found
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"There is a collection {name!r} already. Choose another name, or use that one.")
+
+
+def _collection(row: Any) -> Collection:
+    values = dict(row)
+    values["profile"] = Profile(**row["profile"])
+    return Collection(**values)

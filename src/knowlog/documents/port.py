@@ -1,0 +1,20 @@
+"""Where original bytes are kept."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+
+class BlobStore(Protocol):
+    """Bytes by key. A key is a relative path such as "tenant/document/version"; it is written once and never changed."""
+
+    async def put(self, blobs: Mapping[str, bytes]) -> None:
+        """Keep the bytes durably: when this returns, they survive a crash. Raises Unavailable."""
+
+    async def get(self, key: str) -> bytes:
+        """Return the bytes. Raises NotFound or Unavailable."""
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Remove the bytes; a key that is not there is no error. Raises Unavailable."""
+
+    async def check(self) -> None:
+        """Write, read and remove a probe. Raises Unavailable or Misconfigured with what to mend."""

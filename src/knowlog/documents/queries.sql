@@ -1,0 +1,137 @@
+-- name: insert_collection
+-- A new collection.
+insert into collections (tenant_id, collection_id, name, profile) values (tenant(), $1, $2, $3)
+returning collection_id, name, profile, profile_version, created_at, updated_at, 0::bigint as document_count
+
+-- name: find_collection
+-- One collection by id or by name, if it is within the scope ($2 is null for all).
+select collection_id, name, profile, profile_version, created_at, updated_at,
+       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count
+from collections c
+where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::uuid[] is null or collection_id = any($2))
+order by ($1 = name) desc limit 1
+
+-- name: resolve_collections
+-- Collections within the scope by id or name; all of them when $1 is null.
+select collection_id, name, profile from collections
+where tenant_id = tenant() and ($1::text[] is null or name = any($1) or collection_id::text = any($1))
+  and ($2::uuid[] is null or collection_id = any($2))
+order by collection_id
+
+-- name: list_collections
+-- Collections within the scope in order of name, from behind `$2`.
+select collection_id, name, profile, profile_version, created_at, updated_at,
+       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count
+from collections c
+where tenant_id = tenant() and ($1::uuid[] is null or collection_id = any($1)) and ($2::text is null or name > $2)
+order by name limit $3
+
+-- name: update_collection
+-- Rename, or give another profile, which makes a new version of it.
+update collections
+set name = coalesce($2, name), profile = coalesce($3, profile),
+    profile_version = profile_version + (coalesce($3, profile) <> profile)::int, updated_at = now()
+where tenant_id = tenant() and collection_id = $1
+returning collection_id, name, profile, profile_version, created_at, updated_at,
+          (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = collections.collection_id) as document_count
+
+-- name: delete_collection
+-- Remove a collection; everything in it goes with it.
+delete from collections where tenant_id = tenant() and collection_id = $1 returning 1
+
+-- name: collection_blobs
+-- Where the originals of a collection lie.
+select v.blob from versions v join documents d using (tenant_id, document_id)
+where v.tenant_id = tenant() and d.collection_id = $1
+
+-- name: lock_documents
+-- Documents by external id, locked in one order, with the content of their latest version.
+select d.document_id, d.external_id, d.latest, d.state, d.metadata, v.content_hash
+from documents d
+join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
+where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2)
+order by d.external_id for update of d
+
+-- name: insert_documents
+-- New documents; those that another transaction made meanwhile are left out.
+insert into documents (tenant_id, document_id, collection_id, external_id, title, title_given, metadata, latest, state)
+select tenant(), n.document_id, $1, n.external_id, n.title, n.title_given, n.metadata, 1, 'received'
+from unnest($2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[])
+     as n (document_id, external_id, title, title_given, metadata)
+order by n.external_id
+on conflict (tenant_id, collection_id, external_id) do nothing
+returning document_id
+
+-- name: renew_documents
+-- A newer version has come in for these.
+update documents d
+set latest = d.latest + 1, state = 'received', reason = null, attempts = 0, revision = d.revision + 1,
+    title = coalesce(n.title, d.title), title_given = d.title_given or n.title is not null,
+    metadata = coalesce(n.metadata, d.metadata), updated_at = now()
+from unnest($1::uuid[], $2::text[], $3::jsonb[]) as n (document_id, title, metadata)
+where d.tenant_id = tenant() and d.document_id = n.document_id
+
+-- name: insert_versions
+-- The content that came in.
+insert into versions (tenant_id, document_id, version, blob, content_hash, size_bytes, filename, media_type)
+select tenant(), n.* from unnest($1::uuid[], $2::int[], $3::text[], $4::bytea[], $5::bigint[], $6::text[], $7::text[])
+     as n (document_id, version, blob, content_hash, size_bytes, filename, media_type)
+
+-- name: documents_by_id
+-- Documents with their latest version's file.
+select d.document_id, d.collection_id, c.name as collection, d.external_id, d.title, d.metadata, d.version, d.latest,
+       d.state, d.reason, d.attempts, d.revision, v.filename, v.media_type, v.size_bytes, d.created_at, d.updated_at
+from documents d
+join collections c using (tenant_id, collection_id)
+join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
+where d.tenant_id = tenant() and d.document_id = any($1) and ($2::uuid[] is null or d.collection_id = any($2))
+
+-- name: list_documents
+-- Documents in order of creation, from behind ($3, $4).
+select d.document_id, d.collection_id, c.name as collection, d.external_id, d.title, d.metadata, d.version, d.latest,
+       d.state, d.reason, d.attempts, d.revision, v.filename, v.media_type, v.size_bytes, d.created_at, d.updated_at
+from documents d
+join collections c using (tenant_id, collection_id)
+join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
+where d.tenant_id = tenant() and d.collection_id = $1 and ($2::text is null or d.state = $2)
+  and ($3::timestamptz is null or (d.created_at, d.document_id) > ($3, $4))
+  and ($6::jsonb is null or d.metadata @> $6)
+  and ($7::text is null or d.external_id = $7)
+order by d.created_at, d.document_id limit $5
+
+-- name: count_states
+-- How many documents of a collection are in each state.
+select state, count(*) from documents where tenant_id = tenant() and collection_id = $1 group by state
+
+-- name: version_text
+-- A slice of a version's text: [$3, $4) in code points.
+select substr(v.text, $3 + 1, $4 - $3) as text, length(v.text) as length, v.version, v.structure
+from versions v
+where v.tenant_id = tenant() and v.document_id = $1 and v.version = $2 and v.text is not null
+
+-- name: version_blob
+-- Where the bytes of a version lie.
+select blob, filename, media_type, size_bytes from versions
+where tenant_id = tenant() and document_id = $1 and version = $2
+
+-- name: patch_document
+-- New title or metadata, if the revision is still the one that was read.
+update documents
+set title = coalesce($3, title), title_given = title_given or $3 is not null, metadata = coalesce($4, metadata),
+    revision = revision + 1, updated_at = now()
+where tenant_id = tenant() and document_id = $1 and ($2::int is null or revision = $2)
+returning 1
+
+-- name: retry_document
+-- A failed document goes back to the beginning.
+update documents set state = 'received', reason = null, attempts = 0, revision = revision + 1, updated_at = now()
+where tenant_id = tenant() and document_id = $1 and state = 'failed'
+returning latest
+
+-- name: relabel_document
+-- Title or metadata given with bytes that are there already.
+update documents
+set title = coalesce($2, title), title_given = title_given or $2 is not null, metadata = coalesce($3, metadata),
+    revision = revision + 1, updated_at = now()
+where tenant_id = tenant() and document_id = $1
+  and (title <> coalesce($2, title) or metadata <> coalesce($3, metadata))

@@ -1,0 +1,181 @@
+"""Take documents in: bytes, document, version and the event that asks for indexing, all or nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from knowlog.bus import append_events, notify_progress
+from knowlog.database import Connection, Scope, load_queries
+from knowlog.documents.actions import get_documents
+from knowlog.documents.collections import get_collection
+from knowlog.documents.model import Received, Upload
+from knowlog.documents.port import BlobStore
+from knowlog.documents.settings import DocumentsSettings
+from knowlog.kernel import new_id
+from knowlog.kernel.errors import Conflict, Invalid, TooLarge
+
+_SQL = load_queries("knowlog.documents")
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    upload: Upload
+    document_id: UUID
+    version: int
+    content_hash: bytes
+    blob: str
+
+
+class Receiver:
+    """Takes uploads in. When `receive` returns, they survive a crash."""
+
+    def __init__(self, blobs: BlobStore, settings: DocumentsSettings) -> None:
+        self._blobs = blobs
+        self._settings = settings
+
+    async def receive(
+        self, connection: Connection, scope: Scope, collection: str, uploads: Sequence[Upload]
+    ) -> list[Received]:
+        """Take `uploads` into a collection, in the caller's transaction: all of them or none.
+
+        Identity is the external id: the same bytes again change nothing, other bytes become a new version, which
+        replaces the old one when it is indexed. Raises NotFound for the collection, Invalid, TooLarge, Unavailable.
+        """
+        for upload in uploads:
+            self.check(upload)
+        _check_distinct(uploads)
+        collection_id = (await get_collection(connection, scope, collection)).collection_id
+        known = await self._known(connection, collection_id, uploads)
+        new, renewed, unchanged = _sort_out(scope, uploads, known)
+        await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
+        await self._insert(connection, collection_id, new)
+        await self._renew(connection, renewed)
+        await _relabel(connection, unchanged)
+        jobs = await self._announce(connection, scope, (*new, *renewed))
+        return await _answer(connection, scope, uploads, {item.document_id for item in new}, jobs, unchanged | {
+            item.upload.external_id: item.document_id for item in (*new, *renewed)})  # fmt: skip
+
+    def check(self, upload: Upload) -> None:
+        """Raise Invalid or TooLarge for an upload that cannot be taken."""
+        if not 1 <= len(upload.external_id) <= 2000 or "\x00" in upload.external_id:
+            raise Invalid("An external id has 1 to 2,000 characters and no NUL.")
+        if not upload.content:
+            raise Invalid(f"{upload.filename!r} is empty. Send a file that has content.")
+        if len(upload.content) > self._settings.max_upload_bytes:
+            raise TooLarge(f"{upload.filename!r} is larger than {self._settings.max_upload_mb} MB, the limit here.")
+        if upload.title is not None and not 1 <= len(upload.title) <= 1000:
+            raise Invalid("A title has 1 to 1,000 characters.")
+        check_metadata(upload.metadata, self._settings.max_metadata_kb)
+
+    async def _known(
+        self, connection: Connection, collection_id: UUID, uploads: Sequence[Upload]
+    ) -> dict[str, Any]:
+        names = sorted({upload.external_id for upload in uploads})
+        rows = await connection.fetch(_SQL["lock_documents"], collection_id, names)
+        return {row["external_id"]: row for row in rows}
+
+    async def _insert(self, connection: Connection, collection_id: UUID, new: Sequence[_Incoming]) -> None:
+        if not new:
+            return
+        made = await connection.fetch(
+            _SQL["insert_documents"], collection_id, [item.document_id for item in new],
+            [item.upload.external_id for item in new], [item.upload.title or item.upload.filename for item in new],
+            [item.upload.title is not None for item in new], [item.upload.metadata or {} for item in new],
+        )  # fmt: skip
+        if len(made) != len(new):
+            raise Conflict("Another upload of the same document is under way. Try again in a moment.")
+        await _insert_versions(connection, new)
+
+    async def _renew(self, connection: Connection, renewed: Sequence[_Incoming]) -> None:
+        if not renewed:
+            return
+        await connection.execute(
+            _SQL["renew_documents"], [item.document_id for item in renewed],
+            [item.upload.title for item in renewed], [item.upload.metadata for item in renewed],
+        )  # fmt: skip
+        await _insert_versions(connection, renewed)
+
+    async def _announce(
+        self, connection: Connection, scope: Scope, items: Sequence[_Incoming]
+    ) -> dict[UUID, UUID]:
+        events = [(item.document_id, {"version": item.version, "size_bytes": len(item.upload.content)}) for item in items]
+        jobs = await append_events(connection, "document.received", events)
+        for item in items:
+            await notify_progress(connection, scope.tenant_id, item.document_id) if item.version > 1 else None
+        return {item.document_id: job for item, job in zip(items, jobs, strict=True)}
+
+
+def check_metadata(metadata: dict[str, Any] | None, max_kb: int) -> None:
+    """Raise Invalid for metadata that is too large or holds a NUL character."""
+    if metadata is None:
+        return
+    raw = orjson.dumps(metadata)
+    if len(raw) > max_kb * 1024:
+        raise Invalid(f"The metadata has more than {max_kb} kB. Keep what you filter by; the rest belongs in the text.")
+    if b"\\u0000" in raw:
+        raise Invalid("Metadata cannot hold the NUL character.")
+
+
+def _check_distinct(uploads: Sequence[Upload]) -> None:
+    seen: set[str] = set()
+    for upload in uploads:
+        if upload.external_id in seen:
+            raise Invalid(f"{upload.external_id!r} occurs twice in one request. Send each document once.")
+        seen.add(upload.external_id)
+
+
+def _sort_out(
+    scope: Scope, uploads: Sequence[Upload], known: dict[str, Any]
+) -> tuple[list[_Incoming], list[_Incoming], dict[str, tuple[UUID, Upload]]]:
+    """Tell new documents from renewed and unchanged ones. A failed one whose bytes come again is tried again."""
+    new, renewed = [], []
+    unchanged: dict[str, tuple[UUID, Upload]] = {}
+    for upload in uploads:
+        digest = hashlib.sha256(upload.content).digest()
+        row = known.get(upload.external_id)
+        if row is None:
+            new.append(_incoming(scope, upload, new_id(), 1, digest))
+        elif row["content_hash"] != digest or row["state"] == "failed":
+            renewed.append(_incoming(scope, upload, row["document_id"], row["latest"] + 1, digest))
+        else:
+            unchanged[upload.external_id] = (row["document_id"], upload)
+    return new, renewed, unchanged
+
+
+def _incoming(scope: Scope, upload: Upload, document_id: UUID, version: int, digest: bytes) -> _Incoming:
+    return _Incoming(upload, document_id, version, digest, f"{scope.tenant_id}/{document_id}/{version}-{new_id().hex[-8:]}")
+
+
+async def _insert_versions(connection: Connection, items: Sequence[_Incoming]) -> None:
+    await connection.execute(
+        _SQL["insert_versions"], [item.document_id for item in items], [item.version for item in items],
+        [item.blob for item in items], [item.content_hash for item in items],
+        [len(item.upload.content) for item in items], [item.upload.filename for item in items],
+        [item.upload.media_type for item in items],
+    )  # fmt: skip
+
+
+async def _relabel(connection: Connection, unchanged: dict[str, tuple[UUID, Upload]]) -> None:
+    """The same bytes with another title or other metadata: those are taken over, and nothing is indexed again."""
+    for document_id, upload in unchanged.values():
+        if upload.title is not None or upload.metadata is not None:
+            await connection.execute(_SQL["relabel_document"], document_id, upload.title, upload.metadata)
+
+
+async def _answer(
+    connection: Connection, scope: Scope, uploads: Sequence[Upload], created: set[UUID], jobs: dict[UUID, UUID],
+    ids: dict[str, Any],
+) -> list[Received]:  # fmt: skip
+    by_name = {name: value[0] if isinstance(value, tuple) else value for name, value in ids.items()}
+    documents = {document.document_id: document for document in await get_documents(connection, scope, by_name.values())}
+    answers = []
+    for upload in uploads:
+        document_id = by_name[upload.external_id]
+        job = jobs.get(document_id)
+        outcome = "created" if document_id in created else "unchanged" if job is None else "updated"
+        answers.append(Received(documents[document_id], outcome, job))  # type: ignore[arg-type]
+    return answers

@@ -1,0 +1,25 @@
+"""Which blob store a setting means; an adapter is imported when it is chosen."""
+
+from importlib import import_module
+from pathlib import Path
+
+from knowlog.documents.port import BlobStore
+from knowlog.documents.settings import DocumentsSettings
+
+ADAPTERS = {
+    "directory": "knowlog.documents.adapters.directory:DirectoryBlobStore",
+    "s3": "knowlog.documents.adapters.s3:S3BlobStore",
+}
+
+
+def open_blob_store(settings: DocumentsSettings, data_dir: Path) -> BlobStore:
+    """Open the blob store that the settings name. Raises Misconfigured."""
+    if settings.blobs.startswith("s3://"):
+        return _load("s3")(settings.blobs)
+    return _load("directory")(data_dir / "blobs" if settings.blobs == "directory" else Path(settings.blobs))
+
+
+def _load(name: str) -> type[BlobStore]:
+    module, _, attribute = ADAPTERS[name].partition(":")
+    adapter: type[BlobStore] = getattr(import_module(module), attribute)
+    return adapter

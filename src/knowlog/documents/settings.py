@@ -1,0 +1,20 @@
+"""What the documents room wants to know. Environment: KNOWLOG_DOCUMENTS_*."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DocumentsSettings(BaseModel):
+    """Where original bytes are kept, and how much of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    blobs: str = Field(
+        "directory", description='Where originals are kept: "directory" (in the data directory), a path, or s3://bucket/prefix.'
+    )
+    max_upload_mb: int = Field(100, ge=1, le=10_000, description="A larger upload is refused.")
+    max_metadata_kb: int = Field(16, ge=1, le=1024, description="Larger metadata of one document is refused.")
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest upload in bytes."""
+        return self.max_upload_mb * 1024 * 1024

@@ -1,0 +1,83 @@
+"""Documents are taken in whole, once, by identity."""
+
+from pathlib import Path
+
+import pytest
+
+from knowlog.bus import list_jobs
+from knowlog.database import Database, Scope
+from knowlog.documents import (
+    DocumentsSettings,
+    Profile,
+    Received,
+    Receiver,
+    Upload,
+    create_collection,
+    get_document,
+    open_blob_store,
+)
+from knowlog.kernel.errors import Invalid, NotFound
+
+
+@pytest.fixture
+async def receive(database: Database, tenant: Scope, tmp_path: Path):
+    blobs = open_blob_store(DocumentsSettings(), tmp_path)
+    receiver = Receiver(blobs, DocumentsSettings())
+    async with database.transaction(tenant) as connection:
+        await create_collection(connection, tenant, "notes", Profile())
+
+    async def call(*uploads: Upload) -> list[Received]:
+        async with database.transaction(tenant) as connection:
+            return await receiver.receive(connection, tenant, "notes", uploads)
+
+    return call
+
+
+async def test_new_document_gets_version_one_and_a_job(receive) -> None:
+    """What came in is there, with a job to watch."""
+    (received,) = await receive(Upload("a", "a.txt", b"hello"))
+    assert (received.outcome, received.document.latest, received.document.version) == ("created", 1, None)
+    assert received.job_id is not None
+
+
+async def test_same_bytes_change_nothing(receive) -> None:
+    """Sending a file twice leaves one version and one job."""
+    await receive(Upload("a", "a.txt", b"hello"))
+    (again,) = await receive(Upload("a", "a.txt", b"hello"))
+    assert (again.outcome, again.job_id, again.document.latest) == ("unchanged", None, 1)
+
+
+async def test_other_bytes_make_a_new_version(receive) -> None:
+    """New content under an old identity becomes version 2, with the metadata kept."""
+    await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2024}))
+    (renewed,) = await receive(Upload("a", "a.txt", b"hello again"))
+    assert (renewed.outcome, renewed.document.latest, renewed.document.metadata) == ("updated", 2, {"year": 2024})
+
+
+async def test_same_bytes_with_other_metadata_relabel(receive) -> None:
+    """Metadata given with known bytes is taken over without indexing again."""
+    await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2024}))
+    (again,) = await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2025}))
+    assert (again.outcome, again.document.metadata) == ("unchanged", {"year": 2025})
+
+
+async def test_batch_is_all_or_nothing(receive, database: Database, tenant: Scope) -> None:
+    """One bad upload refuses the whole request, and nothing of it is kept."""
+    with pytest.raises(Invalid, match="empty"):
+        await receive(Upload("a", "a.txt", b"hello"), Upload("b", "b.txt", b""))
+    async with database.transaction(tenant) as connection:
+        assert await list_jobs(connection) == []
+
+
+async def test_same_identity_twice_in_a_request_is_refused(receive) -> None:
+    """Nobody can say which of the two was meant."""
+    with pytest.raises(Invalid, match="twice"):
+        await receive(Upload("a", "a.txt", b"1"), Upload("a", "a.txt", b"2"))
+
+
+async def test_stranger_sees_no_document(receive, database: Database, other_tenant: Scope) -> None:
+    """Another tenant's document is absent."""
+    (received,) = await receive(Upload("a", "a.txt", b"hello"))
+    async with database.transaction(other_tenant) as connection:
+        with pytest.raises(NotFound):
+            await get_document(connection, other_tenant, received.document.document_id)
