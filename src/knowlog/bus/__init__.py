@@ -16,6 +16,7 @@ from knowlog.bus.actions import (
     retry,
 )
 from knowlog.bus.model import Event, Job, JobState
+from knowlog.bus.settings import WorkerSettings
 
 __all__ = [
     "HANDLED",
@@ -23,6 +24,7 @@ __all__ = [
     "Job",
     "JobState",
     "LeaseLost",
+    "WorkerSettings",
     "append_events",
     "claim",
     "complete",

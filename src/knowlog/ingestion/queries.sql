@@ -1,0 +1,96 @@
+-- name: lock_documents
+-- The documents of a batch, locked in one order, with what an indexing must know of them.
+select d.document_id, d.collection_id, c.profile, d.external_id, d.title, d.title_given, d.version, d.latest
+from documents d join collections c using (tenant_id, collection_id)
+where d.tenant_id = tenant() and d.document_id = any($1) order by d.document_id for update of d
+
+-- name: read_sources
+-- What is to be indexed: the file of each named version, if that is still the latest.
+select d.document_id, v.version, d.collection_id, c.profile, d.external_id, d.title, d.title_given, d.latest,
+       v.blob, v.filename, v.media_type
+from unnest($1::uuid[], $2::int[]) as wanted (document_id, version)
+join documents d on d.tenant_id = tenant() and d.document_id = wanted.document_id
+join collections c on c.tenant_id = tenant() and c.collection_id = d.collection_id
+join versions v on v.tenant_id = tenant() and v.document_id = d.document_id and v.version = wanted.version
+
+-- name: set_states
+-- Progress, for whoever watches; only of versions that are still the latest.
+with changed as (
+    update documents d set state = $3, attempts = p.attempts, updated_at = now()
+    from unnest($1::uuid[], $2::int[], $4::int[]) as p (document_id, version, attempts)
+    where d.tenant_id = tenant() and d.document_id = p.document_id and d.latest = p.version
+      and d.state in ('received', 'parsing', 'embedding')
+    returning d.document_id)
+select pg_notify('knowlog_progress', tenant() || ':' || document_id) from changed
+
+-- name: store_text
+-- The text that was read from a version.
+update versions v set text = t.text, structure = t.structure, media_type = t.media_type
+from unnest($1::uuid[], $2::int[], $3::text[], $4::jsonb[], $5::text[]) as t (document_id, version, text, structure, media_type)
+where v.tenant_id = tenant() and v.document_id = t.document_id and v.version = t.version
+
+-- name: switch_version
+-- From this moment the new version answers questions.
+with switched as (
+    update documents d
+    set version = n.version, state = 'indexed', reason = null, attempts = n.attempts, revision = d.revision + 1,
+        title = case when d.title_given then d.title else n.title end, updated_at = now()
+    from unnest($1::uuid[], $2::int[], $3::text[], $4::int[]) as n (document_id, version, title, attempts)
+    where d.tenant_id = tenant() and d.document_id = n.document_id
+    returning d.document_id)
+select pg_notify('knowlog_progress', tenant() || ':' || document_id) from switched
+
+-- name: drop_old_versions
+-- Versions before the given ones go, and their originals with them.
+delete from versions v using unnest($1::uuid[], $2::int[]) as n (document_id, version)
+where v.tenant_id = tenant() and v.document_id = n.document_id and v.version < n.version
+returning v.document_id, v.blob
+
+-- name: fail_document
+-- The latest version could not be indexed; an older one goes on answering.
+with failed as (
+    update documents set state = $3, reason = $4, attempts = $5, updated_at = now()
+    where tenant_id = tenant() and document_id = $1 and latest = $2
+    returning document_id)
+select pg_notify('knowlog_progress', tenant() || ':' || document_id) from failed
+
+-- name: lock_document
+-- A document that is to be deleted, if it is within the scope.
+select d.document_id, d.external_id, c.name as collection,
+       (select count(*) from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as versions,
+       (select coalesce(sum(v.size_bytes), 0)::bigint from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as size_bytes,
+       (select count(*) from chunks k where k.tenant_id = tenant() and k.document_id = d.document_id) as chunks,
+       (select count(*) from vectors x join chunks k using (tenant_id, chunk_id)
+        where k.tenant_id = tenant() and k.document_id = d.document_id) as vectors
+from documents d join collections c using (tenant_id, collection_id)
+where d.tenant_id = tenant() and d.document_id = $1 and ($2::uuid[] is null or d.collection_id = any($2))
+  and ($3::int is null or d.revision = $3)
+for update of d
+
+-- name: document_blobs
+-- Where the originals of a document lie.
+select blob from versions where tenant_id = tenant() and document_id = $1
+
+-- name: delete_document
+-- The document and all that hangs on it.
+delete from documents where tenant_id = tenant() and document_id = $1
+
+-- name: stop_events
+-- Work on a document that is gone is done.
+update events set state = 'done', reason = 'The document was deleted.', finished_at = clock_timestamp(), lease_until = null
+where tenant_id = tenant() and subject = $1 and state in ('waiting', 'running', 'failed') and type = 'document.received'
+
+-- name: keep_receipt
+-- The receipt of a deletion.
+insert into deletion_receipts (tenant_id, receipt_id, document_id, receipt) values (tenant(), $1, $2, $3)
+
+-- name: left_overs
+-- Rows that still speak of a document; each count must be 0.
+select (select count(*) from documents where tenant_id = tenant() and document_id = $1) as documents,
+       (select count(*) from versions where tenant_id = tenant() and document_id = $1) as versions,
+       (select count(*) from chunks where tenant_id = tenant() and document_id = $1) as chunks,
+       (select count(*) from vectors where tenant_id = tenant() and document_id = $1) as vectors
+
+-- name: get_receipt
+-- The receipts of a deleted document.
+select receipt from deletion_receipts where tenant_id = tenant() and document_id = $1 order by created_at desc limit 1
