@@ -22,8 +22,6 @@ def beir(tmp_path: Path) -> Path:
     (tmp_path / "corpus.jsonl").write_text(
         '{"_id": "1", "title": "T", "text": "x"}\n{"_id": 2, "text": "y"}\n'
     )
-        '{"_id": "1", "title": "T", "text": "x"}\n{"_id": 2, "text": "y"}\n'
-    )
     (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "?"}\n{"_id": "unjudged", "text": "!"}\n')
     (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\t1\t1\n")
     return tmp_path
