@@ -58,11 +58,11 @@ class Database:
     async def listen(self, channel: str, heard: Callable[[str], None]) -> AsyncIterator[None]:
         """Call `heard(payload)` for each notification on `channel`, on a connection of its own.
 
-        Calls `heard("")` when the connection breaks, after which nothing more is heard.
+        Calls `heard("broken")` when the connection breaks, after which nothing more is heard.
         """
         connection = await connect(self._url)
         await connection.add_listener(channel, lambda _c, _p, _n, payload: heard(str(payload)))
-        connection.add_termination_listener(lambda _c: heard(""))
+        connection.add_termination_listener(lambda _c: heard("broken"))
         try:
             yield
         finally:
@@ -140,7 +140,7 @@ async def open_pool(settings: DatabaseSettings, url: str) -> asyncpg.Pool:
         url,
         min_size=1,
         max_size=settings.pool_size,
-        init=_prepare,
+        init=_prepare_pooled,
         reset=_nothing_to_reset,
         command_timeout=settings.statement_timeout_s,
         statement_cache_size=200 if settings.prepared_statements else 0,
@@ -153,6 +153,15 @@ async def _prepare(connection: Any) -> None:
         "jsonb", schema="pg_catalog", encoder=lambda value: b"\x01" + orjson.dumps(value),
         decoder=lambda data: orjson.loads(data[1:]), format="binary",
     )  # fmt: skip
+
+
+async def _prepare_pooled(connection: Any) -> None:
+    await _prepare(connection)
+    schema = await connection.fetchval(
+        "select n.nspname from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.typname = 'halfvec'"
+    )
+    for name in ("halfvec", "sparsevec"):  # pgvector's types travel as the bytes that it sends and reads
+        await connection.set_type_codec(name, schema=schema, encoder=bytes, decoder=bytes, format="binary")
 
 
 async def _nothing_to_reset(_connection: Any) -> None:

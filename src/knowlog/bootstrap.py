@@ -1,0 +1,67 @@
+"""Wire the rooms together: the only file that names what stands behind each port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from knowlog.chunking import ChunkingProfile
+from knowlog.database import Database, Scope, open_database
+from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
+from knowlog.embedding import Embedder, open_embedder
+from knowlog.ingestion import Indexer, Parser, delete_document
+from knowlog.kernel.errors import Invalid
+from knowlog.settings import Settings
+from knowlog.stores import VectorStore, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What api, cli and workers share: one process's connections and models."""
+
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    receiver: Receiver
+    embedder: Embedder
+    store: VectorStore
+    parser: Parser
+    indexer: Indexer
+
+    def complete_profile(self, profile: Profile) -> Profile:
+        """Return the profile with every default written out. Raises Invalid for what no room understands."""
+        for section in ("retrieval", "answering"):
+            if getattr(profile, section):
+                raise Invalid(f"The profile's section {section} has no settings yet. Leave it out.")
+        chunking = ChunkingProfile.checked(profile.chunking, self.embedder.profile.window_tokens)
+        return profile.model_copy(update={"chunking": chunking.model_dump()})
+
+    async def delete_document(self, scope: Scope, document_id: UUID, expected: int | None = None) -> DeletionReceipt:
+        """Delete a document everywhere. See `ingestion.delete_document`."""
+        key = self.embedder.profile.key
+        return await delete_document(self.database, self.store, key, scope, document_id, expected)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """Open everything that the settings name, and close it at the end. Raises Misconfigured or Unavailable."""
+    async with AsyncExitStack() as stack:
+        # On a first start both take seconds, and neither needs the other.
+        model = asyncio.create_task(asyncio.to_thread(open_embedder, settings.embedding, settings.data_dir))
+        try:
+            database = await open_database(settings.database, settings.data_dir)
+        except BaseException:
+            await asyncio.wait([model])
+            raise
+        stack.push_async_callback(database.close)
+        embedder = await model
+        stack.push_async_callback(embedder.close)
+        parser = Parser(settings.ingestion)
+        stack.push_async_callback(parser.close)
+        blobs = open_blob_store(settings.documents, settings.data_dir)
+        store = open_store(settings.stores)
+        yield App(
+            settings, database, blobs, Receiver(blobs, settings.documents), embedder, store, parser,
+            Indexer(database, blobs, parser, embedder, store, settings.worker),
+        )  # fmt: skip

@@ -1,0 +1,262 @@
+"""Index documents: bytes to text, to chunks, to vectors, and into the database in one transaction.
+
+A batch of small documents travels together, because one transaction and one call of the embedding model for fifty
+documents cost hardly more than for one. Whatever goes wrong with one of them is that one's own failure.
+"""
+
+import asyncio
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from opentelemetry import trace
+
+from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, complete, fail
+from knowlog.chunking import ChunkingProfile, chunk
+from knowlog.database import Connection, Database, Scope, load_queries
+from knowlog.documents import BlobStore, ParsedText, dump_structure
+from knowlog.embedding import Embedder
+from knowlog.ingestion.parsing import Parser
+from knowlog.kernel.errors import InternalError, KnowlogError, ParseFailed
+from knowlog.stores import ChunkRow, DocumentChunks, VectorStore, Vectors, index_chunks, remove_chunks
+
+_SQL = load_queries("knowlog.ingestion")
+_TRACER = trace.get_tracer("knowlog")
+_LONGEST_BACKOFF_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A version that is to be indexed, as the database describes it."""
+
+    event: Event
+    version: int
+    collection_id: UUID
+    profile: dict[str, Any]
+    title: str
+    title_given: bool
+    blob: str
+    filename: str
+    media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A version that has been read and cut, ready to be embedded and written."""
+
+    source: _Source
+    parsed: ParsedText
+    rows: DocumentChunks
+    hashes: tuple[UUID, ...]
+
+
+class Indexer:
+    """Handles `document.received`. Safe to be killed at any moment: nothing counts before the one transaction commits."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, parser: Parser, embedder: Embedder, store: VectorStore,
+        settings: WorkerSettings,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._blobs = blobs
+        self._parser = parser
+        self._embedder = embedder
+        self._store = store
+        self._settings = settings
+
+    async def index(self, worker: str, events: Sequence[Event]) -> None:
+        """Index the versions that the events speak of, tenant by tenant."""
+        tenants: dict[UUID, list[Event]] = defaultdict(list)
+        for event in events:
+            tenants[event.tenant_id].append(event)
+        for tenant_id, own in tenants.items():
+            with _TRACER.start_as_current_span("index", attributes={"documents": len(own)}):
+                await self._index(worker, Scope(tenant_id, f"worker:{worker}"), own)
+
+    async def _index(self, worker: str, scope: Scope, events: Sequence[Event]) -> None:
+        sources = await self._read(worker, scope, events)
+        prepared = [item for item in [await self._prepare(worker, scope, source) for source in sources] if item]
+        if not prepared:
+            return
+        vectors = await self._embed(worker, scope, prepared)
+        try:
+            await self._write(worker, scope, prepared, vectors)
+        except Exception as error:
+            await self._write_one_by_one(worker, scope, prepared, vectors, error)
+
+    async def _read(self, worker: str, scope: Scope, events: Sequence[Event]) -> list[_Source]:
+        """Look up what to index. Events about versions that are gone or outdated are done with."""
+        async with self._database.transaction(scope) as connection:
+            rows = await connection.fetch(
+                _SQL["read_sources"], [e.subject for e in events], [e.data["version"] for e in events]
+            )
+            current = {(row["document_id"], row["version"]): row for row in rows if row["latest"] == row["version"]}
+            await self._set_states(connection, "parsing", events)
+            sources = []
+            for event in events:
+                row = current.get((event.subject, event.data["version"]))
+                if row is None:
+                    await complete(connection, worker, event)
+                else:
+                    sources.append(_source(event, row))
+        return sources
+
+    async def _prepare(self, worker: str, scope: Scope, source: _Source) -> _Prepared | None:
+        """Parse and cut one version; None when that failed, which is then recorded."""
+        try:
+            if source.event.attempts > self._settings.max_attempts:
+                raise ParseFailed("Indexing this document ended its worker again and again. It may need too much memory.")
+            content = await self._blobs.get(source.blob)
+            with _TRACER.start_as_current_span("parse"):
+                parsed = await self._parser.parse(
+                    content, source.filename, source.media_type, isolation_key=str(scope.tenant_id)
+                )
+            with _TRACER.start_as_current_span("chunk"):
+                return await self._cut(source, parsed)
+        except Exception as error:
+            await self.give_up(worker, scope, source.event, error)
+            return None
+
+    async def _cut(self, source: _Source, parsed: ParsedText) -> _Prepared:
+        profile = ChunkingProfile(**source.profile.get("chunking", {}))
+        spans = await asyncio.to_thread(chunk, parsed.text, profile, self._embedder.token_offsets, parsed.structure)
+        if not spans:
+            raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
+        title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
+        rows = DocumentChunks(
+            source.collection_id, source.event.subject, source.version, title,
+            [
+                ChunkRow(
+                    ordinal, span.start, span.end, parsed.text[span.start : span.end],
+                    parsed.structure.page_at(span.start), parsed.structure.headings_at(span.start),
+                )
+                for ordinal, span in enumerate(spans)
+            ],
+        )  # fmt: skip
+        return _Prepared(source, parsed, rows, tuple(_content_hash(text) for text in rows.searchable_texts()))
+
+    async def _embed(self, worker: str, scope: Scope, prepared: Sequence[_Prepared]) -> dict[UUID, Vectors]:
+        """Vectors by content hash. A text that this tenant has had embedded before is not embedded again."""
+        key = self._embedder.profile.key
+        wanted = {
+            digest: text
+            for item in prepared
+            for digest, text in zip(item.hashes, item.rows.searchable_texts(), strict=True)
+        }
+        async with self._database.transaction(scope) as connection:
+            await self._set_states(connection, "embedding", [item.source.event for item in prepared])
+            known = await self._store.known_vectors(connection, scope.tenant_id, key, list(wanted))
+        missing = [digest for digest in wanted if digest not in known]
+        with _TRACER.start_as_current_span("embed", attributes={"chunks": len(missing)}):
+            vectors = await self._embedder.embed_documents([wanted[digest] for digest in missing])
+        return known | dict(zip(missing, vectors, strict=True))
+
+    async def _write(
+        self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: dict[UUID, Vectors]
+    ) -> None:
+        """Everything about these versions, in one transaction. Raises LeaseLost when one was taken over."""
+        with _TRACER.start_as_current_span("write", attributes={"documents": len(prepared)}):
+            async with self._database.transaction(scope) as connection:
+                dropped = await self._write_in(connection, worker, scope, prepared, vectors)
+        await self._blobs.delete(dropped)
+
+    async def _write_in(
+        self, connection: Connection, worker: str, scope: Scope, prepared: Sequence[_Prepared],
+        vectors: dict[UUID, Vectors],
+    ) -> list[str]:  # fmt: skip
+        locked = {
+            row["document_id"]: row
+            for row in await connection.fetch(_SQL["lock_documents"], [item.source.event.subject for item in prepared])
+        }
+        for item in prepared:
+            await complete(connection, worker, item.source.event)
+        current = [item for item in prepared if _is_current(item, locked)]
+        if not current:
+            return []
+        ids, versions = [item.source.event.subject for item in current], [item.source.version for item in current]
+        await connection.execute(
+            _SQL["store_text"], ids, versions, [item.parsed.text for item in current],
+            [dump_structure(item.parsed.structure) for item in current], [item.parsed.media_type for item in current],
+        )  # fmt: skip
+        replaced = [item.source.event.subject for item in current if locked[item.source.event.subject]["version"]]
+        await remove_chunks(connection, self._store, scope.tenant_id, replaced)
+        await index_chunks(
+            connection, self._store, scope.tenant_id, self._embedder.profile.key, [item.rows for item in current],
+            np.stack([vectors[digest] for item in current for digest in item.hashes]),
+            [digest for item in current for digest in item.hashes],
+        )  # fmt: skip
+        dropped = [row["blob"] for row in await connection.fetch(_SQL["drop_old_versions"], ids, versions)]
+        titles, attempts = [item.rows.title for item in current], [item.source.event.attempts for item in current]
+        await connection.execute(_SQL["switch_version"], ids, versions, titles, attempts)
+        indexed = [
+            (item.source.event.subject, {"version": item.source.version, "chunks": len(item.hashes)}) for item in current
+        ]
+        await append_events(connection, "document.indexed", indexed)
+        return dropped
+
+    async def _write_one_by_one(
+        self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: dict[UUID, Vectors], error: Exception
+    ) -> None:
+        """The batch could not be written: find out whose fault it was."""
+        for item in prepared:
+            try:
+                if len(prepared) == 1:
+                    raise error
+                await self._write(worker, scope, [item], vectors)
+            except LeaseLost:
+                continue
+            except Exception as own:
+                await self.give_up(worker, scope, item.source.event, own)
+
+    async def give_up(self, worker: str, scope: Scope, event: Event, error: Exception) -> None:
+        """Record that an attempt failed: for good if trying again cannot help, else until later."""
+        known = error if isinstance(error, KnowlogError) else InternalError(f"An unexpected fault: {error!r:.300}")
+        final = known.permanent or event.attempts >= self._settings.max_attempts
+        delay = None if final else _backoff(self._settings.backoff_s, event.attempts)
+        try:
+            async with self._database.transaction(scope) as connection:
+                await fail(connection, worker, event, known.detail, delay)
+                state = "failed" if final else "received"
+                await connection.execute(
+                    _SQL["fail_document"], event.subject, event.data["version"], state, known.detail, event.attempts
+                )
+                if final:
+                    data = {"version": event.data["version"], "reason": known.detail}
+                    await append_events(connection, "document.failed", [(event.subject, data)])
+        except LeaseLost:
+            return
+
+    async def _set_states(self, connection: Connection, state: str, events: Sequence[Event]) -> None:
+        # Progress may be lost in a crash, so it need not wait for the disk.
+        await connection.execute("set local synchronous_commit = off")
+        await connection.execute(
+            _SQL["set_states"], [e.subject for e in events], [e.data["version"] for e in events], state,
+            [e.attempts for e in events],
+        )  # fmt: skip
+
+
+def _source(event: Event, row: Any) -> _Source:
+    return _Source(
+        event, row["version"], row["collection_id"], row["profile"], row["title"], row["title_given"], row["blob"],
+        row["filename"], row["media_type"],
+    )  # fmt: skip
+
+
+def _is_current(item: _Prepared, locked: dict[UUID, Any]) -> bool:
+    row = locked.get(item.source.event.subject)
+    return row is not None and row["latest"] == item.source.version
+
+
+def _content_hash(text: str) -> UUID:
+    return UUID(bytes=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+def _backoff(first_s: float, attempts: int) -> float:
+    """Exponential, capped, with full jitter in its upper half."""
+    longest = min(_LONGEST_BACKOFF_S, first_s * 2 ** (attempts - 1))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret

@@ -1,0 +1,182 @@
+"""The loop of a worker: claim, hand to the handler, keep the lease, stop politely."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from knowlog.bootstrap import App, open_app
+from knowlog.bus import Event, LeaseLost, claim, complete, extend, fail, release
+from knowlog.database import Scope
+from knowlog.kernel import new_id
+from knowlog.kernel.errors import KnowlogError, Unavailable
+from knowlog.settings import Settings
+from knowlog.workers.maintenance import maintain
+
+_LOG = logging.getLogger("knowlog.worker")
+_BATCHES_AT_ONCE = 2
+_IDLE_POLL_S = 1.0
+
+Handler = Callable[[str, Sequence[Event]], Awaitable[None]]
+
+
+class Worker:
+    """One process's share of the work. Its name is new at each start, so that no lease can be mistaken for its own."""
+
+    def __init__(self, app: App) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{new_id().hex[-8:]}"
+        self._app = app
+        self._settings = app.settings.worker
+        self._held: dict[UUID, Event] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._handlers: dict[str, Handler] = {
+            "document.received": app.indexer.index,
+            "document.replaced": self._drop_originals,
+            "document.deleted": self._drop_originals,
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish within the grace time or hand the rest back."""
+        helpers = [
+            asyncio.create_task(self._keep_leases()),
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(maintain(self._app)),
+            asyncio.create_task(self._wake_on(stop)),
+        ]
+        _LOG.info("worker %s takes jobs", self.name)
+        try:
+            while not stop.is_set():
+                await self._take(stop)
+            await self._finish()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    async def _take(self, stop: asyncio.Event) -> None:
+        """Claim a batch and start on it, or wait until there is something to do."""
+        self._wake.clear()
+        try:
+            events = await claim(self._app.database, self.name, self._settings.lease_s, self._settings.batch)
+        except Unavailable as error:
+            _LOG.warning("cannot claim jobs: %s", error.detail)
+            await asyncio.sleep(_IDLE_POLL_S)
+            return
+        if not events:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _IDLE_POLL_S)
+            return
+        self._held.update({event.event_id: event for event in events})
+        for batch in split(events, self._settings.batch_kb * 1024):
+            while len(self._running) >= _BATCHES_AT_ONCE and not stop.is_set():
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                return  # what is not begun stays in _held and is handed back
+            task = asyncio.create_task(self._handle(batch))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _handle(self, batch: Sequence[Event]) -> None:
+        try:
+            await self._handlers[batch[0].type](self.name, batch)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            _LOG.warning("a batch of %s failed: %r", batch[0].type, error)
+            await self._fail(batch, error)
+        for event in batch:
+            self._held.pop(event.event_id, None)
+
+    async def _fail(self, batch: Sequence[Event], error: Exception) -> None:
+        """What a handler did not settle itself is tried again; if even that cannot be written, the lease runs out."""
+        for event in batch:
+            with contextlib.suppress(KnowlogError):
+                scope = Scope(event.tenant_id, f"worker:{self.name}")
+                if event.type == "document.received":
+                    await self._app.indexer.give_up(self.name, scope, event, error)
+                    continue
+                async with self._app.database.transaction(scope) as connection:
+                    last = event.attempts >= self._settings.max_attempts
+                    wait_s = self._settings.backoff_s * 2**event.attempts
+                    await fail(connection, self.name, event, str(error)[:500], None if last else wait_s)
+
+    async def _drop_originals(self, worker: str, events: Sequence[Event]) -> None:
+        """Remove the original bytes of what was deleted or replaced."""
+        for event in events:
+            await self._app.blobs.delete(event.data["blobs"])
+            async with self._app.database.transaction(Scope(event.tenant_id, f"worker:{worker}")) as connection:
+                with contextlib.suppress(LeaseLost):
+                    await complete(connection, worker, event)
+
+    async def _keep_leases(self) -> None:
+        """Prolong the leases of everything held, well before they end."""
+        while True:
+            await asyncio.sleep(self._settings.lease_s / 4)
+            if self._held:
+                with contextlib.suppress(Unavailable):
+                    await extend(self._app.database, self.name, self._settings.lease_s, list(self._held))
+
+    async def _listen(self) -> None:
+        """Be woken when work is written. Where listening is impossible, polling once a second goes on."""
+        while True:
+            broken = asyncio.Event()
+
+            def heard(payload: str, broken: asyncio.Event = broken) -> None:
+                self._wake.set()
+                if payload == "broken":
+                    broken.set()
+
+            with contextlib.suppress(KnowlogError):
+                async with self._app.database.listen("knowlog_work", heard):
+                    await broken.wait()
+            await asyncio.sleep(_IDLE_POLL_S)
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._wake.set()
+
+    async def _finish(self) -> None:
+        """Give running batches the grace time, then hand back what is left, so that another worker has it at once."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._settings.grace_s)
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        by_tenant: dict[UUID, list[Event]] = defaultdict(list)
+        for event in self._held.values():
+            by_tenant[event.tenant_id].append(event)
+        for tenant_id, events in by_tenant.items():
+            with contextlib.suppress(KnowlogError):
+                async with self._app.database.transaction(Scope(tenant_id, f"worker:{self.name}")) as connection:
+                    for event in events:
+                        await release(connection, self.name, event)
+
+
+def split(events: Sequence[Event], size_bytes: int) -> list[list[Event]]:
+    """Group events into batches of one type whose documents together stay below `size_bytes`; a larger one goes alone."""
+    batches: list[list[Event]] = []
+    room, previous = 0, ""
+    for event in sorted(events, key=lambda event: event.type):
+        size = int(event.data.get("size_bytes", 0))
+        if not batches or event.type != previous or size > room:
+            batches.append([])
+            room, previous = size_bytes, event.type
+        batches[-1].append(event)
+        room -= size
+    return batches
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_app(settings) as app:
+        await Worker(app).run(stop)

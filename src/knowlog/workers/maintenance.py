@@ -1,0 +1,43 @@
+"""What must be done now and then, by whichever worker comes first. Each step may run twice without harm."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from knowlog.bootstrap import App
+from knowlog.kernel.errors import KnowlogError
+from knowlog.stores import fold_statistics, graduate_large_collections
+
+_LOG = logging.getLogger("knowlog.worker")
+_OFTEN_S = 1.0
+_SELDOM_S = 30.0
+_RARELY_S = 3600.0
+
+
+async def maintain(app: App) -> None:
+    """Fold statistics each second, give large collections their index, forget old idempotency keys. Runs until cancelled."""
+    await asyncio.gather(
+        _every(_OFTEN_S, lambda: fold_statistics(app.database)),
+        _every(_SELDOM_S, lambda: graduate_large_collections(app.database)),
+        _every(_RARELY_S, lambda: _forget_idempotency_keys(app)),
+    )
+
+
+async def _every(pause_s: float, step: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await step()
+        except KnowlogError as error:
+            _LOG.warning("maintenance is put off: %s", error.detail)
+        except Exception:
+            _LOG.exception("maintenance failed; it is tried again")
+        await asyncio.sleep(pause_s)
+
+
+async def _forget_idempotency_keys(app: App) -> None:
+    keep = timedelta(hours=app.settings.api.idempotency_hours)
+    async with app.database.system() as connection:
+        await connection.execute("select forget_idempotency_keys($1)", keep)
+
+
