@@ -1,0 +1,54 @@
+# One door to every task. Bare `make` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types laws docs bench check clean lock
+
+help:  ## List the verbs
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "knowlog needs Python 3.11 or newer; name one with PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+run: $(READY)  ## Start everything, ingest the examples, ask four questions, keep serving (ARGS=--once to stop then)
+	@KNOWLOG_DATA_DIR=$${KNOWLOG_DATA_DIR:-$(CURDIR)/.knowlog} $(BIN)/knowlog demo $(ARGS)
+
+test: $(READY)  ## Run the whole suite (ARGS="-k name" for a part)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## Style and simple mistakes
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(READY)  ## Put the code into its form
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+types: $(READY)  ## Strict type check
+	@$(BIN)/mypy
+
+laws: $(READY)  ## The import law of the house
+	@$(BIN)/lint-imports
+
+docs: $(READY)  ## Check that docs are current and their examples run
+	@$(BIN)/python -m pytest -q tests/house
+
+bench: $(READY)  ## Run a benchmark: make bench ARGS="retrieval --data DIR"
+	@$(BIN)/knowlog bench $(ARGS)
+
+check: lint types laws test  ## Everything that CI asks for
+
+lock: $(READY)  ## Renew requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements/dev.txt
+	@rm -f $(READY)
+
+clean:  ## Remove what the verbs have made
+	@rm -rf $(VENV) .knowlog .mypy_cache .ruff_cache .pytest_cache .hypothesis
