@@ -1,1 +1,30 @@
-"""Being built."""
+"""Question and passages to an answer whose every statement is an exact quote, or an honest "not in your documents"."""
+
+from knowlog.answering.actions import compose, compose_events
+from knowlog.answering.model import (
+    NOT_IN_DOCUMENTS,
+    Answer,
+    AnswerEvent,
+    Citation,
+    Done,
+    PassagesFound,
+    QueryStatistics,
+    Statement,
+    StatementFound,
+)
+from knowlog.answering.question import valid_question
+
+__all__ = [
+    "NOT_IN_DOCUMENTS",
+    "Answer",
+    "AnswerEvent",
+    "Citation",
+    "Done",
+    "PassagesFound",
+    "QueryStatistics",
+    "Statement",
+    "StatementFound",
+    "compose",
+    "compose_events",
+    "valid_question",
+]

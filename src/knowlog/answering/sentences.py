@@ -1,10 +1,10 @@
 """Text to sentences: spans that can be quoted, with exact offsets, in one pass over the text.
 
-A line decides first what it is: a table row and a list item are each one statement; headings, table headers and
+A line decides first what it is: a table row and a list item are each one statement; headings, table heads and
 rules are kept apart, because they are never an answer by themselves; everything else is prose. Prose goes to
-`sentencex` (Wikimedia's splitter: abbreviations, initials, full stops of many scripts). What is still longer than
-`LONGEST` tokens is cut at the clause nearest to its middle. Nothing is ever rewritten, so `text[start:end]` is the
-sentence for every span returned.
+`sentencex` (Wikimedia's splitter: abbreviations, initials, full stops of many scripts). What is still longer
+than `LONGEST` tokens is cut at the clause nearest to its middle. Nothing is ever rewritten, so
+`text[start:end]` is the sentence for every span returned.
 """
 
 import re
@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]|[^\
 _HASH_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
 _UNDERLINE = re.compile(r"[ \t]{0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"[ \t]*([-*_=~][ \t]*){3,}$")
-_ITEM = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
+ITEM_MARK = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _TABLE_RULE = frozenset("|-:+ \t")
 _CLAUSES = (re.compile(r"[;；]\s*|:\s+|\s[—–]\s"), re.compile(r"[,،、，]\s*(?=\D)"), re.compile(r"\s+"))
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`text[start:end]`, without outer white space; `block` counts paragraphs, list items and table rows from 0."""
+    """`text[start:end]`, without outer white space; `block` counts paragraphs, items and rows from 0."""
 
     start: int
     end: int
@@ -55,14 +55,14 @@ class _Line:
 
 
 def token_count(text: str) -> int:
-    """Count words, punctuation marks and single CJK characters: close to a model's tokens, and needs no model."""
+    """Count words, marks and single CJK characters: close to a model's tokens, and needs no model."""
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
 def split(text: str, headings: Iterable[str] = ()) -> list[Sentence]:
     """Split `text` into sentences in reading order.
 
-    `headings` are titles known to stand in the text: a line that equals one of them is a heading even without markup.
+    `headings` are titles known to stand in the text: a line that equals one is a heading even without markup.
     """
     titles = {title.strip().casefold() for title in headings if title.strip()}
     sentences: list[Sentence] = []
@@ -82,7 +82,7 @@ def _statements(text: str, kind: Kind, start: int, end: int) -> Iterator[tuple[i
 
 
 def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield stripped sentence spans of text[start:end]; pieces add up to the block, so offsets are their running sum."""
+    """Yield the sentences of text[start:end]: the pieces add up to it, so offsets are their running sum."""
     position = start
     for piece in sentencex.segment("en", text[start:end]):
         if not text.startswith(piece, position):  # the splitter changed a character: keep the rest whole
@@ -103,7 +103,7 @@ def _stripped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield [start, end) in pieces of at most LONGEST tokens, cut at the clause boundary nearest to the middle."""
+    """Yield [start, end) in pieces of at most LONGEST tokens."""
     pending = [(start, end)]
     while pending:
         first, last = pending.pop()
@@ -116,7 +116,7 @@ def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _clause_boundary(text: str, tokens: list[int], end: int) -> int:
-    """Return where to cut: between a quarter and three quarters of the tokens, at the strongest mark, near the middle."""
+    """Return where to cut: at the strongest mark in the middle half, and of those the one nearest the middle."""
     low, middle, high = (tokens[len(tokens) * part // 4] for part in (1, 2, 3))
     for clause in _CLAUSES:
         cuts = [match.end() for match in clause.finditer(text, low, min(high, end)) if match.end() < end]
@@ -148,7 +148,7 @@ def _joined(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, bool]]:
 
 
 def _continues(text: str, previous: _Line, line: _Line, width: int) -> bool:
-    """Tell a wrapped line from one that its author ended: had the next word fitted easily, the break was meant."""
+    """Tell a wrapped line from an ended one: had the next word fitted easily, the break was meant."""
     if line.kind is not Kind.PROSE or previous.kind not in (Kind.PROSE, Kind.ITEM):
         return False
     if previous.kind is Kind.ITEM and text[line.start - 1 : line.start] in (" ", "\t"):
@@ -189,7 +189,7 @@ def _kind(line: str, following: str, titles: set[str], in_code: bool) -> Kind | 
         return None
     if _HASH_HEADING.match(line) or line.strip().casefold() in titles or _is_header(line, following):
         return Kind.HEADING
-    if _ITEM.match(line):
+    if ITEM_MARK.match(line):
         return Kind.ITEM
     return Kind.ROW if _is_row(line) else Kind.PROSE
 

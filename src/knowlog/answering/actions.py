@@ -1,0 +1,159 @@
+"""Question and passages to an answer, whole or as it comes to be."""
+
+from collections.abc import AsyncIterator, Sequence
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowlog.answering.abstention import LEAST_CONFIDENCE, confidence
+from knowlog.answering.extractive import Candidate, candidates, rank, same_statement
+from knowlog.answering.model import (
+    NOT_IN_DOCUMENTS,
+    Answer,
+    AnswerEvent,
+    Citation,
+    Done,
+    PassagesFound,
+    QueryStatistics,
+    Statement,
+    StatementFound,
+)
+from knowlog.answering.question import read_question, valid_question
+from knowlog.answering.sentences import ITEM_MARK, Kind
+from knowlog.answering.similarity import cosine_scale
+from knowlog.embedding import Embedder
+from knowlog.retrieval import Passage
+
+STATEMENTS = 3
+CITATIONS = 3
+"""Most citations of one statement: the best, and others that say the same elsewhere."""
+NEAREST = 3
+"""Passages offered by an answer that abstains."""
+
+
+async def compose(
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder,
+    *,
+    statistics: QueryStatistics | None = None,
+    question_vector: NDArray[np.float32] | None = None,
+    least_confidence: float = LEAST_CONFIDENCE,
+) -> Answer:
+    """Answer a question by at most three statements, each an exact quote from the passages, or abstain.
+
+    `passages` come best first. `statistics` tell how common the question's words are in what was searched; without
+    them all words count alike. `question_vector` saves embedding the question again. Raises Invalid for a question
+    that is empty, too long or holds control characters, and whatever the embedder raises.
+    """
+    started = perf_counter()
+    asked = valid_question(question)
+    best, sure = await _best_candidates(asked, passages, embedder, statistics, question_vector)
+    statements = _statements(best) if sure >= least_confidence else ()
+    return Answer(
+        question=asked,
+        status="answered" if statements else "not_in_documents",
+        text=_joined(statements) if statements else NOT_IN_DOCUMENTS,
+        statements=statements,
+        confidence=sure,
+        nearest=() if statements else tuple(passages[:NEAREST]),
+        took_ms=(perf_counter() - started) * 1000,
+    )
+
+
+async def compose_events(
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder,
+    *,
+    statistics: QueryStatistics | None = None,
+    question_vector: NDArray[np.float32] | None = None,
+    least_confidence: float = LEAST_CONFIDENCE,
+) -> AsyncIterator[AnswerEvent]:
+    """Yield what `compose` does as it happens: the passages, each statement, and last the whole answer."""
+    valid_question(question)
+    yield PassagesFound(tuple(passages))
+    answer = await compose(
+        question,
+        passages,
+        embedder,
+        statistics=statistics,
+        question_vector=question_vector,
+        least_confidence=least_confidence,
+    )
+    for number, statement in enumerate(answer.statements, start=1):
+        yield StatementFound(number, statement)
+    yield Done(answer)
+
+
+async def _best_candidates(
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder,
+    statistics: QueryStatistics | None,
+    question_vector: NDArray[np.float32] | None,
+) -> tuple[list[Candidate], float]:
+    """Return the candidates best first, and the probability that the first answers the question."""
+    read = read_question(question, statistics)
+    found = candidates(read, passages)
+    if not found:
+        return [], 0.0
+    vectors = await embedder.embed_documents([candidate.embeddable for candidate in found])
+    asked = question_vector if question_vector is not None else await embedder.embed_query(question)
+    ranked = rank(found, vectors @ asked)
+    scale = await cosine_scale(embedder)
+    return ranked, confidence(scale(ranked[0].similarity), ranked[0].coverage + ranked[0].context)
+
+
+def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
+    """Return the best statements; what repeats one becomes a further citation of it, what overlaps one is left out."""
+    groups: list[list[Candidate]] = []
+    for candidate in ranked:
+        group = next((group for group in groups if same_statement(group[0], candidate)), None)
+        if any(candidate.overlaps(other) for others in groups for other in others):
+            continue
+        if group is None and len(groups) < STATEMENTS:
+            groups.append([candidate])
+        elif group is not None and len(group) < CITATIONS:
+            group.append(candidate)
+    return tuple(_statement(group) for group in groups)
+
+
+def _statement(group: Sequence[Candidate]) -> Statement:
+    first = group[0]
+    return Statement(
+        _readable(first), tuple(_citation(candidate) for candidate in group), round(first.score, 4)
+    )
+
+
+def _citation(candidate: Candidate) -> Citation:
+    passage = candidate.passage
+    return Citation(
+        quote=candidate.quote,
+        document_id=passage.document_id,
+        version=passage.version,
+        collection=passage.collection,
+        external_id=passage.external_id,
+        title=passage.title,
+        start=passage.start + candidate.start,
+        end=passage.start + candidate.end,
+        page=passage.page,
+        headings=passage.headings,
+        score=round(candidate.score, 4),
+    )
+
+
+def _readable(candidate: Candidate) -> str:
+    """Return the quote on one line, without the mark of a list item or the outer bars of a table row."""
+    text = " ".join(candidate.quote.split())
+    if candidate.kind is Kind.ROW:
+        return text.strip("| ") or text
+    if candidate.kind is Kind.ITEM:
+        return ITEM_MARK.sub("", text, count=1)
+    return text
+
+
+def _joined(statements: Sequence[Statement]) -> str:
+    """Return the text of the answer: its statements one after the other."""
+    return " ".join(statement.text for statement in statements)

@@ -1,0 +1,179 @@
+"""Question and passages to statements: which sentences say most about the question.
+
+A sentence scores by four things, each from 0 to 1 and each needing no training:
+
+- coverage: the share of the question's content that its words cover, telling words counting more. What stands only in
+  its context (title, headings, the sentence or table head before it) counts half: it tells what the sentence is about;
+- closeness: the cosine of its vector, read under its title, to the question's, between the least and the most close of
+  the candidates, so that it means the same for every model;
+- passage: the fused score that retrieval gave its passage;
+- figure: whether it holds a number that the question lacks, when the question asks for one.
+
+Only the `CANDIDATES` best by the three that are cheap are embedded. The weights were rounded from a conditional
+logistic regression on questions about Wikipedia articles and hold within 0.005 for changes by a third: see
+docs/answers.md.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowlog.answering.question import Question
+from knowlog.answering.sentences import LONGEST, Kind, Sentence, split, token_count
+from knowlog.retrieval import Passage
+from knowlog.stores import lexemes
+
+PASSAGES = 8
+"""Passages read, best first."""
+CANDIDATES = 12
+"""Sentences embedded."""
+CONTEXT_CREDIT = 0.5
+PASSAGE_WEIGHT = 0.5
+CLOSENESS_WEIGHT = 0.3
+FIGURE_WEIGHT = 0.2
+SAME = 0.8
+"""Share of lexemes in common, of all lexemes of two sentences, from which they say the same."""
+
+_DIGITS = re.compile(r"\d+")
+_LEANING = re.compile(
+    r"[\"'“‘(\[]*(?:(?:However|But|And|So|Also|Thus|Then|Yet|Instead|Later|In addition|As a result),? )?"
+    r"(?:he|she|it|they|this|these|that|those|such|his|her|its|their|both|here|there)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A span [start, end) of a passage's text that could be quoted, and the evidence for it.
+
+    `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table head.
+    """
+
+    passage: Passage
+    start: int
+    end: int
+    kind: Kind
+    words: frozenset[str]
+    reach: frozenset[str]
+    embeddable: str
+    coverage: float
+    context: float
+    score: float
+    similarity: float = 0.0
+
+    @property
+    def quote(self) -> str:
+        """The exact text of the span."""
+        return self.passage.text[self.start : self.end]
+
+    def overlaps(self, other: "Candidate") -> bool:
+        """Tell whether both take from the same place of the same version."""
+        mine, others = self.passage, other.passage
+        if (mine.document_id, mine.version) != (others.document_id, others.version):
+            return False
+        starts, ends = mine.start + self.start, mine.start + self.end
+        return starts < others.start + other.end and others.start + other.start < ends
+
+
+def candidates(question: Question, passages: Sequence[Passage]) -> list[Candidate]:
+    """Return the sentences most worth embedding, best first by coverage, passage and figure."""
+    found: list[Candidate] = []
+    for passage in passages[:PASSAGES]:
+        found += _candidates_of(question, passage)
+    found.sort(key=lambda candidate: (-candidate.score, candidate.passage.start + candidate.start))
+    return _without_repeats(found)
+
+
+def rank(found: Sequence[Candidate], similarities: NDArray[np.float32]) -> list[Candidate]:
+    """Return the candidates best first, once the cosine of each to the question is known (in the same order)."""
+    if not found:
+        return []
+    low, high = float(similarities.min()), float(similarities.max())
+    closeness = (similarities - low) / max(high - low, 1e-6)
+    ranked = [
+        replace(candidate, score=candidate.score + CLOSENESS_WEIGHT * float(close), similarity=float(cosine))
+        for candidate, close, cosine in zip(found, closeness, similarities, strict=True)
+    ]
+    return sorted(ranked, key=lambda candidate: -candidate.score)
+
+
+def same_statement(one: Candidate, other: Candidate) -> bool:
+    """Tell whether two sentences say the same in nearly the same words."""
+    together = len(one.words | other.words)
+    return together > 0 and len(one.words & other.words) >= SAME * together
+
+
+def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
+    """Yield the sentences of one passage with their cheap evidence."""
+    text = passage.text
+    sentences = split(text, (passage.title, *passage.headings))
+    above = frozenset(lexemes(" ".join((passage.title, *passage.headings))))
+    heading: frozenset[str] = frozenset()
+    for index, sentence in enumerate(sentences):
+        if sentence.kind is Kind.HEADING:
+            heading = frozenset(lexemes(text[sentence.start : sentence.end]))
+            continue
+        before = _context_of(sentences, index)
+        nearby = text[before.start : before.end] if before else ""
+        words = frozenset(lexemes(text[sentence.start : sentence.end]))
+        reach = words | above | heading | frozenset(lexemes(nearby))
+        start = before.start if before and _leans(text, before, sentence) else sentence.start
+        yield _weighed(question, passage, sentence, start, words, reach, nearby)
+
+
+def _weighed(
+    question: Question,
+    passage: Passage,
+    sentence: Sentence,
+    start: int,
+    words: frozenset[str],
+    reach: frozenset[str],
+    nearby: str,
+) -> Candidate:
+    quoted = passage.text[sentence.start : sentence.end]
+    covered = question.coverage(words)
+    context = question.coverage(reach - words)
+    figure = question.wants_figure and not set(_DIGITS.findall(quoted)) <= set(_DIGITS.findall(question.text))
+    score = covered + CONTEXT_CREDIT * context + PASSAGE_WEIGHT * passage.score + FIGURE_WEIGHT * figure
+    topic = ", ".join(dict.fromkeys((passage.title, *passage.headings[-1:])))[:200]
+    lead = nearby[:200] + "\n" if sentence.kind is Kind.ROW and nearby else ""
+    embeddable = f"{topic}: {lead}{quoted}" if topic else lead + quoted
+    return Candidate(
+        passage, start, sentence.end, sentence.kind, words, reach, embeddable, covered, context, score
+    )
+
+
+def _context_of(sentences: Sequence[Sentence], index: int) -> Sentence | None:
+    """Return what a sentence stands under: a table's head, what leads into a list, else the sentence before."""
+    kind = sentences[index].kind
+    position = index - 1
+    while position >= 0 and kind is not Kind.PROSE and sentences[position].kind is kind:
+        position -= 1
+    return sentences[position] if position >= 0 else None
+
+
+def _leans(text: str, before: Sentence, sentence: Sentence) -> bool:
+    """Tell whether a sentence opens with a pronoun for the one before, and both are short enough to quote."""
+    if sentence.kind is not Kind.PROSE or before.block != sentence.block:
+        return False
+    if not _LEANING.match(text, sentence.start):
+        return False
+    return token_count(text[before.start : sentence.end]) <= LONGEST
+
+
+def _without_repeats(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return at most CANDIDATES, none repeating another passage's: passages overlap, and may cut a sentence."""
+    kept: list[Candidate] = []
+    for candidate in found:
+        others = (i for i, other in enumerate(kept) if other.passage is not candidate.passage)
+        clash = next((i for i in others if candidate.overlaps(kept[i])), None)
+        if clash is None:
+            kept.append(candidate)
+        elif len(kept[clash].quote) < len(candidate.quote):
+            kept[clash] = candidate
+        if len(kept) == CANDIDATES:
+            break
+    return kept

@@ -1,0 +1,80 @@
+"""What a question asks about: its lexemes, how telling each is, and whether it wants a figure."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from knowlog.answering.model import QueryStatistics
+from knowlog.kernel.errors import Invalid
+from knowlog.stores import lexemes
+
+LONGEST_QUESTION = 4_000
+"""Characters that a question may have."""
+
+PRIOR_CHUNKS = 50
+"""Chunks' worth of belief that all words tell as much as each other: in a handful of chunks, frequencies are chance."""
+
+_WORD = re.compile(r"\w+")
+_FIGURE = re.compile(
+    r"\bhow (many|much|long|old|far|large|big|tall|high|often|deep|fast|soon)\b|\bwhen\b"
+    r"|\b(what|which) (\w+ ){0,2}?(year|date|day|month|century|time|number|amount|percent|percentage|size|age)\b"
+    r"|\b(price|cost|costs)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question read: `weights` gives each of its lexemes a share of its content, and the shares add up to 1.
+
+    `wants_figure` tells whether it asks, in English, for a number, a date or a time.
+    """
+
+    text: str
+    weights: Mapping[str, float]
+    wants_figure: bool
+
+    def coverage(self, found: frozenset[str]) -> float:
+        """Return the share, 0 to 1, of the question's content that is among the lexemes `found`."""
+        return sum(weight for lexeme, weight in self.weights.items() if lexeme in found)
+
+
+def valid_question(text: str) -> str:
+    """Return the question without outer white space, or raise Invalid with what is wrong with it."""
+    question = text.strip()
+    if not question:
+        raise Invalid("The question is empty: send at least one word.")
+    if len(question) > LONGEST_QUESTION:
+        raise Invalid(
+            f"The question has {len(question):,} characters and at most {LONGEST_QUESTION:,} are allowed: shorten it."
+        )
+    for position, character in enumerate(question):
+        if character not in "\n\t\r" and unicodedata.category(character) in ("Cc", "Cs"):
+            raise Invalid(
+                f"The question holds the control character U+{ord(character):04X} at position {position}: remove it."
+            )
+    return question
+
+
+def read_question(text: str, statistics: QueryStatistics | None = None) -> Question:
+    """Read a question that is valid. Without statistics all its lexemes tell as much as each other."""
+    found = dict.fromkeys(lexemes(text) or _WORD.findall(text.casefold()))
+    weights = {lexeme: _telling(lexeme, statistics) for lexeme in found}
+    total = sum(weights.values())
+    shares = {lexeme: weight / total for lexeme, weight in weights.items()}
+    return Question(text, shares, _FIGURE.search(text.casefold()) is not None)
+
+
+def _telling(lexeme: str, statistics: QueryStatistics | None) -> float:
+    """Return how telling a lexeme is: its inverse document frequency, in small collections drawn to the middle.
+
+    The middle is that of a lexeme in one chunk of ten. A lexeme without a frequency occurs nowhere.
+    """
+    if statistics is None:
+        return 1.0
+    count = statistics.chunk_count
+    nowhere = math.log(1 + (count + 0.5) / 0.5)
+    return (count * statistics.terms.get(lexeme, nowhere) + PRIOR_CHUNKS * math.log(10)) / (
+        count + PRIOR_CHUNKS
+    )
