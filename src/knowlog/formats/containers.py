@@ -1,0 +1,97 @@
+"""ZIP and OLE containers: which document is inside, and is it small enough unpacked and without a password?"""
+
+import io
+import zipfile
+
+from knowlog.formats import kinds
+from knowlog.formats.kinds import Kind
+from knowlog.formats.model import Limits, Source, damaged, encrypted
+from knowlog.kernel.errors import ParseFailed, UnsupportedType
+
+_MAX_MEMBERS = 20_000
+_ENCRYPTED_FLAG = 0x1
+_BY_FOLDER = (("word/", kinds.DOCX), ("xl/", kinds.XLSX), ("ppt/", kinds.PPTX))
+_BY_MIMETYPE = {kind.media_type: kind for kind in (kinds.ODT, kinds.ODS, kinds.ODP, kinds.EPUB)}
+_BY_STREAM = (  # names of OLE streams, as their directory spells them
+    ("EncryptedPackage", None),
+    ("__substg1.0_", kinds.MSG),
+    ("WordDocument", kinds.DOC),
+    ("Workbook", kinds.XLS),
+    ("Book", kinds.XLS),
+    ("PowerPoint Document", kinds.PPT),
+)
+
+
+def kind_in_zip(source: Source, limits: Limits) -> Kind:
+    """Return the kind of document that a ZIP container holds.
+
+    ParseFailed when it is damaged, has a password or unpacks to more than the limit; UnsupportedType for an archive.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
+            _refuse_bombs(archive, limits)
+            kind = _inside(archive)
+            _refuse_passwords(archive, kind)
+    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
+        raise damaged("a complete document", str(error)) from error
+    return kind
+
+
+def kind_in_ole(source: Source) -> Kind:
+    """Return the kind of document that an OLE container holds; ParseFailed when it is encrypted or none we know."""
+    for name, kind in _BY_STREAM:
+        if name.encode("utf-16-le") in source.content:
+            if kind is None:
+                raise encrypted("an Office document")
+            return kind
+    raise damaged("an Office document", "no known content in its container")
+
+
+def read_member(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
+    """Return one unpacked member of a ZIP container, never more than the limit, whatever its directory claims."""
+    with archive.open(name) as member:
+        content = member.read(limits.max_unpacked_bytes + 1)
+    if len(content) > limits.max_unpacked_bytes:
+        raise _too_large_unpacked(limits)
+    return content
+
+
+def _refuse_bombs(archive: zipfile.ZipFile, limits: Limits) -> None:
+    members = archive.infolist()
+    if len(members) > _MAX_MEMBERS:
+        raise ParseFailed(
+            f"The file is a container of more than {_MAX_MEMBERS:,} parts; no document needs as many."
+        )
+    if sum(member.file_size for member in members) > limits.max_unpacked_bytes:
+        raise _too_large_unpacked(limits)
+
+
+def _refuse_passwords(archive: zipfile.ZipFile, kind: Kind) -> None:
+    if any(member.flag_bits & _ENCRYPTED_FLAG for member in archive.infolist()):
+        raise encrypted(kind.what)
+    if "META-INF/manifest.xml" in archive.namelist():
+        with archive.open("META-INF/manifest.xml") as manifest:
+            if b"encryption-data" in manifest.read(1_000_000):
+                raise encrypted(kind.what)
+
+
+def _inside(archive: zipfile.ZipFile) -> Kind:
+    names = archive.namelist()
+    if "mimetype" in names:
+        with archive.open("mimetype") as member:
+            declared = member.read(200).decode("ascii", "replace").strip()
+        kind = _BY_MIMETYPE.get(declared.removesuffix("-template"))
+        if kind is not None:
+            return kind
+    if "[Content_Types].xml" in names:
+        for folder, kind in _BY_FOLDER:
+            if any(name.startswith(folder) for name in names):
+                return kind
+    raise UnsupportedType("The file is a ZIP archive: unpack it and upload the files in it.")
+
+
+def _too_large_unpacked(limits: Limits) -> ParseFailed:
+    return ParseFailed(
+        f"The file unpacks to more than {limits.max_unpacked_bytes // 2**20:,} MB, the limit for one document."
+        " Split it, or remove what makes it large."
+    )

@@ -1,0 +1,96 @@
+"""E-mail (RFC 5322, MIME): subject as the title, who and when, the body, and what is attached and readable."""
+
+import email
+import email.policy
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+from knowlog.formats import registry
+from knowlog.formats.decoding import normalise
+from knowlog.formats.kinds import EMAIL, Kind, detect
+from knowlog.formats.markup import read_html_part
+from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, damaged, too_much_text, without_text
+from knowlog.kernel.errors import KnowlogError
+
+_SHOWN_FIELDS = ("From", "To", "Cc", "Date")
+_MAX_ATTACHMENTS = 50
+
+
+def read_mail(source: Source, kind: Kind, limits: Limits) -> Extracted:
+    """Read one message; an attachment that cannot be read is named, not refused, and messages in it are not opened."""
+    try:
+        message = email.message_from_bytes(source.content, policy=email.policy.default)
+        subject = _field(message, "Subject")
+        blocks = [*_opening(message, subject), _body(message, limits)]
+        attached = list(_attachments(message, limits))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(kind.what, str(error)) from error
+    return _assemble(subject, blocks, attached, kind, limits)
+
+
+def _assemble(
+    subject: str, blocks: list[str], attached: list[tuple[str, str]], kind: Kind, limits: Limits
+) -> Extracted:
+    text = "\n\n".join(filter(None, blocks))
+    headings = [HeadingMark(1, subject, 0)] if subject else []
+    for name, content in attached:
+        title = f"Attachment: {name}"
+        headings.append(HeadingMark(2, title, len(text) + 2))
+        text = f"{text}\n\n## {title}\n\n{content}".rstrip()
+        if len(text) > limits.max_chars:
+            raise too_much_text(limits)
+    if not text.strip():
+        raise without_text(kind.what)
+    return Extracted(text, kind.media_type, headings=tuple(headings), title=subject or None)
+
+
+def _field(message: EmailMessage, name: str) -> str:
+    return " ".join(normalise(str(message.get(name, ""))).split())[:2000]
+
+
+def _opening(message: EmailMessage, subject: str) -> Iterator[str]:
+    yield f"# {subject}" if subject else ""
+    yield "\n".join(f"{name}: {value}" for name in _SHOWN_FIELDS if (value := _field(message, name)))
+
+
+def _body(message: EmailMessage, limits: Limits) -> str:
+    part = message.get_body(("plain", "html"))
+    if part is None:
+        return ""
+    content = _text_of(part)
+    return (
+        read_html_part(content, limits)
+        if part.get_content_subtype() == "html" and content.strip()
+        else content
+    )
+
+
+def _text_of(part: EmailMessage) -> str:
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset("utf-8")
+    try:
+        return normalise(content.decode(charset, "replace")).strip()
+    except LookupError:
+        return normalise(content.decode("utf-8", "replace")).strip()
+
+
+def _attachments(message: EmailMessage, limits: Limits) -> Iterator[tuple[str, str]]:
+    """Yield (name, text) of each attachment; the text says why when there is none."""
+    for count, part in enumerate(message.iter_attachments()):
+        if count == _MAX_ATTACHMENTS:
+            return
+        name = " ".join(normalise(part.get_filename() or part.get_content_type()).split())[:200]
+        payload = part.get_payload(decode=True)
+        source = Source(payload if isinstance(payload, bytes) else b"", name, part.get_content_type())
+        yield name, _attachment_text(source, limits)
+
+
+def _attachment_text(source: Source, limits: Limits) -> str:
+    try:
+        kind = detect(source)
+        if kind.media_type == EMAIL.media_type:
+            return "(a message in a message is not read)"
+        return registry.read(source, kind, limits).text
+    except KnowlogError as error:
+        return f"(not read: {error.detail})"

@@ -1,0 +1,46 @@
+"""Web pages and XML: decoded here, so that the charset is settled, then turned to Markdown by kreuzberg."""
+
+import html
+import re
+from dataclasses import replace
+
+from knowlog.formats.decoding import decode
+from knowlog.formats.headings import markdown_headings
+from knowlog.formats.kinds import HTML, Kind
+from knowlog.formats.model import Extracted, Limits, Source, without_text
+from knowlog.formats.office import extract, readable
+
+_CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_XML_CHARSET = re.compile(rb"<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})", re.IGNORECASE)
+_TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})</title\s*>", re.IGNORECASE)
+_HEAD_ONLY = re.compile(r"<(?:meta|link|base)\b[^<>]*>", re.IGNORECASE)
+_XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
+
+
+def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
+    """Read HTML or XML; scripts and styles are dropped, h1 to h6 become headings."""
+    text = decode(source.content, source.media_type or _declared_charset(source.content), limits)
+    title = None
+    if kind is HTML or kind.media_type == HTML.media_type:
+        match = _TITLE.search(text)
+        title = " ".join(html.unescape(match[1]).split()) if match else None
+        text = _HEAD_ONLY.sub("", _TITLE.sub("", text))
+    else:
+        text = _XML_DECLARATION.sub("", text)
+    body = readable(extract(text.encode(), kind, limits).content)
+    if not body:
+        raise without_text(kind.what)
+    return Extracted(body, kind.media_type, headings=markdown_headings(body, limits), title=title or None)
+
+
+def read_html_part(content: str, limits: Limits) -> str:
+    """Return the text of a piece of HTML, for a message's body."""
+    return read_markup(
+        Source(content.encode(), media_type="text/html; charset=utf-8"), replace(HTML), limits
+    ).text
+
+
+def _declared_charset(content: bytes) -> str | None:
+    head = content[:2048]
+    match = _XML_CHARSET.search(head) or _CHARSET.search(head)
+    return f"text/html; charset={match[1].decode('ascii', 'replace')}" if match else None

@@ -1,0 +1,108 @@
+"""Office documents, books and messages through kreuzberg, whose Markdown is brought back to text that reads well."""
+
+import re
+from collections import defaultdict
+from typing import Any
+
+import kreuzberg
+
+from knowlog.formats.decoding import normalise
+from knowlog.formats.headings import markdown_headings
+from knowlog.formats.kinds import DOC, DOCX, EPUB, MSG, ODS, ODT, PPT, RTF, XLS, XLSX, Kind
+from knowlog.formats.model import (
+    Extracted,
+    Limits,
+    Pages,
+    Source,
+    damaged,
+    encrypted,
+    too_much_text,
+    without_text,
+)
+
+_SHEETS = frozenset(kind.media_type for kind in (XLSX, XLS, ODS))
+_FOREIGN_NAMES = {  # where kreuzberg knows the format under another name
+    kind.media_type: kind.media_type for kind in (DOC, DOCX, EPUB, MSG, ODS, ODT, PPT, RTF, XLS, XLSX)
+}
+_IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\([^()\n]{0,2000}\)")
+_LINK = re.compile(r"(?<!\\)\[([^\[\]\n]{1,1000})\]\((?:[^()\\\n]|\\.){0,2000}\)")
+_EMPHASIS = re.compile(r"(?<![\\\w*])(\*{1,3})(?=[^\s*])([^*\n]{0,2000}[^\s*\\])\1(?![\w*])")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{}~])")
+_ENTITY = re.compile(r"&#(\d{1,6});")
+_FENCE = re.compile(r"(^[ ]{0,3}```[^\n]*\n.*?^[ ]{0,3}```[ \t]*$)", re.MULTILINE | re.DOTALL)
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+def read_office(source: Source, kind: Kind, limits: Limits) -> Extracted:
+    """Read a document through kreuzberg; sheets of a workbook become pages."""
+    result = extract(source.content, kind, limits)
+    if kind.media_type in _SHEETS:
+        return _workbook(result, kind, limits)
+    text = readable(result.content)
+    if not text:
+        raise without_text(kind.what)
+    return Extracted(text, kind.media_type, headings=markdown_headings(text, limits), title=_title(result))
+
+
+def extract(content: bytes, kind: Kind, limits: Limits) -> Any:
+    """Return kreuzberg's result as Markdown; its errors become ours."""
+    try:
+        result = kreuzberg.extract_bytes_sync(content, kind.media_type, _configuration())
+    except kreuzberg.KreuzbergError as error:
+        reason = str(error).rpartition(": ")[2]
+        if "password" in str(error).lower() or "encrypted" in str(error).lower():
+            raise encrypted(kind.what) from error
+        raise damaged(kind.what, reason) from error
+    if len(result.content) > limits.max_chars:
+        raise too_much_text(limits)
+    return result
+
+
+def readable(markdown: str) -> str:
+    """Return Markdown without pictures, link targets, emphasis and escapes; headings, lists, tables and code stay."""
+    parts = _FENCE.split(normalise(markdown))
+    parts[::2] = map(_plain, parts[::2])
+    return _BLANK_LINES.sub("\n\n", "".join(parts)).strip()
+
+
+def _plain(markdown: str) -> str:
+    text = _IMAGE.sub(r"\1", markdown)
+    text = _LINK.sub(r"\1", text)
+    text = _EMPHASIS.sub(r"\2", text)
+    text = _ESCAPE.sub(lambda match: match[0] if match[1] == "|" else match[1], text)
+    return normalise(_ENTITY.sub(lambda match: _character(int(match[1])), text))
+
+
+def _character(code: int) -> str:
+    return chr(code) if code <= 0x10FFFF else "\ufffd"
+
+
+def _configuration() -> kreuzberg.ExtractionConfig:
+    return kreuzberg.ExtractionConfig(
+        use_cache=False,
+        enable_quality_processing=False,
+        disable_ocr=True,
+        output_format="markdown",
+        concurrency=kreuzberg.ConcurrencyConfig(max_threads=1),
+    )
+
+
+def _workbook(result: Any, kind: Kind, limits: Limits) -> Extracted:
+    """Build a text of sheets, each under its name as a heading, from the tables that kreuzberg found."""
+    names: list[str] = list(result.metadata.get("sheet_names") or [])
+    tables = defaultdict(list)
+    for table in result.tables:
+        tables[table.page_number].append(_ENTITY.sub(lambda match: _character(int(match[1])), table.markdown))
+    pages = Pages(limits)
+    for number in range(1, max([len(names), *tables]) + 1):
+        name = names[number - 1] if number <= len(names) else f"Sheet {number}"
+        pages.add(number, normalise("\n\n".join([f"## {name}", *tables[number]])) if tables[number] else "")
+    if pages.length == 0:
+        raise without_text(kind.what)
+    headings = markdown_headings(pages.text, limits)
+    return Extracted(pages.text, kind.media_type, pages.spans, headings, _title(result))
+
+
+def _title(result: Any) -> str | None:
+    title = result.metadata.get("title") or result.metadata.get("subject")
+    return " ".join(normalise(title).split())[:300] or None if isinstance(title, str) else None
