@@ -11,6 +11,8 @@ from knowlog.kernel.errors import Misconfigured
 _LOCK = 0x6B6E6F776C6F67  # "knowlog"
 _OLDEST_SERVER = 160000
 _OLDEST_VECTOR = (0, 8)
+# pgvector's settings (hnsw.ef_search ...) can be named by an ordinary login once its library is loaded in the session.
+_LOAD_VECTOR = "do $$ begin if to_regtype('vector') is not null then perform '[1]'::vector; end if; end $$"
 
 
 async def migrate(connection: Any, app_login: str) -> list[str]:
@@ -25,8 +27,9 @@ async def migrate(connection: Any, app_login: str) -> list[str]:
         await _grant_roles(connection, app_login)
     except asyncpg.InsufficientPrivilegeError as error:
         raise Misconfigured(
-            f"The PostgreSQL login may not set up knowlog: {error}. It needs CREATE on the database and CREATEROLE; "
-            "give a login that has them as KNOWLOG_DATABASE_OWNER_URL."
+            f"The PostgreSQL login may not set up knowlog: {error}. It needs CREATE on the database and CREATEROLE, and"
+            " the extension must be there (a superuser runs: CREATE EXTENSION vector). Another login for this can be"
+            " given as KNOWLOG_DATABASE_OWNER_URL."
         ) from error
     finally:
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
@@ -61,6 +64,7 @@ async def _apply_missing(connection: Any) -> list[str]:
         checksum = hashlib.sha256(sql.encode()).hexdigest()
         if done.get(name) is None:
             async with connection.transaction():
+                await connection.execute(_LOAD_VECTOR)
                 await connection.execute(sql)
                 await connection.execute(
                     "insert into knowlog.migrations (name, checksum) values ($1, $2)", name, checksum
@@ -79,4 +83,5 @@ def _migrations() -> list[tuple[str, str]]:
 async def _grant_roles(connection: Any, app_login: str) -> None:
     for role in ("knowlog_app", "knowlog_system"):
         if not await connection.fetchval("select pg_has_role($1::name, $2::name, 'set')", app_login, role):
-            await connection.execute(f'grant {role} to "{app_login.replace(chr(34), chr(34) * 2)}"')
+            login = app_login.replace('"', '""')
+            await connection.execute(f'grant {role} to "{login}" with inherit false, set true')

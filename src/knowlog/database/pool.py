@@ -3,16 +3,16 @@
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
 
 from knowlog.database.scope import Scope
 from knowlog.database.settings import DatabaseSettings
-from knowlog.kernel.errors import InternalError, KnowlogError, Misconfigured, Unavailable
+from knowlog.kernel.errors import InternalError, Misconfigured, Unavailable
 
-Connection = asyncpg.Connection
+Connection: TypeAlias = asyncpg.Connection
 """A connection inside a transaction, as `transaction` yields it."""
 
 _SEARCH_PATH = "set local search_path = knowlog, public, pg_catalog"
@@ -101,7 +101,7 @@ async def _leave_idle(connection: Any) -> None:
         raise
 
 
-def translate(error: Exception) -> KnowlogError | Exception:
+def translate(error: Exception) -> Exception:
     """Map what asyncpg raises to an error of ours; one that callers handle themselves comes back as it is."""
     if isinstance(error, asyncpg.DiskFullError):
         return Unavailable("The database's disk is full, nothing was changed. Free space on it and try again.")

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from knowlog.database.settings import DatabaseSettings
@@ -191,7 +192,7 @@ class EmbeddedServer:
         if done.returncode:
             raise Misconfigured(f"The embedded PostgreSQL's {program} failed: {done.stderr.strip()[-500:]}")
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         if self._user is None:
             return {}
         return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}

