@@ -34,13 +34,12 @@ class App:
         for section in ("retrieval", "answering"):
             if getattr(profile, section):
                 raise Invalid(f"The profile's section {section} has no settings yet. Leave it out.")
-        chunking = ChunkingProfile.checked(profile.chunking, self.embedder.profile.window_tokens)
+        chunking = ChunkingProfile.read(profile.chunking, self.embedder.profile.window_tokens)
         return profile.model_copy(update={"chunking": chunking.model_dump()})
 
     async def delete_document(self, scope: Scope, document_id: UUID, expected: int | None = None) -> DeletionReceipt:
         """Delete a document everywhere. See `ingestion.delete_document`."""
-        key = self.embedder.profile.key
-        return await delete_document(self.database, self.store, key, scope, document_id, expected)
+        return await delete_document(self.database, self.store, scope, document_id, expected)
 
 
 @asynccontextmanager
@@ -57,7 +56,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(database.close)
         embedder = await model
         stack.push_async_callback(embedder.close)
-        parser = Parser(settings.ingestion)
+        parser = Parser(settings.parsing)
         stack.push_async_callback(parser.close)
         blobs = open_blob_store(settings.documents, settings.data_dir)
         store = open_store(settings.stores)

@@ -18,7 +18,7 @@ from knowlog.database import DatabaseSettings
 from knowlog.documents import DocumentsSettings
 from knowlog.edge import ApiSettings, TelemetrySettings
 from knowlog.embedding import EmbeddingSettings
-from knowlog.ingestion import IngestionSettings
+from knowlog.ingestion import ParsingSettings
 from knowlog.kernel.errors import Misconfigured
 from knowlog.stores import StoresSettings
 
@@ -27,7 +27,7 @@ ROOMS: dict[str, type[BaseModel]] = {
     "documents": DocumentsSettings,
     "embedding": EmbeddingSettings,
     "stores": StoresSettings,
-    "ingestion": IngestionSettings,
+    "parsing": ParsingSettings,
     "worker": WorkerSettings,
     "api": ApiSettings,
     "telemetry": TelemetrySettings,
@@ -50,7 +50,7 @@ class Settings:
     documents: DocumentsSettings
     embedding: EmbeddingSettings
     stores: StoresSettings
-    ingestion: IngestionSettings
+    parsing: ParsingSettings
     worker: WorkerSettings
     api: ApiSettings
     telemetry: TelemetrySettings

@@ -1,1 +1,8 @@
-"""Being built."""
+"""Bytes to text, to chunks, to vectors, stored; and out again."""
+
+from knowlog.ingestion.deletion import delete_document, get_receipt
+from knowlog.ingestion.indexing import Indexer
+from knowlog.ingestion.parsing import Parser
+from knowlog.ingestion.settings import ParsingSettings
+
+__all__ = ["Indexer", "Parser", "ParsingSettings", "delete_document", "get_receipt"]

@@ -114,7 +114,7 @@ class Indexer:
             content = await self._blobs.get(source.blob)
             with _TRACER.start_as_current_span("parse"):
                 parsed = await self._parser.parse(
-                    content, source.filename, source.media_type, isolation_key=str(scope.tenant_id)
+                    content, source.filename, source.media_type
                 )
             with _TRACER.start_as_current_span("chunk"):
                 return await self._cut(source, parsed)

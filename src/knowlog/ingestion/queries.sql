@@ -94,3 +94,14 @@ select (select count(*) from documents where tenant_id = tenant() and document_i
 -- name: get_receipt
 -- The receipts of a deleted document.
 select receipt from deletion_receipts where tenant_id = tenant() and document_id = $1 order by created_at desc limit 1
+
+-- name: chunk_ids
+-- The chunks of a document.
+select chunk_id from chunks where tenant_id = tenant() and document_id = $1
+
+-- name: probe_chunks
+-- A few chunks of a document, by which to search for it.
+select k.collection_id, v.embedding_key, k.text, v.content_hash
+from chunks k join vectors v using (tenant_id, chunk_id)
+where k.tenant_id = tenant() and k.document_id = $1
+order by length(k.text) desc limit 3
