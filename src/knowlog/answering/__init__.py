@@ -1,4 +1,4 @@
-"""Question and passages to an answer whose every statement is an exact quote, or an honest "not in your documents"."""
+"""Question and passages to an answer of exact quotes, or to an honest "not in your documents"."""
 
 from knowlog.answering.actions import compose, compose_events
 from knowlog.answering.model import (

@@ -43,9 +43,9 @@ async def compose(
 ) -> Answer:
     """Answer a question by at most three statements, each an exact quote from the passages, or abstain.
 
-    `passages` come best first. `statistics` tell how common the question's words are in what was searched; without
-    them all words count alike. `question_vector` saves embedding the question again. Raises Invalid for a question
-    that is empty, too long or holds control characters, and whatever the embedder raises.
+    `passages` come best first. `statistics` tell how common the question's words are in what was searched;
+    without them all words count alike. `question_vector` saves embedding the question again. Raises Invalid
+    for a question that is empty, too long or holds control characters, and whatever the embedder raises.
     """
     started = perf_counter()
     asked = valid_question(question)
@@ -107,7 +107,7 @@ async def _best_candidates(
 
 
 def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
-    """Return the best statements; what repeats one becomes a further citation of it, what overlaps one is left out."""
+    """Return the best statements; what repeats one becomes its citation, what overlaps one is dropped."""
     groups: list[list[Candidate]] = []
     for candidate in ranked:
         group = next((group for group in groups if same_statement(group[0], candidate)), None)

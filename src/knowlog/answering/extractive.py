@@ -2,16 +2,17 @@
 
 A sentence scores by four things, each from 0 to 1 and each needing no training:
 
-- coverage: the share of the question's content that its words cover, telling words counting more. What stands only in
-  its context (title, headings, the sentence or table head before it) counts half: it tells what the sentence is about;
-- closeness: the cosine of its vector, read under its title, to the question's, between the least and the most close of
-  the candidates, so that it means the same for every model;
+- coverage: the share of the question's content that its words cover, telling words counting more. What stands
+  only in its context (title, headings, the sentence or table head before it) counts half: it tells what the
+  sentence is about;
+- closeness: the cosine of its vector, read under its title, to the question's, between the least and the most
+  close of the candidates, so that it means the same for every model;
 - passage: the fused score that retrieval gave its passage;
 - figure: whether it holds a number that the question lacks, when the question asks for one.
 
-Only the `CANDIDATES` best by the three that are cheap are embedded. The weights were rounded from a conditional
-logistic regression on questions about Wikipedia articles and hold within 0.005 for changes by a third: see
-docs/answers.md.
+Only the `CANDIDATES` best by the three that are cheap are embedded. The weights were rounded from a
+conditional logistic regression on questions about Wikipedia articles and hold within 0.005 for changes by a
+third: see docs/answers.md.
 """
 
 import re
@@ -49,7 +50,8 @@ _LEANING = re.compile(
 class Candidate:
     """A span [start, end) of a passage's text that could be quoted, and the evidence for it.
 
-    `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table head.
+    `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table
+    head.
     """
 
     passage: Passage
@@ -88,7 +90,7 @@ def candidates(question: Question, passages: Sequence[Passage]) -> list[Candidat
 
 
 def rank(found: Sequence[Candidate], similarities: NDArray[np.float32]) -> list[Candidate]:
-    """Return the candidates best first, once the cosine of each to the question is known (in the same order)."""
+    """Return the candidates best first, given the cosine of each to the question in the same order."""
     if not found:
         return []
     low, high = float(similarities.min()), float(similarities.max())
@@ -147,7 +149,7 @@ def _weighed(
 
 
 def _context_of(sentences: Sequence[Sentence], index: int) -> Sentence | None:
-    """Return what a sentence stands under: a table's head, what leads into a list, else the sentence before."""
+    """Return what a sentence stands under: a table's head, the lead of a list, else the sentence before."""
     kind = sentences[index].kind
     position = index - 1
     while position >= 0 and kind is not Kind.PROSE and sentences[position].kind is kind:
@@ -165,7 +167,7 @@ def _leans(text: str, before: Sentence, sentence: Sentence) -> bool:
 
 
 def _without_repeats(found: Sequence[Candidate]) -> list[Candidate]:
-    """Return at most CANDIDATES, none repeating another passage's: passages overlap, and may cut a sentence."""
+    """Return at most CANDIDATES without those of overlapping passages: these repeat, and cut, sentences."""
     kept: list[Candidate] = []
     for candidate in found:
         others = (i for i, other in enumerate(kept) if other.passage is not candidate.passage)

@@ -1,4 +1,4 @@
-"""The nouns of answering. Every quote satisfies `version_text[start:end] == quote`; offsets are code points."""
+"""The nouns of answering. For every quote `version_text[start:end] == quote`; offsets are code points."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ NOT_IN_DOCUMENTS = "Not in your documents."
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """An exact quote and where it stands: `version_text[start:end] == quote`; score as in the statement it carries."""
+    """An exact quote and where it stands: `version_text[start:end] == quote`; `score` as in Statement."""
 
     quote: str
     document_id: UUID
@@ -62,8 +62,8 @@ class Answer:
 class QueryStatistics:
     """What retrieval knows about the question's words in the collections searched.
 
-    `terms` gives the inverse document frequency of each lexeme (Snowball English stem, lower case) of the question,
-    ln(1 + (N - df + 0.5) / (df + 0.5)), also of those that occur nowhere; `chunk_count` is N.
+    `terms` gives the inverse document frequency of each lexeme (Snowball English stem, lower case) of the
+    question, ln(1 + (N - df + 0.5) / (df + 0.5)), also of those that occur nowhere; `chunk_count` is N.
     """
 
     terms: dict[str, float]

@@ -14,19 +14,19 @@ LONGEST_QUESTION = 4_000
 """Characters that a question may have."""
 
 PRIOR_CHUNKS = 50
-"""Chunks' worth of belief that all words tell as much as each other: in a handful of chunks, frequencies are chance."""
+"""Chunks' worth of belief that all words tell alike: in a handful of chunks, frequencies are chance."""
 
 _WORD = re.compile(r"\w+")
 _FIGURE = re.compile(
     r"\bhow (many|much|long|old|far|large|big|tall|high|often|deep|fast|soon)\b|\bwhen\b"
-    r"|\b(what|which) (\w+ ){0,2}?(year|date|day|month|century|time|number|amount|percent|percentage|size|age)\b"
-    r"|\b(price|cost|costs)\b"
+    r"|\b(what|which) (\w+ ){0,2}?(year|date|day|month|century|time|number|amount|percent|percentage)\b"
+    r"|\b(size|age|price|cost|costs)\b"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question read: `weights` gives each of its lexemes a share of its content, and the shares add up to 1.
+    """A question read: `weights` gives each of its lexemes its share of the content; they add up to 1.
 
     `wants_figure` tells whether it asks, in English, for a number, a date or a time.
     """
@@ -47,12 +47,12 @@ def valid_question(text: str) -> str:
         raise Invalid("The question is empty: send at least one word.")
     if len(question) > LONGEST_QUESTION:
         raise Invalid(
-            f"The question has {len(question):,} characters and at most {LONGEST_QUESTION:,} are allowed: shorten it."
+            f"The question has {len(question):,} characters; shorten it to {LONGEST_QUESTION:,} or fewer."
         )
     for position, character in enumerate(question):
         if character not in "\n\t\r" and unicodedata.category(character) in ("Cc", "Cs"):
             raise Invalid(
-                f"The question holds the control character U+{ord(character):04X} at position {position}: remove it."
+                f"The question holds the control character U+{ord(character):04X} at {position}: remove it."
             )
     return question
 
@@ -67,7 +67,7 @@ def read_question(text: str, statistics: QueryStatistics | None = None) -> Quest
 
 
 def _telling(lexeme: str, statistics: QueryStatistics | None) -> float:
-    """Return how telling a lexeme is: its inverse document frequency, in small collections drawn to the middle.
+    """Return how telling a lexeme is: its inverse document frequency, drawn to the middle if chunks are few.
 
     The middle is that of a lexeme in one chunk of ten. A lexeme without a frequency occurs nowhere.
     """

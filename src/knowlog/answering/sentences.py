@@ -116,7 +116,7 @@ def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _clause_boundary(text: str, tokens: list[int], end: int) -> int:
-    """Return where to cut: at the strongest mark in the middle half, and of those the one nearest the middle."""
+    """Return where to cut: at the strongest mark in the middle half, and there nearest to the middle."""
     low, middle, high = (tokens[len(tokens) * part // 4] for part in (1, 2, 3))
     for clause in _CLAUSES:
         cuts = [match.end() for match in clause.finditer(text, low, min(high, end)) if match.end() < end]

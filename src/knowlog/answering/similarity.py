@@ -1,7 +1,8 @@
 """Cosines of any embedding model on one scale: 0 is unrelated, 1 is a question with its answer.
 
-Models differ: one gives unrelated texts a cosine of 0.05, another of 0.75. So the model is shown a few questions and
-their answers, once. The mean cosine of what does not belong together becomes 0, of what does, 1.
+Models differ: one gives unrelated texts a cosine of 0.05, another of 0.75. So the model is shown a few
+questions and their answers, once. The mean cosine of what does not belong together becomes 0, of what does,
+1.
 """
 
 from dataclasses import dataclass

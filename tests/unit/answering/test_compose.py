@@ -1,0 +1,135 @@
+"""Composing: the right sentence, quoted exactly, once, or an honest refusal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowlog.answering import NOT_IN_DOCUMENTS, Done, PassagesFound, StatementFound, compose, compose_events
+from knowlog.kernel.errors import Invalid
+
+HANDBOOK = (
+    "Preface. Alder Pumps was founded by Ruth Alder in Leeds in 1978. It moved to York in 1991.\n\n"
+    "Every employee has 28 days of paid holiday a year. Unused days expire at the end of March."
+)
+PARTS = [
+    "Ruth Alder founded it. ",
+    "It has 28 days. ",
+    "| pump | 3 |\n",
+    "- pump oil\n",
+    "你好。",
+    "😀 ",
+    "\n\n",
+    "# Pump\n",
+]
+
+
+async def test_the_sentence_that_answers_comes_first(embedder, passage):
+    """The best statement is the sentence that says most about the question, quoted exactly."""
+    answer = await compose(
+        "How many days of paid holiday does an employee have?", [passage(HANDBOOK)], embedder
+    )
+    citation = answer.statements[0].citations[0]
+    assert answer.status == "answered"
+    assert citation.quote == "Every employee has 28 days of paid holiday a year."
+    assert HANDBOOK[citation.start : citation.end] == citation.quote
+
+
+async def test_citations_count_from_the_start_of_the_version(embedder, passage):
+    """The span of a quote is that of the document, not of the passage."""
+    cut = HANDBOOK.index("Every")
+    answer = await compose(
+        "paid holiday days of every employee", [passage(HANDBOOK[cut:], start=cut)], embedder
+    )
+    citation = answer.statements[0].citations[0]
+    assert HANDBOOK[citation.start : citation.end] == citation.quote
+
+
+async def test_a_sentence_that_leans_on_the_one_before_is_quoted_with_it(embedder, passage):
+    """A sentence that begins with a pronoun brings along the sentence that names what it is about."""
+    answer = await compose("When did Alder Pumps move to York?", [passage(HANDBOOK)], embedder)
+    assert answer.statements[0].text.endswith("in Leeds in 1978. It moved to York in 1991.")
+
+
+async def test_a_question_about_something_else_is_not_answered(embedder, passage):
+    """Nonsense and foreign topics end in "Not in your documents.", with the nearest passages."""
+    found = passage(HANDBOOK)
+    for question in ("Which spacecraft photographed Pluto?", "flurb zanth quobble", "???", "😀"):
+        answer = await compose(question, [found], embedder)
+        assert (answer.status, answer.text, answer.statements) == ("not_in_documents", NOT_IN_DOCUMENTS, ())
+        assert answer.nearest == (found,)
+
+
+async def test_without_passages_there_is_no_answer(embedder):
+    """An empty collection abstains with confidence 0."""
+    answer = await compose("Who?", [], embedder)
+    assert (answer.status, answer.confidence, answer.nearest) == ("not_in_documents", 0.0, ())
+
+
+async def test_the_same_sentence_twice_is_one_statement_with_two_citations(embedder, passage):
+    """What another document repeats supports the statement instead of standing beside it."""
+    text = "Every employee has 28 days of paid holiday a year."
+    answer = await compose(
+        "paid holiday days of every employee", [passage(text), passage(text, document=2)], embedder
+    )
+    assert [len(statement.citations) for statement in answer.statements] == [2]
+
+
+async def test_overlapping_passages_quote_a_sentence_once(embedder, passage):
+    """A sentence that two passages of one document share is cited once, whole."""
+    cut = HANDBOOK.index("employee")
+    passages = [passage(HANDBOOK), passage(HANDBOOK[cut:], start=cut)]
+    answer = await compose("paid holiday days of every employee", passages, embedder)
+    spans = [(c.start, c.end) for statement in answer.statements for c in statement.citations]
+    assert all(end <= start for (_, end), (start, _) in zip(sorted(spans), sorted(spans)[1:], strict=False))
+    assert answer.statements[0].text == "Every employee has 28 days of paid holiday a year."
+
+
+async def test_a_table_row_is_read_under_its_head_and_shown_without_bars(embedder, passage):
+    """A row answers a question that uses the words of its table's head."""
+    table = "| Plan | Monthly price |\n|---|---|\n| Basic | 10 € |\n| Pro | 20 € |"
+    answer = await compose(
+        "What is the monthly price of the Pro plan?", [passage(table, title="Prices")], embedder
+    )
+    assert answer.statements[0].text == "Pro | 20 €"
+    assert answer.statements[0].citations[0].quote == "| Pro | 20 € |"
+
+
+async def test_a_heading_is_never_an_answer(embedder, passage):
+    """A heading that repeats the question is passed over for what stands below it."""
+    text = "# How many days of paid holiday?\n\nTwenty-eight days of paid holiday a year."
+    answer = await compose("How many days of paid holiday?", [passage(text)], embedder)
+    assert answer.statements[0].text == "Twenty-eight days of paid holiday a year."
+
+
+async def test_events_tell_the_same_answer(embedder, passage):
+    """The stream gives the passages, then each statement, then the answer that `compose` gives."""
+    question, found = "When did Alder Pumps move to York?", [passage(HANDBOOK)]
+    events = [event async for event in compose_events(question, found, embedder)]
+    whole = await compose(question, found, embedder)
+    assert isinstance(events[0], PassagesFound)
+    assert [event.statement for event in events if isinstance(event, StatementFound)] == list(
+        whole.statements
+    )
+    assert isinstance(events[-1], Done)
+    assert events[-1].answer.text == whole.text
+
+
+async def test_a_bad_question_is_refused_before_anything_is_streamed(embedder, passage):
+    """An empty question raises Invalid."""
+    with pytest.raises(Invalid):
+        await compose("  ", [passage(HANDBOOK)], embedder)
+
+
+@given(
+    st.lists(st.sampled_from(PARTS) | st.text(max_size=15), max_size=20).map("".join),
+    st.sampled_from(["Who founded the pump?", "你好", "28 days", "😀 it", "مرحبا"]),
+    st.integers(0, 50),
+)
+async def test_every_quote_is_exact(embedder, passage, text, question, cut):
+    """Whatever the text and the question, version_text[start:end] == quote for every citation."""
+    passages = [passage(text), passage(text[cut:], start=cut), passage(text, document=2, score=0.5)]
+    answer = await compose(question, passages, embedder, least_confidence=0)
+    for statement in answer.statements:
+        for citation in statement.citations:
+            assert text[citation.start : citation.end] == citation.quote
+            assert citation.quote.strip()

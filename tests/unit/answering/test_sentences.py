@@ -1,0 +1,123 @@
+"""Sentences: exact spans, whatever the text."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowlog.answering.sentences import LONGEST, Kind, split, token_count
+
+PIECES = [
+    "Dr. Smith paid $3.5 m. ",
+    "| a | b |\n",
+    "|---|---|\n",
+    "- item\n",
+    "# Title\n",
+    "\n\n",
+    "你好。世界！",
+    "a" * 90,
+    "مرحبا؟ ",
+    "😀",
+    "x, y; z ",
+    "\t",
+    "```\n",
+    "e.g. ",
+    "word " * 40,
+    "\u2028",
+    "\r",
+    "\x0b",
+    "é",
+]
+
+
+def quotes(text, kind=None):
+    """Return the sentences of a text, of one kind or of all."""
+    return [text[s.start : s.end] for s in split(text) if kind is None or s.kind is kind]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=20), max_size=30).map("".join))
+def test_spans_are_in_order_stripped_and_no_letter_is_lost(text):
+    """Whatever the text, sentences are ordered, apart, without outer white space, and keep every word."""
+    position, kept = 0, ""
+    for sentence in split(text):
+        assert position <= sentence.start < sentence.end <= len(text)
+        quote = text[sentence.start : sentence.end]
+        assert quote == quote.strip()
+        position, kept = sentence.end, kept + quote
+    fenced = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith(("```", "~~~")))
+    assert [c for c in kept if c.isalnum()] == [c for c in fenced if c.isalnum()]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
+def test_nothing_but_a_heading_is_longer_than_the_limit(text):
+    """Every sentence that may be quoted has at most LONGEST tokens."""
+    assert all(
+        token_count(quote) <= LONGEST for k in Kind if k is not Kind.HEADING for quote in quotes(text, k)
+    )
+
+
+def test_abbreviations_do_not_end_a_sentence():
+    """Titles, initials and countries keep their full stop inside the sentence."""
+    text = "Dr. Lee went to the U.S. in Jan. 2001. He paid $3.5 million."
+    assert quotes(text) == ["Dr. Lee went to the U.S. in Jan. 2001.", "He paid $3.5 million."]
+
+
+def test_chinese_and_arabic_are_split_at_their_own_marks():
+    """Sentences end where their script ends them."""
+    assert quotes("东京是日本的首都。人口很多。") == ["东京是日本的首都。", "人口很多。"]
+    assert quotes("مرحبا بالعالم. كيف حالك؟ شكرا.") == ["مرحبا بالعالم.", "كيف حالك؟", "شكرا."]
+
+
+def test_a_table_gives_its_rows_and_keeps_its_head_apart():
+    """Each row is one statement, the head is a heading, the rule is nothing."""
+    text = "| Plan | Price |\n|------|------:|\n| Basic | 10 € |\n| Pro | 20 € |"
+    assert quotes(text, Kind.HEADING) == ["| Plan | Price |"]
+    assert quotes(text, Kind.ROW) == ["| Basic | 10 € |", "| Pro | 20 € |"]
+
+
+def test_list_items_are_statements_with_their_further_lines():
+    """A list item holds its indented continuation and ends at the next item."""
+    assert quotes("- first\n  goes on\n- second. With more.\n3. third", Kind.ITEM) == [
+        "- first\n  goes on",
+        "- second. With more.",
+        "3. third",
+    ]
+
+
+@pytest.mark.parametrize("text", ["# Leave\n", "Leave\n=====\n", "Leave\n-----\n"])
+def test_headings_are_told_from_prose(text):
+    """A line marked or underlined as a heading is a heading."""
+    assert [s.kind for s in split(text)] == [Kind.HEADING]
+
+
+def test_a_known_heading_needs_no_markup():
+    """A line that equals a title of the document is a heading."""
+    assert [s.kind for s in split("Paid leave\n\nYou have 28 days.", ["Paid leave"])] == [
+        Kind.HEADING,
+        Kind.PROSE,
+    ]
+
+
+def test_wrapped_lines_are_joined_and_meant_breaks_are_kept():
+    """A paragraph wrapped at a margin is read on; short lines of a letter's head stand alone."""
+    assert quotes("The pump must be filled before\nit is started. Then wait.") == [
+        "The pump must be filled before\nit is started.",
+        "Then wait.",
+    ]
+    assert quotes("From: Ann\nTo: Bob\nSubject: The invoice of last week") == [
+        "From: Ann",
+        "To: Bob",
+        "Subject: The invoice of last week",
+    ]
+
+
+@pytest.mark.parametrize(
+    "unit", ["a, ", "|", "|-", "\n", "x\n", "- ", " \t", "*_", '"a. ', "((", "你", "1. ", "😀"]
+)
+def test_hostile_repetition_takes_linear_time(unit):
+    """A hundred thousand characters of anything are split within three seconds."""
+    text = (unit * 100_000)[:100_000] + "x"
+    started = time.perf_counter()
+    split(text)
+    assert time.perf_counter() - started < 3
