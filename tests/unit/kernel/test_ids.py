@@ -1,0 +1,23 @@
+"""Identifiers sort by time and do not repeat."""
+
+import time
+
+from knowlog.kernel import new_id
+
+
+def test_ids_are_version_seven() -> None:
+    """The version and variant of RFC 9562."""
+    made = new_id()
+    assert (made.version, made.variant) == (7, "specified in RFC 4122")
+
+
+def test_ids_sort_by_time() -> None:
+    """A later id is larger."""
+    first = new_id()
+    time.sleep(0.002)
+    assert first < new_id()
+
+
+def test_ids_do_not_repeat() -> None:
+    """Ten thousand made at once differ."""
+    assert len({new_id() for _ in range(10_000)}) == 10_000

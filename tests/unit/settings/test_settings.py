@@ -1,0 +1,52 @@
+"""Settings are read strictly, once."""
+
+from pathlib import Path
+
+import pytest
+
+from knowlog.kernel.errors import Misconfigured
+from knowlog.settings import ROOMS, describe, load_settings
+
+
+def test_a_variable_sets_its_field() -> None:
+    """KNOWLOG_<ROOM>_<FIELD> reaches the room's field, with its type."""
+    settings = load_settings({"KNOWLOG_WORKER_BATCH": "7"})
+    assert settings.worker.batch == 7
+
+
+def test_an_unknown_name_is_an_error_with_a_hint() -> None:
+    """A misspelt setting is not ignored."""
+    with pytest.raises(Misconfigured, match="Did you mean KNOWLOG_WORKER_BATCH"):
+        load_settings({"KNOWLOG_WORKER_BACTH": "7"})
+
+
+def test_a_secret_can_lie_in_a_file(tmp_path: Path) -> None:
+    """_FILE names a file that holds the value."""
+    (tmp_path / "url").write_text("postgresql://u:p@h/d\n")
+    settings = load_settings({"KNOWLOG_DATABASE_URL_FILE": str(tmp_path / "url")})
+    assert settings.database.url.get_secret_value() == "postgresql://u:p@h/d"
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """The sentence names the variable and the file."""
+    with pytest.raises(Misconfigured, match="KNOWLOG_DATABASE_URL_FILE"):
+        load_settings({"KNOWLOG_DATABASE_URL_FILE": str(tmp_path / "absent")})
+
+
+def test_a_value_out_of_range_names_its_variable() -> None:
+    """The sentence says which variable is wrong and why."""
+    with pytest.raises(Misconfigured, match="KNOWLOG_WORKER_BATCH cannot be used"):
+        load_settings({"KNOWLOG_WORKER_BATCH": "0"})
+
+
+def test_secrets_are_masked_when_shown() -> None:
+    """`knowlog config` shows where a secret came from, never the secret."""
+    shown = describe(load_settings({"KNOWLOG_DATABASE_URL": "postgresql://u:hunter2@h/d"}))
+    assert "hunter2" not in str(shown)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_setting_has_a_meaning(room: str) -> None:
+    """Each field carries the sentence that the documentation shows."""
+    for name, field in ROOMS[room].model_fields.items():
+        assert (field.description or "").endswith("."), f"{room}.{name}"
