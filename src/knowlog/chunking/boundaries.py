@@ -22,7 +22,7 @@ _NEWLINE = re.compile(r"\n")
 
 
 def section_starts(structure: Structure, tokens: TokenMap) -> Indices:
-    """Return the tokens at which sections of the top level start: the outermost level that has several headings."""
+    """Return the tokens that start a section of the top level: the outermost that has several headings."""
     levels = Counter(heading.level for heading in structure.headings)
     several = [level for level, count in levels.items() if count > 1]
     top = min(several or levels, default=0)
@@ -43,7 +43,7 @@ def paragraph_starts(text: str, structure: Structure, tokens: TokenMap) -> Indic
 
 
 def line_starts(text: str, tokens: TokenMap) -> Indices:
-    """Return the tokens that start a line after a finished one, a list item or a table row: no wrapped line."""
+    """Return the tokens that start a list item, a table row or a line after a finished one."""
     return _tokens_at(tokens, _ends(_LINE, text))
 
 

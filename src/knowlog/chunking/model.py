@@ -16,7 +16,7 @@ Offsets = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A chunk: the characters [start, end) of a text, with neither end on white space, and how many tokens it has."""
+    """A chunk: characters [start, end) of a text, neither end on white space, and how many tokens it has."""
 
     start: int
     end: int
@@ -24,7 +24,7 @@ class Span:
 
 
 class TokenOffsets(Protocol):
-    """Where each token of a text starts, in code points, ascending; special tokens of the model are not among them."""
+    """Where each token of a text starts, in code points, ascending; without the model's special tokens."""
 
     def __call__(self, text: str, /) -> Offsets:
         """Return one start offset per token of `text`."""
@@ -48,7 +48,7 @@ class ChunkingProfile(BaseModel):
     )
 
     @classmethod
-    def read(cls, fields: Mapping[str, Any], window_tokens: int) -> "ChunkingProfile":
+    def checked(cls, fields: Mapping[str, Any], window_tokens: int) -> "ChunkingProfile":
         """Return the profile that `fields` describe.
 
         Invalid when a value is out of range, or when a chunk would not fit into the `window_tokens` that the
@@ -65,8 +65,8 @@ class ChunkingProfile(BaseModel):
         """Raise Invalid unless a whole chunk fits into the window of the embedding model."""
         if self.size_tokens > window_tokens:
             raise Invalid(
-                f"chunking.size_tokens is {self.size_tokens}, and the embedding model reads {window_tokens} tokens"
-                f" at once. Choose 16 to {window_tokens}."
+                f"chunking.size_tokens is {self.size_tokens}, and the embedding model reads"
+                f" {window_tokens} tokens at once. Choose 16 to {window_tokens}."
             )
 
 

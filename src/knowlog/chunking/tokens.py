@@ -6,8 +6,9 @@ import numpy.typing as npt
 from knowlog.chunking.model import Offsets, Span
 
 MAX_TOKEN_CHARS = 32
-"""A longer stretch without a token start counts as one token per this many characters. Tokenisers take a word of any
-length as one unknown token and drop control characters; without this a chunk would have no largest size in bytes."""
+"""A longer stretch without a token start counts as one token per this many characters. Tokenisers take a
+word of any length as one unknown token and drop control characters; without this a chunk could be of any
+size in bytes."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -23,11 +24,11 @@ class TokenMap:
         return len(self._starts)
 
     def start(self, index: int) -> int:
-        """Return the offset of the first character of token `index`; the length of the text beyond the last."""
+        """Return the offset of token `index`; the length of the text for the one beyond the last."""
         return int(self._starts[index]) if index < len(self._starts) else len(self._text)
 
     def at_or_after(self, offsets: Indices) -> Indices:
-        """Return, ascending and without repeats, the first token at or after each of the ascending `offsets`."""
+        """Return the first token at or after each of the ascending `offsets`, each token once."""
         return np.unique(np.searchsorted(self._starts, offsets))
 
     def span(self, first: int, after_last: int) -> Span | None:

@@ -1,5 +1,5 @@
-"""Bytes of a file to text with its pages and headings. Imports no other room but kernel, for it runs in the child
-process that reads strangers' files, where nothing else of ours should be within reach.
+"""Bytes of a file to text with its pages and headings. Imports no other room but kernel, for it runs in the
+child process that reads strangers' files, where nothing else of ours should be within reach.
 """
 
 from knowlog.formats.kinds import Kind, detect

@@ -1,7 +1,7 @@
 """Takes away from this process what reading a file does not need. What the platform cannot take away stays.
 
-Memory, processor time, file size, open files and core dumps are limited everywhere (POSIX). On Linux the process also
-loses the network, new privileges, and every file but the system's and Python's own.
+Memory, processor time, file size, open files and core dumps are limited everywhere (POSIX). On Linux the
+process also loses the network, new privileges, and every file but the system's and Python's own.
 """
 
 import contextlib
@@ -11,6 +11,8 @@ import resource
 import signal
 import sys
 from dataclasses import dataclass
+
+from knowlog.formats.landlock import read_nothing_but_code
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
@@ -42,7 +44,7 @@ def confine_for_good() -> None:
 
 
 def confine_for_one_file(allowance: Allowance) -> None:
-    """Limit the process for the one file that it will read; the kernel ends it when time is up, whatever it is doing."""
+    """Limit the process for the one file that it reads; the kernel ends it when its time is up."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -52,6 +54,8 @@ def confine_for_one_file(allowance: Allowance) -> None:
     _limit(resource.RLIMIT_CPU, used_s + int(allowance.timeout_s) + 2)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_AS, allowance.memory_bytes)
+    if sys.platform == "linux":
+        read_nothing_but_code()
 
 
 def _limit(which: int, value: int) -> None:

@@ -1,4 +1,4 @@
-"""ZIP and OLE containers: which document is inside, and is it small enough unpacked and without a password?"""
+"""ZIP and OLE containers: which document is inside, how large is it unpacked, does it ask for a password?"""
 
 import io
 import zipfile
@@ -25,7 +25,8 @@ _BY_STREAM = (  # names of OLE streams, as their directory spells them
 def kind_in_zip(source: Source, limits: Limits) -> Kind:
     """Return the kind of document that a ZIP container holds.
 
-    ParseFailed when it is damaged, has a password or unpacks to more than the limit; UnsupportedType for an archive.
+    ParseFailed when it is damaged, has a password or unpacks to more than the limit; UnsupportedType for an
+    archive.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
@@ -38,7 +39,7 @@ def kind_in_zip(source: Source, limits: Limits) -> Kind:
 
 
 def kind_in_ole(source: Source) -> Kind:
-    """Return the kind of document that an OLE container holds; ParseFailed when it is encrypted or none we know."""
+    """Return the kind of document in an OLE container; ParseFailed when it is encrypted or none we know."""
     for name, kind in _BY_STREAM:
         if name.encode("utf-16-le") in source.content:
             if kind is None:
@@ -48,7 +49,7 @@ def kind_in_ole(source: Source) -> Kind:
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
-    """Return one unpacked member of a ZIP container, never more than the limit, whatever its directory claims."""
+    """Return one member of a ZIP container unpacked, never more than the limit, whatever it claims."""
     with archive.open(name) as member:
         content = member.read(limits.max_unpacked_bytes + 1)
     if len(content) > limits.max_unpacked_bytes:
@@ -92,6 +93,6 @@ def _inside(archive: zipfile.ZipFile) -> Kind:
 
 def _too_large_unpacked(limits: Limits) -> ParseFailed:
     return ParseFailed(
-        f"The file unpacks to more than {limits.max_unpacked_bytes // 2**20:,} MB, the limit for one document."
-        " Split it, or remove what makes it large."
+        f"The file unpacks to more than {limits.max_unpacked_bytes // 2**20:,} MB, the limit"
+        " for one document. Split it, or remove what makes it large."
     )

@@ -1,4 +1,4 @@
-"""Bytes to text in linear time: byte order marks, a declared charset, UTF-8, and 8-bit text as the last resort."""
+"""Bytes to text in linear time: byte order mark, declared charset, UTF-8, 8-bit text as the last resort."""
 
 import codecs
 import re

@@ -1,8 +1,9 @@
-"""The process that reads strangers' files: it imports the readers once and forks a child for every single file.
+"""The process that reads strangers' files: it imports the readers once and forks a child for every file.
 
-A child sees one file, answers and dies, so nothing passes from file to file or from tenant to tenant. The server itself
-never looks at a byte of a file. It is started as `python -I -m knowlog.formats.forkserver FD`, where FD is its end
-of a socket pair; for each file it receives one byte and the descriptor of that file's own socket.
+A child sees one file, answers and dies, so nothing passes from file to file or from tenant to tenant. The
+server itself never looks at a byte of a file. It is started as `python -I -m knowlog.formats.forkserver FD
+MEMORY_BYTES TIMEOUT_S`, where FD is its end of a socket pair; for each file it receives one byte and the
+descriptor of that file's own socket.
 """
 
 import contextlib
@@ -128,7 +129,7 @@ def _unexpected(error: BaseException) -> ParseFailed:
 
 
 def main() -> None:
-    """Take the control socket, the memory limit in bytes and the time limit in seconds from the command line."""
+    """Serve on the control socket and within the limits that the command line names."""
     control = socket.socket(fileno=int(sys.argv[1]))
     confine_for_good()
     for path in READERS.values():

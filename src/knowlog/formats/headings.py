@@ -16,7 +16,7 @@ _EMPHASIS = re.compile(r"\*\*|__|`|\[([^\[\]\n]{0,200})\]\([^()\n]{0,500}\)")
 
 
 def markdown_headings(text: str, limits: Limits) -> tuple[HeadingMark, ...]:
-    """Return ATX ("# Title") and underlined headings in order, at most `limits.max_headings`; code blocks hold none."""
+    """Return "# Title" and underlined headings in order, at most `limits.max_headings`; code holds none."""
     found: list[HeadingMark] = []
     for heading in _scan(text):
         found.append(heading)

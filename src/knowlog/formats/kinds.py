@@ -1,4 +1,4 @@
-"""What kind of file is this? The first bytes decide; the name and the claimed type only settle what bytes leave open.
+"""What kind of file is this? The first bytes decide; name and claimed type only settle what they leave open.
 
 Looks at no more than the head of a file, so that it costs the same for every size and is safe in any process.
 """
@@ -141,7 +141,7 @@ def detect(source: Source) -> Kind:
 
 
 def looks_like_text(content: bytes) -> bool:
-    """Tell whether the head of a file is text in UTF-8, UTF-16 or an 8-bit alphabet, rather than binary data."""
+    """Tell whether the head of a file is text in UTF-8, UTF-16 or an 8-bit alphabet."""
     head = content[:HEAD_BYTES]
     if head.startswith(_UTF16_MARKS):
         return True

@@ -1,9 +1,9 @@
-"""E-mail (RFC 5322, MIME): subject as the title, who and when, the body, and what is attached and readable."""
+"""E-mail (RFC 5322, MIME): subject as title, who and when, the body, and what is attached and readable."""
 
 import email
 import email.policy
 from collections.abc import Iterator
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 
 from knowlog.formats import registry
 from knowlog.formats.decoding import normalise
@@ -17,7 +17,7 @@ _MAX_ATTACHMENTS = 50
 
 
 def read_mail(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read one message; an attachment that cannot be read is named, not refused, and messages in it are not opened."""
+    """Read one message; an attachment that cannot be read is named, messages in it are not opened."""
     try:
         message = email.message_from_bytes(source.content, policy=email.policy.default)
         subject = _field(message, "Subject")
@@ -65,7 +65,7 @@ def _body(message: EmailMessage, limits: Limits) -> str:
     )
 
 
-def _text_of(part: EmailMessage) -> str:
+def _text_of(part: MIMEPart) -> str:
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset("utf-8")

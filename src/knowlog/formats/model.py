@@ -1,4 +1,4 @@
-"""The nouns of reading a file. They cross a process border, so they are plain tuples of numbers and strings."""
+"""The nouns of reading a file. They cross a process border, so they are plain numbers and strings."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from knowlog.kernel.errors import ParseFailed
 
 
 class PageSpan(NamedTuple):
-    """Page, slide or sheet `number` (from 1) is the half-open span [start, end) of the text, in code points."""
+    """Page, slide or sheet `number` (from 1) is the span [start, end) of the text, in code points."""
 
     number: int
     start: int
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """Text with "\\n" line ends and no NUL, where its pages and headings lie, and its own title if it has one."""
+    """Text with "\\n" line ends and no NUL, its pages and headings, and its own title if it has one."""
 
     text: str
     media_type: str
@@ -108,7 +108,7 @@ def too_many_pages(limits: Limits) -> ParseFailed:
 
 
 def damaged(what: str, reason: str = "") -> ParseFailed:
-    """Return the error for a file that is not, or no longer, a readable `what`; `reason` is the reader's own."""
+    """Return the error for a file that is no readable `what`; `reason` is the reader's own."""
     detail = " ".join(reason.split())[:160]
     return ParseFailed(
         f"The file is damaged or is not {what}{f' ({detail})' if detail else ''}."

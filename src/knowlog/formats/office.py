@@ -1,4 +1,4 @@
-"""Office documents, books and messages through kreuzberg, whose Markdown is brought back to text that reads well."""
+"""Office documents, books and messages through kreuzberg, whose Markdown is made to read well."""
 
 import re
 from collections import defaultdict
@@ -59,7 +59,7 @@ def extract(content: bytes, kind: Kind, limits: Limits) -> Any:
 
 
 def readable(markdown: str) -> str:
-    """Return Markdown without pictures, link targets, emphasis and escapes; headings, lists, tables and code stay."""
+    """Return Markdown without pictures, link targets, emphasis and escapes; its structure stays."""
     parts = _FENCE.split(normalise(markdown))
     parts[::2] = map(_plain, parts[::2])
     return _BLANK_LINES.sub("\n\n", "".join(parts)).strip()
@@ -78,7 +78,7 @@ def _character(code: int) -> str:
 
 
 def _configuration() -> kreuzberg.ExtractionConfig:
-    return kreuzberg.ExtractionConfig(
+    return kreuzberg.ExtractionConfig(  # type: ignore[call-arg]  # its stub lacks disable_ocr
         use_cache=False,
         enable_quality_processing=False,
         disable_ocr=True,

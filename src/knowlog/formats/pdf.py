@@ -1,4 +1,4 @@
-"""PDF text page by page with pdfium: exact page spans, 15 to 40 pages a second faster than full layout analysis."""
+"""PDF text page by page with pdfium: exact page spans, in half the time of a layout analysis."""
 
 import re
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Presentations, one page per slide: titles become headings, tables stay tables, speaker notes follow their slide.
+"""Presentations, a page per slide: titles become headings, tables stay tables, notes follow their slide.
 
-PowerPoint (ECMA-376, presentationml) and OpenDocument Presentation (OASIS ODF 1.3) are read from their XML, since
-the general reader fails on one broken picture and does not keep the slides apart.
+PowerPoint (ECMA-376, presentationml) and OpenDocument Presentation (OASIS ODF 1.3) are read from their XML,
+since the general reader fails on one broken picture and does not keep the slides apart.
 """
 
 import io

@@ -1,7 +1,8 @@
 """What travels between the product and the process that reads strangers' files.
 
-A frame is a JSON header and a blob, each after its length (4 and 8 bytes, big endian). A request is one frame. A reply
-starts with one byte: b"R" and a frame (what was read, or why not), or b"X" and how the reading process ended.
+A frame is a JSON header and a blob, each after its length (4 and 8 bytes, big endian). A request is one
+frame. A reply starts with one byte: b"R" and a frame (what was read, or why not), or b"X" and how the
+reading process ended.
 """
 
 import json
@@ -52,7 +53,7 @@ def pack_error(error: KnowlogError) -> tuple[bytes, bytes]:
 def unpack_reply(header: bytes, blob: bytes, limits: Limits) -> Extracted:
     """Return what was read, or raise why not.
 
-    The sender may have been taken over by a file, so every field is checked; ValueError when one is not sound.
+    A file may have taken over the sender, so every field is checked; ValueError when one is not sound.
     """
     fields = json.loads(header)
     if "error" in fields:

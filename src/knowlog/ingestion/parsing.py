@@ -3,7 +3,7 @@
 from knowlog.documents.model import Heading, Page, ParsedText, Structure
 from knowlog.formats import SAFE_IN_PROCESS, Extracted, Limits, Source, detect, read
 from knowlog.ingestion.sandbox import Sandbox
-from knowlog.ingestion.settings import ParsingSettings
+from knowlog.ingestion.settings import IngestionSettings
 from knowlog.kernel.errors import TooLarge
 
 _IN_PROCESS_BYTES = 64 * 1024  # a few milliseconds of the event loop at most
@@ -12,7 +12,7 @@ _IN_PROCESS_BYTES = 64 * 1024  # a few milliseconds of the event loop at most
 class Parser:
     """Turns files into text with pages and headings. One per process; call `close` at the end."""
 
-    def __init__(self, settings: ParsingSettings) -> None:
+    def __init__(self, settings: IngestionSettings) -> None:
         self._settings = settings
         self._sandbox = Sandbox(settings)
         self._limits = Limits(
@@ -24,9 +24,9 @@ class Parser:
     async def parse(self, content: bytes, filename: str, media_type: str | None = None) -> ParsedText:
         """Return the text of a file.
 
-        `filename` and `media_type` (as claimed by the sender) settle what the bytes leave open. ParseFailed says
-        in a sentence for the sender why there is no text; UnsupportedType that no reader takes such files;
-        TooLarge that it has too many bytes; Unavailable that no child process could be started.
+        `filename` and `media_type` (as claimed by the sender) settle what the bytes leave open. ParseFailed
+        says in a sentence for the sender why there is no text; UnsupportedType that no reader takes such
+        files; TooLarge that it has too many bytes; Unavailable that no child process could be started.
         """
         self._refuse_too_large(content)
         source = Source(content, filename, media_type)

@@ -9,7 +9,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
 
 from knowlog.formats import Extracted, Limits, Source, wire
-from knowlog.ingestion.settings import ParsingSettings
+from knowlog.ingestion.settings import IngestionSettings
 from knowlog.kernel.errors import ParseFailed, Unavailable
 
 _GRACE_S = 5.0
@@ -19,7 +19,7 @@ _PASSED_ON = ("LANG", "LC_ALL", "PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_P
 class Sandbox:
     """Reads one file per child process. Safe for many tasks of one event loop; call `close` at the end."""
 
-    def __init__(self, settings: ParsingSettings) -> None:
+    def __init__(self, settings: IngestionSettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._starting = asyncio.Lock()
@@ -53,11 +53,10 @@ class Sandbox:
             self._idle.cancel()
         process, self._process = self._process, None
         self._disconnect()
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
     async def _read(self, source: Source, limits: Limits) -> Extracted:
         ours = await self._hand_over()
@@ -80,14 +79,24 @@ class Sandbox:
             writer.write(blob)
             await writer.drain()
         try:
-            if await reader.readexactly(1) != wire.REPLY:
+            answer = await reader.readexactly(1)
+            if answer != wire.REPLY:
                 raise self._ended(*wire.ENDING.unpack(await reader.readexactly(wire.ENDING.size)))
+            return await self._reply(reader, limits)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:  # no word of how the child ended
+            raise Unavailable("The process that reads files was ended. Try again.") from error
+
+    async def _reply(self, reader: asyncio.StreamReader, limits: Limits) -> Extracted:
+        """Return what a child read; a reply that makes no sense is treated like a crash."""
+        try:
             header_bytes, blob_bytes = wire.LENGTHS.unpack(await reader.readexactly(wire.LENGTHS.size))
             if header_bytes > wire.MAX_HEADER_BYTES or blob_bytes > 4 * limits.max_chars:
                 raise ValueError("reply outside its limits")
-            header, reply = await reader.readexactly(header_bytes), await reader.readexactly(blob_bytes)
-            return wire.unpack_reply(header, reply, limits)
-        except (asyncio.IncompleteReadError, ConnectionError, ValueError, TypeError, KeyError) as error:
+            header, blob = await reader.readexactly(header_bytes), await reader.readexactly(blob_bytes)
+            return wire.unpack_reply(header, blob, limits)
+        except (asyncio.IncompleteReadError, ValueError, TypeError, KeyError) as error:
+            if self.pid is None:
+                raise Unavailable("The process that reads files was ended. Try again.") from error
             raise self._ended(-signal.SIGSEGV, late=False) from error
 
     async def _hand_over(self) -> socket.socket:

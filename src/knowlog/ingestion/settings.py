@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class ParsingSettings(BaseModel):
+class IngestionSettings(BaseModel):
     """What one file may cost while it is turned into text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

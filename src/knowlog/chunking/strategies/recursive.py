@@ -1,8 +1,8 @@
 """Recursive chunking: fill a chunk up to its size, then cut at the strongest boundary in its second half.
 
-The usual recursive splitter cuts at the strongest separator, then cuts what is too long at the next one, and merges
-what is too short. Choosing, for each chunk in turn, the last boundary of the strongest kind that leaves it at least
-half full gives the same preferences in one pass, and chunks of more even size.
+The usual recursive splitter cuts at the strongest separator, then cuts what is too long at the next one,
+and merges what is too short. Choosing, for each chunk in turn, the last boundary of the strongest kind that
+leaves it at least half full gives the same preferences in one pass, and chunks of more even size.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,8 +24,8 @@ def split(
 ) -> list[Span]:
     """Return spans that end, by preference, before a heading, a blank line, a line, a sentence, a space.
 
-    A chunk that is half full ends where a section of the top level begins. Chunks overlap by whole sentences or
-    lines, not across a heading.
+    A chunk that is half full ends where a section of the top level begins. Chunks overlap by whole sentences
+    or lines, not across a heading.
     """
     tokens = TokenMap(text, token_offsets(text))
     if len(tokens) <= profile.size_tokens:
@@ -97,7 +97,7 @@ class _Cutter:
         return self._last_word_within(least, most) or most
 
     def _start_after(self, end: int) -> int:
-        """Return where the next chunk starts: the first whole sentence or line of the allowed overlap, else a word."""
+        """Return where the next chunk starts: at a sentence or line in the allowed overlap, else a word."""
         earliest = end - int(self.size * self.overlap)
         if earliest == end or _first_within(self.boundaries.headings, end, end) is not None:
             return end
