@@ -8,7 +8,6 @@ from knowlog.answering.model import (
     Citation,
     Done,
     PassagesFound,
-    QueryStatistics,
     Statement,
     StatementFound,
 )
@@ -21,7 +20,6 @@ __all__ = [
     "Citation",
     "Done",
     "PassagesFound",
-    "QueryStatistics",
     "Statement",
     "StatementFound",
     "compose",

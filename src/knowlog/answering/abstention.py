@@ -18,7 +18,7 @@ SUPPORT_WEIGHT = 8.0
 BIAS = -10.2
 
 LEAST_CONFIDENCE = 0.3
-"""Below it the answer is that the documents do not say: refuses one question in thirty that they do answer."""
+"""Below it the answer is that the documents do not say: so ends one in thirty questions that they answer."""
 
 
 def confidence(similarity: float, support: float) -> float:

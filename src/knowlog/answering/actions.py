@@ -15,7 +15,6 @@ from knowlog.answering.model import (
     Citation,
     Done,
     PassagesFound,
-    QueryStatistics,
     Statement,
     StatementFound,
 )
@@ -23,7 +22,7 @@ from knowlog.answering.question import read_question, valid_question
 from knowlog.answering.sentences import ITEM_MARK, Kind
 from knowlog.answering.similarity import cosine_scale
 from knowlog.embedding import Embedder
-from knowlog.retrieval import Passage
+from knowlog.retrieval import Passage, QueryStatistics
 
 STATEMENTS = 3
 CITATIONS = 3

@@ -27,7 +27,7 @@ from knowlog.answering.sentences import LONGEST, Kind, Sentence, split, token_co
 from knowlog.retrieval import Passage
 from knowlog.stores import lexemes
 
-PASSAGES = 8
+PASSAGES = 10
 """Passages read, best first."""
 CANDIDATES = 12
 """Sentences embedded."""

@@ -59,18 +59,6 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryStatistics:
-    """What retrieval knows about the question's words in the collections searched.
-
-    `terms` gives the inverse document frequency of each lexeme (Snowball English stem, lower case) of the
-    question, ln(1 + (N - df + 0.5) / (df + 0.5)), also of those that occur nowhere; `chunk_count` is N.
-    """
-
-    terms: dict[str, float]
-    chunk_count: int
-
-
-@dataclass(frozen=True, slots=True)
 class PassagesFound:
     """Event `passages`: the passages an answer will be sought in, best first."""
 

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from knowlog.answering.model import QueryStatistics
 from knowlog.kernel.errors import Invalid
+from knowlog.retrieval import QueryStatistics
 from knowlog.stores import lexemes
 
 LONGEST_QUESTION = 4_000

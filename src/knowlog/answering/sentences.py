@@ -24,6 +24,7 @@ _UNDERLINE = re.compile(r"[ \t]{0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"[ \t]*([-*_=~][ \t]*){3,}$")
 ITEM_MARK = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
+_CELL_COMMA = re.compile(r"[,;](?!\s|\d{3}\b)")
 _TABLE_RULE = frozenset("|-:+ \t")
 _CLAUSES = (re.compile(r"[;；]\s*|:\s+|\s[—–]\s"), re.compile(r"[,،、，]\s*(?=\D)"), re.compile(r"\s+"))
 
@@ -195,8 +196,8 @@ def _kind(line: str, following: str, titles: set[str], in_code: bool) -> Kind | 
 
 
 def _is_row(line: str) -> bool:
-    """Tell whether a line holds cells: set apart by two or more bars, or by tabs."""
-    return line.count("|") >= 2 or "\t" in line.strip()
+    """Tell whether a line holds cells: set apart by bars, by tabs, or by commas with nothing after them."""
+    return line.count("|") >= 2 or "\t" in line.strip() or sum(1 for _ in _CELL_COMMA.finditer(line)) >= 3
 
 
 def _is_table_rule(line: str) -> bool:

@@ -1,5 +1,5 @@
 """Retrieval: question to passages."""
 
-from knowlog.retrieval.model import Leg, Passage
+from knowlog.retrieval.model import Leg, Passage, QueryStatistics
 
-__all__ = ["Leg", "Passage"]
+__all__ = ["Leg", "Passage", "QueryStatistics"]

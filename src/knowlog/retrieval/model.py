@@ -30,3 +30,15 @@ class Passage:
     metadata: dict[str, Any]
     score: float
     legs: dict[str, Leg] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatistics:
+    """What retrieval knows about the question's words in the collections searched.
+
+    `terms` gives the inverse document frequency of each lexeme (Snowball English stem, lower case) of the
+    question, ln(1 + (N - df + 0.5) / (df + 0.5)), also of those that occur nowhere; `chunk_count` is N.
+    """
+
+    terms: dict[str, float]
+    chunk_count: int

@@ -12,7 +12,7 @@ from knowlog.stores import lexemes
 
 
 class WordEmbedder:
-    """Hashes lexemes into 512 dimensions: texts that share words are close, so answers can be told from noise."""
+    """Hashes lexemes into 512 dimensions: texts that share words are close."""
 
     profile = SimpleNamespace(name="words", dimensions=512, window_tokens=512, key="words")
 

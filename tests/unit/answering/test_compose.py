@@ -1,5 +1,8 @@
 """Composing: the right sentence, quoted exactly, once, or an honest refusal."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +115,24 @@ async def test_events_tell_the_same_answer(embedder, passage):
     )
     assert isinstance(events[-1], Done)
     assert events[-1].answer.text == whole.text
+
+
+async def test_confidence_does_not_depend_on_the_scale_of_cosines(embedder, passage):
+    """A model whose cosines all lie between 0.6 and 1 gives the confidence that a model from 0 to 1 gives."""
+
+    class Narrow:
+        profile = SimpleNamespace(key="narrow")
+
+        async def embed_documents(self, texts):
+            return np.stack([await self.embed_query(text) for text in texts])
+
+        async def embed_query(self, text):
+            return np.append(await embedder.embed_query(text) * np.sqrt(0.4), np.sqrt(0.6)).astype(np.float32)
+
+    for question in ("When did Alder Pumps move to York?", "Which spacecraft photographed Pluto?"):
+        wide = await compose(question, [passage(HANDBOOK)], embedder)
+        narrow = await compose(question, [passage(HANDBOOK)], Narrow())
+        assert narrow.confidence == pytest.approx(wide.confidence, abs=0.01)
 
 
 async def test_a_bad_question_is_refused_before_anything_is_streamed(embedder, passage):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from knowlog.answering import QueryStatistics, valid_question
+from knowlog.answering import valid_question
 from knowlog.answering.question import LONGEST_QUESTION, read_question
 from knowlog.kernel.errors import Invalid
+from knowlog.retrieval import QueryStatistics
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,15 @@ def test_a_table_gives_its_rows_and_keeps_its_head_apart():
     assert quotes(text, Kind.ROW) == ["| Basic | 10 € |", "| Pro | 20 € |"]
 
 
+def test_lines_of_comma_separated_values_are_rows():
+    """Each line of a CSV file is one statement; thousands and ordinary commas do not make a row."""
+    assert quotes("KL-1,Pump,12.50,3\nKL-2,Valve,7.00,1", Kind.ROW) == [
+        "KL-1,Pump,12.50,3",
+        "KL-2,Valve,7.00,1",
+    ]
+    assert not quotes("We sold 1,000,000, bought 2,500,000 and kept 10,000.", Kind.ROW)
+
+
 def test_list_items_are_statements_with_their_further_lines():
     """A list item holds its indented continuation and ends at the next item."""
     assert quotes("- first\n  goes on\n- second. With more.\n3. third", Kind.ITEM) == [
