@@ -16,6 +16,7 @@ LONGEST_QUESTION = 4_000
 PRIOR_CHUNKS = 50
 """Chunks' worth of belief that all words tell alike: in a handful of chunks, frequencies are chance."""
 
+_MIDDLE = math.log(10)
 _WORD = re.compile(r"\w+")
 _FIGURE = re.compile(
     r"\bhow (many|much|long|old|far|large|big|tall|high|often|deep|fast|soon)\b|\bwhen\b"
@@ -69,12 +70,9 @@ def read_question(text: str, statistics: QueryStatistics | None = None) -> Quest
 def _telling(lexeme: str, statistics: QueryStatistics | None) -> float:
     """Return how telling a lexeme is: its inverse document frequency, drawn to the middle if chunks are few.
 
-    The middle is that of a lexeme in one chunk of ten. A lexeme without a frequency occurs nowhere.
+    The middle is that of a lexeme in one chunk of ten, and what a lexeme has that was not looked up.
     """
     if statistics is None:
         return 1.0
     count = statistics.chunk_count
-    nowhere = math.log(1 + (count + 0.5) / 0.5)
-    return (count * statistics.terms.get(lexeme, nowhere) + PRIOR_CHUNKS * math.log(10)) / (
-        count + PRIOR_CHUNKS
-    )
+    return (count * statistics.terms.get(lexeme, _MIDDLE) + PRIOR_CHUNKS * _MIDDLE) / (count + PRIOR_CHUNKS)

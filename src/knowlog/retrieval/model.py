@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """How one leg saw a passage: its rank, from 1, and its raw score (cosine for dense, BM25 for lexical)."""
+    """How one leg saw a passage: its rank, from 1, and raw score: a cosine, or BM25."""
 
     rank: int
     score: float
@@ -15,7 +15,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk returned for a question: `version_text[start:end] == text`, and the scores that brought it here."""
+    """A chunk returned for a question: `version_text[start:end] == text`; its fused score, and its legs'."""
 
     document_id: UUID
     version: int
