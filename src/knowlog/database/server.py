@@ -66,7 +66,17 @@ class EmbeddedServer:
     @property
     def running(self) -> bool:
         """Whether a server holds the data directory."""
-        return self._pid() is not None
+        return self.process_id is not None
+
+    @property
+    def process_id(self) -> int | None:
+        """The server's process id, or None when it is gone (whatever its pid file says)."""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+            return pid if _is_postgres(pid) else None
+        except (OSError, ValueError):
+            return None
 
     def start(self) -> bool:
         """Start the server unless it runs. Returns whether this call started it.
@@ -77,7 +87,7 @@ class EmbeddedServer:
             self._make_folders()
             with _locked(self._home / "lock"):
                 if self.running:
-                    self._wait_until_ready()
+                    self._wait_until_ready(None)
                     return False
                 if not (self._data / "PG_VERSION").exists():
                     self._initialise()
@@ -91,12 +101,12 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop the server, letting running transactions be rolled back. Does nothing when it is not running."""
-        pid = self._pid()
+        pid = self.process_id
         if pid is None:
             return
         os.kill(pid, signal.SIGINT)
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while self._pid() is not None and time.monotonic() < deadline:
+        while self.process_id is not None and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def url(self, login: str = "knowlog") -> str:
@@ -154,16 +164,16 @@ class EmbeddedServer:
         log = self._home / "server.log"
         with log.open("ab") as output:
             os.chmod(log, 0o600)
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [str(self._programs / "postgres"), "-D", str(self._data)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **self._as_user(),
             )  # fmt: skip
-        self._wait_until_ready()
+        self._wait_until_ready(process)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes] | None) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and (process is None or process.poll() is None):
             with contextlib.suppress(OSError, IndexError):
                 if (self._data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready":
                     return
@@ -171,17 +181,6 @@ class EmbeddedServer:
         log = self._home / "server.log"
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         raise Unavailable(f"The embedded PostgreSQL does not come up: {''.join(last)} See {log}.")
-
-    def _pid(self) -> int | None:
-        """The postmaster's process id, or None when it is gone (whatever its pid file says)."""
-        try:
-            pid = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] if _has_proc() else "S"
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return None
-        command = Path(f"/proc/{pid}/cmdline").read_bytes() if _has_proc() and state != "Z" else b"postgres"
-        return pid if state != "Z" and b"postgres" in command else None
 
     def _run(self, program: str, *arguments: object, given: str | None = None) -> None:
         done = subprocess.run(
@@ -243,8 +242,12 @@ def _socket_dir(home: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"knowlog-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
 
 
-def _has_proc() -> bool:
-    return Path("/proc/self/stat").exists()
+def _is_postgres(pid: int) -> bool:
+    """Whether the process is a living PostgreSQL, as far as this platform tells: a pid may have passed to another."""
+    if not Path("/proc/self/stat").exists():
+        return True
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state != "Z" and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 @contextlib.contextmanager

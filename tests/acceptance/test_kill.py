@@ -1,0 +1,130 @@
+"""What was acknowledged is never lost, and happens once, whichever process is killed at whichever moment."""
+
+import asyncio
+import os
+import random
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from knowlog.cli.processes import Stack, open_stack
+from knowlog.database import Database, EmbeddedServer, Scope, open_database
+
+DOCUMENTS = 500
+KILLS = 20
+SEED = int(os.environ.get("KNOWLOG_TEST_SEED", "7"))
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[Stack]:
+    """A whole knowlog: PostgreSQL, API, worker, each a process."""
+    with tempfile.TemporaryDirectory(prefix="knowlog-kill-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        environ = {"KNOWLOG_DATA_DIR": folder, "KNOWLOG_API_PORT": "0", "KNOWLOG_WORKER_LEASE_S": "3"}
+        async with open_stack({**os.environ, **environ}) as running:
+            yield running
+
+
+async def patiently(http: httpx.AsyncClient, method: str, path: str, **options: object) -> httpx.Response:
+    """Repeat a call until it is answered with success, as a careful client does."""
+    for _ in range(600):
+        try:
+            response = await http.request(method, path, **options)
+            if response.status_code < 400:
+                return response
+            assert response.status_code in (429, 503), response.text
+        except httpx.TransportError:
+            pass
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{method} {path} was never answered")
+
+
+async def new_tenant(stack: Stack) -> tuple[Scope, httpx.AsyncClient]:
+    from uuid import UUID
+
+    async with httpx.AsyncClient(base_url=stack.url, timeout=10) as http:
+        operator = {"Authorization": f"Bearer {stack.operator_key}"}
+        made = (await patiently(http, "POST", "/v1/tenants", json={"name": "alice"}, headers=operator)).json()
+    client = httpx.AsyncClient(
+        base_url=stack.url, timeout=10, headers={"Authorization": f"Bearer {made['key']['secret']}"}
+    )
+    await patiently(client, "POST", "/v1/collections", json={"name": "notes"})
+    return Scope(UUID(made["tenant"]["tenant_id"]), "key:alice"), client
+
+
+async def upload_all(http: httpx.AsyncClient) -> None:
+    """Upload every document on its own, until each is acknowledged."""
+    for number in range(DOCUMENTS):
+        body = f"Note {number}. The code word of this note is zebra{number}. " + "It says little else. " * 5
+        await patiently(
+            http, "POST", "/v1/collections/notes/documents", params={"external_id": f"note-{number}"},
+            content=body.encode(), headers={"Content-Type": "text/plain"},
+        )  # fmt: skip
+
+
+async def kill_at_random(stack: Stack, server: EmbeddedServer) -> Counter[str]:
+    """Kill -9 the API, the worker or PostgreSQL at random moments."""
+    dice = random.Random(SEED)
+    killed: Counter[str] = Counter()
+    while killed.total() < KILLS:
+        await asyncio.sleep(dice.uniform(0.2, 1.6))
+        name = dice.choice(["api", "worker", "worker", "postgresql"])
+        pid = server.process_id if name == "postgresql" else stack.supervisor.process_ids.get(name)
+        if pid is not None:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                killed[name] += 1
+            except ProcessLookupError:
+                continue
+    return killed
+
+
+async def until_indexed(http: httpx.AsyncClient) -> None:
+    for _ in range(1200):
+        listed = (await patiently(http, "GET", "/v1/collections/notes")).json()
+        if listed["states"].get("indexed", 0) == DOCUMENTS:
+            return
+        assert not listed["states"].get("failed"), listed
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"not all were indexed: {listed}")
+
+
+async def counts(database: Database, scope: Scope) -> dict[str, int]:
+    sql = """
+        select (select count(*) from documents where version = 1 and latest = 1) as documents,
+               (select count(*) from versions) as versions,
+               (select count(*) from chunks) as chunks,
+               (select count(distinct document_id) from chunks) as documents_with_chunks,
+               (select count(*) from vectors) as vectors,
+               (select count(*) from events where type = 'document.indexed') as indexed_events,
+               (select count(*) from events where state in ('waiting', 'running', 'failed')) as unfinished,
+               (select coalesce(sum(chunk_count), 0) from collection_statistics) +
+               (select coalesce(sum(chunk_count), 0) from statistics_changes) as counted"""
+    async with database.transaction(scope) as connection:
+        return dict(await connection.fetchrow(sql))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+async def test_every_acknowledged_document_is_indexed_exactly_once(stack: Stack) -> None:
+    """500 documents, 20 kills of API, worker and PostgreSQL at random moments: none lost, none twice, none stuck."""
+    scope, http = await new_tenant(stack)
+    server = EmbeddedServer(stack.settings.data_dir, stack.settings.database)
+    killer = asyncio.create_task(kill_at_random(stack, server))
+    await upload_all(http)
+    killed = await killer
+    await until_indexed(http)
+    database = await open_database(stack.settings.database, stack.settings.data_dir)
+    found = await counts(database, scope)
+    await database.close()
+    once = dict.fromkeys(found, DOCUMENTS) | {"unfinished": 0}
+    assert found == once, f"after {dict(killed)}"
+    number = random.Random(SEED).randrange(DOCUMENTS)
+    answer = (await patiently(http, "POST", "/v1/search", json={"question": f"zebra{number}", "limit": 5})).json()
+    assert answer["passages"][0]["external_id"] == f"note-{number}"
+    await http.aclose()
