@@ -48,7 +48,7 @@ class ChunkingProfile(BaseModel):
     )
 
     @classmethod
-    def checked(cls, fields: Mapping[str, Any], window_tokens: int) -> "ChunkingProfile":
+    def read(cls, fields: Mapping[str, Any], window_tokens: int) -> "ChunkingProfile":
         """Return the profile that `fields` describe.
 
         Invalid when a value is out of range, or when a chunk would not fit into the `window_tokens` that the

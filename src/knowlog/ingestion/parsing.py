@@ -3,7 +3,7 @@
 from knowlog.documents.model import Heading, Page, ParsedText, Structure
 from knowlog.formats import SAFE_IN_PROCESS, Extracted, Limits, Source, detect, read
 from knowlog.ingestion.sandbox import Sandbox
-from knowlog.ingestion.settings import IngestionSettings
+from knowlog.ingestion.settings import ParsingSettings
 from knowlog.kernel.errors import TooLarge
 
 _IN_PROCESS_BYTES = 64 * 1024  # a few milliseconds of the event loop at most
@@ -12,7 +12,7 @@ _IN_PROCESS_BYTES = 64 * 1024  # a few milliseconds of the event loop at most
 class Parser:
     """Turns files into text with pages and headings. One per process; call `close` at the end."""
 
-    def __init__(self, settings: IngestionSettings) -> None:
+    def __init__(self, settings: ParsingSettings) -> None:
         self._settings = settings
         self._sandbox = Sandbox(settings)
         self._limits = Limits(

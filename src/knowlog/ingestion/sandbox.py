@@ -9,7 +9,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
 
 from knowlog.formats import Extracted, Limits, Source, wire
-from knowlog.ingestion.settings import IngestionSettings
+from knowlog.ingestion.settings import ParsingSettings
 from knowlog.kernel.errors import ParseFailed, Unavailable
 
 _GRACE_S = 5.0
@@ -19,7 +19,7 @@ _PASSED_ON = ("LANG", "LC_ALL", "PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_P
 class Sandbox:
     """Reads one file per child process. Safe for many tasks of one event loop; call `close` at the end."""
 
-    def __init__(self, settings: IngestionSettings) -> None:
+    def __init__(self, settings: ParsingSettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._starting = asyncio.Lock()

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class IngestionSettings(BaseModel):
+class ParsingSettings(BaseModel):
     """What one file may cost while it is turned into text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -97,15 +97,18 @@ class _Cutter:
         return self._last_word_within(least, most) or most
 
     def _start_after(self, end: int) -> int:
-        """Return where the next chunk starts: at a sentence or line in the allowed overlap, else a word."""
+        """Return where the next chunk starts: at the first sentence or line in the allowed overlap.
+
+        Where there is none, a clean cut has no overlap, and a cut inside a sentence repeats the words before it.
+        """
         earliest = end - int(self.size * self.overlap)
-        if earliest == end or _first_within(self.boundaries.headings, end, end) is not None:
+        if _first_within(self.boundaries.headings, end, end) is not None:
             return end
-        for kind in (self.boundaries.units, self.boundaries.ranked[-1]):
-            boundary = _first_within(kind, earliest, end - 1)
-            if boundary is not None:
-                return boundary
-        return self._first_word_within(earliest, end) or earliest
+        unit = _first_within(self.boundaries.units, earliest, end)
+        if unit is not None:
+            return unit
+        line = _first_within(self.boundaries.ranked[-1], earliest, end - 1)
+        return line or self._first_word_within(earliest, end) or earliest
 
     def _last_word_within(self, least: int, most: int) -> int | None:
         """Return the last token of [least, most] that follows a space."""
