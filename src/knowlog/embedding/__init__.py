@@ -1,1 +1,8 @@
-"""Being built."""
+"""Embedding: text to vectors. A port, the model that works offline, and adapters to others."""
+
+from knowlog.embedding.model import EmbeddingProfile
+from knowlog.embedding.port import Embedder
+from knowlog.embedding.registry import open_embedder
+from knowlog.embedding.settings import EmbeddingSettings
+
+__all__ = ["Embedder", "EmbeddingProfile", "EmbeddingSettings", "open_embedder"]

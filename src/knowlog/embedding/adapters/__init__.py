@@ -1,1 +1,1 @@
-"""Being built."""
+"""Models: one file or folder each, imported when chosen."""

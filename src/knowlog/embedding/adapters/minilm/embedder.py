@@ -1,0 +1,98 @@
+"""all-MiniLM-L6-v2 on this machine's CPU, without a network connection."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowlog.embedding import wordpiece
+from knowlog.embedding.adapters.minilm.network import DIMENSIONS, POSITIONS
+from knowlog.embedding.adapters.minilm.session import Session, Vector
+from knowlog.embedding.adapters.minilm.store import IDENTITY, load_network
+from knowlog.embedding.model import EmbeddingProfile
+from knowlog.embedding.settings import EmbeddingSettings
+from knowlog.kernel.errors import Misconfigured
+
+DEFAULT_WINDOW = 256
+
+
+class MiniLMEmbedder:
+    """Texts are embedded one by one, the longest first, on as many threads as are given.
+
+    Questions have threads of their own: one that arrives during a large batch of documents shares the CPU
+    with it, and does not wait for its end.
+    """
+
+    def __init__(self, session: Session, threads: int, window_tokens: int = DEFAULT_WINDOW) -> None:
+        self.profile = EmbeddingProfile(
+            "minilm", DIMENSIONS, window_tokens, f"minilm-{IDENTITY}-{window_tokens}"
+        )
+        self._session = session
+        self._threads = threads
+        self._documents = ThreadPoolExecutor(threads, "embed-documents")
+        self._queries = ThreadPoolExecutor(threads, "embed-query")
+
+    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one row for each text. When the caller is cancelled, the threads stop after one more."""
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        loop = asyncio.get_running_loop()
+        ids = await loop.run_in_executor(
+            self._documents, wordpiece.token_ids, texts, self.profile.window_tokens
+        )
+        waiting = deque(sorted(range(len(ids)), key=lambda index: -len(ids[index])))
+        workers = min(self._threads, len(ids))
+        try:
+            await asyncio.gather(
+                *(
+                    loop.run_in_executor(self._documents, self._drain, waiting, ids, vectors)
+                    for _ in range(workers)
+                )
+            )
+        finally:
+            waiting.clear()
+        return vectors
+
+    async def embed_query(self, text: str) -> Vector:
+        """Return the vector of a question: the same as a document's."""
+        return await asyncio.get_running_loop().run_in_executor(self._queries, self._embed, text)
+
+    def token_offsets(self, text: str) -> NDArray[np.int32]:
+        """Return where each word piece starts."""
+        return wordpiece.token_offsets(text)
+
+    async def close(self) -> None:
+        """Let the threads go."""
+        self._documents.shutdown(wait=False, cancel_futures=True)
+        self._queries.shutdown(wait=False, cancel_futures=True)
+
+    def _embed(self, text: str) -> Vector:
+        return self._session.vector(wordpiece.token_ids([text], self.profile.window_tokens)[0])
+
+    def _drain(self, waiting: deque[int], ids: list[list[int]], vectors: NDArray[np.float32]) -> None:
+        while True:
+            try:
+                index = waiting.popleft()  # safe between threads
+            except IndexError:
+                return
+            vectors[index] = self._session.vector(ids[index])
+
+
+def open_minilm(settings: EmbeddingSettings, data_dir: Path) -> MiniLMEmbedder:
+    """Open the offline model; its network is made in `data_dir` at the first call. Raises Misconfigured."""
+    window = settings.window_tokens or DEFAULT_WINDOW
+    if settings.model_name or window > POSITIONS or settings.dimensions not in (None, DIMENSIONS):
+        raise Misconfigured(
+            f'The model "minilm" has one form, {DIMENSIONS} dimensions and at most {POSITIONS} tokens: '
+            "correct KNOWLOG_EMBEDDING_MODEL, _WINDOW_TOKENS or _DIMENSIONS."
+        )
+    return MiniLMEmbedder(Session(load_network(data_dir)), settings.threads or available_cpus(), window)
+
+
+def available_cpus() -> int:
+    """Return how many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

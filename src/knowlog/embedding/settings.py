@@ -1,0 +1,49 @@
+"""What the embedding room wants to know. Environment: KNOWLOG_EMBEDDING_*."""
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class EmbeddingSettings(BaseModel):
+    """Which model turns text into vectors. Another model, window or length of vector means indexing anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        "minilm",
+        description=(
+            'Model that makes the vectors: "minilm" (offline), "openai:NAME" (OpenAI-compatible endpoint), '
+            '"fastembed:NAME" (downloads once; pip install "knowlog[fastembed]") or "fake" (tests).'
+        ),
+    )
+    window_tokens: int | None = Field(
+        None,
+        ge=8,
+        le=131_072,
+        description="Tokens of a text that the model sees. Unset: what suits the model.",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Threads that embed at the same time. Unset: one for each CPU of this process.",
+    )
+    url: str = Field("https://api.openai.com/v1", description="Base address of the endpoint of openai:NAME.")
+    api_key: SecretStr | None = Field(None, description="API key of the endpoint of openai:NAME.")
+    dimensions: int | None = Field(
+        None,
+        ge=8,
+        le=4096,
+        description="Length of a vector. Needed by openai:NAME only; the other models know theirs.",
+    )
+    request_texts: int = Field(64, ge=1, le=2048, description="Most texts in one request to the endpoint.")
+    timeout_s: float = Field(30, gt=0, le=600, description="Longest wait for an answer of the endpoint.")
+
+    @property
+    def adapter(self) -> str:
+        """The part of the model before the colon."""
+        return self.model.partition(":")[0]
+
+    @property
+    def model_name(self) -> str:
+        """The part of the model after the colon; empty where there is none."""
+        return self.model.partition(":")[2]
