@@ -1,0 +1,5 @@
+"""`python -m knowlog` is the command `knowlog`."""
+
+from knowlog.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""How an answer and passages look in a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.padding import Padding
+
+from knowlog.cli.output import out, table
+
+_LONGEST_QUOTE = 400
+
+
+def show_answer(answer: dict[str, Any]) -> None:
+    """Print each statement with the quotes it rests on and where they stand."""
+    out.print(f"[bold]{escape(answer['question'])}[/bold]")
+    if not answer["statements"]:
+        out.print(Padding(f"[yellow]{escape(answer['text'])}[/yellow]", (0, 0, 1, 2)))
+        return
+    for number, statement in enumerate(answer["statements"], start=1):
+        out.print(
+            Padding(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), (0, 0, 0, 2))
+        )
+        for citation in statement["citations"]:
+            _show_citation(citation, statement["text"])
+    out.print()
+
+
+def place(cited: dict[str, Any]) -> str:
+    """Where something stands: title, page and headings."""
+    page = f"page {cited['page']}" if cited.get("page") else None
+    headings = " › ".join(cited.get("headings") or ())
+    return ", ".join(part for part in (cited["title"], page, headings) if part)
+
+
+def show_passages(passages: Sequence[dict[str, Any]], explain: bool) -> None:
+    """Print passages as a table; with what each leg said of them where that was asked for."""
+    if not passages:
+        out.print("No passage was found.")
+        return
+    columns = ["#", ">Score", *(_LEG_COLUMNS if explain else ()), "Where", "Passage"]
+    rows = [
+        [number, each["score"], *(_legs(each) if explain else ()), place(each), _shortened(each["text"], 160)]
+        for number, each in enumerate(passages, start=1)
+    ]
+    out.print(table(columns, rows))
+
+
+_LEG_COLUMNS = (">Lexical rank", ">BM25", ">Dense rank", ">Cosine")
+
+
+def _legs(passage: dict[str, Any]) -> list[object]:
+    cells: list[object] = []
+    for name in ("lexical", "dense"):
+        leg = (passage.get("legs") or {}).get(name)
+        cells += [leg["rank"], leg["score"]] if leg else [None, None]
+    return cells
+
+
+def _show_citation(citation: dict[str, Any], statement: str) -> None:
+    out.print(Padding(f"[cyan]{escape(place(citation))}[/cyan]", (0, 0, 0, 6)))
+    if _one_line(citation["quote"]) != _one_line(statement):
+        out.print(
+            Padding(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", (0, 0, 0, 6))
+        )
+    out.print(
+        Padding(
+            f"[dim]{escape(citation['external_id'])}, version {citation['version']}, "
+            f"characters {citation['start']} to {citation['end']}[/dim]",
+            (0, 0, 0, 6),
+        )
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shortened(text: str, most: int) -> str:
+    line = _one_line(text)
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,15 @@
+"""`knowlog bench`: figures anyone can reproduce, measured through the HTTP API. One file per benchmark."""
+
+import typer
+
+from knowlog.cli.bench.answers import answers
+from knowlog.cli.bench.retrieval import retrieval
+
+bench = typer.Typer(
+    help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
+    no_args_is_help=True,
+)
+for command in (retrieval, answers):
+    bench.command()(command)
+
+__all__ = ["bench"]

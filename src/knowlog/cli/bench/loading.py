@@ -1,0 +1,98 @@
+"""Bringing a benchmark's texts in, through the API as anyone would."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+from knowlog.cli.bench.connection import Connections
+from knowlog.cli.output import progress
+from knowlog.kernel.errors import Unavailable
+
+COLLECTION = "benchmark"
+_BATCH = 250
+_BATCH_CHARACTERS = 4_000_000
+_POLL_S = 0.1
+_SILENT_TOO_LONG_S = 300.0
+
+
+class Text(TypedDict):
+    """A document as documents:batch takes it."""
+
+    external_id: str
+    title: str
+    text: str
+
+
+async def load_texts(api: Connections, texts: Sequence[Text], collection: str = COLLECTION) -> None:
+    """Upload the texts into a new collection and wait until every one is indexed. Raises Unavailable otherwise."""
+    await api.post("/v1/collections", {"name": collection})
+    with progress() as bar:
+        task = bar.add_task("Indexing", total=len(texts), note="")
+        await upload(api, texts, collection)
+        await until_indexed(api, len(texts), collection, lambda done: bar.update(task, completed=done))
+
+
+async def upload(api: Connections, texts: Sequence[Text], collection: str = COLLECTION) -> None:
+    """Upload texts in batches, one after another."""
+    for batch in batches(texts):
+        await api.post_lines(f"/v1/collections/{collection}/documents:batch", list(batch))
+
+
+async def until_indexed(
+    api: Connections, count: int, collection: str = COLLECTION, seen: Callable[[int], None] = lambda _: None
+) -> None:
+    """Wait until the collection has `count` indexed documents. Raises Unavailable when some failed, or nothing moves."""
+    quiet_s, before = 0.0, -1
+    while True:
+        states: dict[str, int] = (await api.get(f"/v1/collections/{collection}/states"))["states"]
+        indexed = states.get("indexed", 0)
+        seen(indexed)
+        if states.get("failed"):
+            raise Unavailable(
+                f"{states['failed']} documents failed. `knowlog documents list --state failed` says why."
+            )
+        if indexed >= count:
+            return
+        quiet_s, before = (0.0 if indexed != before else quiet_s + _POLL_S), indexed
+        if quiet_s > _SILENT_TOO_LONG_S:
+            raise Unavailable(f"Nothing was indexed for {_SILENT_TOO_LONG_S:.0f} s. Does a worker run?")
+        await asyncio.sleep(_POLL_S)
+
+
+def batches(texts: Sequence[Text]) -> list[list[Text]]:
+    """Cut into batches that the server takes: not too many documents, not too many characters."""
+    found: list[list[Text]] = []
+    room = 0
+    for text in texts:
+        size = len(text["text"])
+        if not found or len(found[-1]) >= _BATCH or size > room:
+            found.append([])
+            room = _BATCH_CHARACTERS
+        found[-1].append(text)
+        room -= size
+    return found
+
+
+async def ask_all(
+    ask: Callable[[Any], Any], questions: Sequence[Any], description: str, concurrency: int = 4
+) -> list[Any]:
+    """Call `ask` for each question, a few at a time, with a progress bar. Results are in the order of the questions."""
+    results: list[Any] = [None] * len(questions)
+    numbers = iter(range(len(questions)))
+    with progress() as bar:
+        task = bar.add_task(description, total=len(questions), note="")
+
+        async def work() -> None:
+            for number in numbers:
+                results[number] = await ask(questions[number])
+                bar.advance(task)
+
+        await asyncio.gather(*(work() for _ in range(concurrency)))
+    return results
+
+
+def every(items: Sequence[Any], limit: int | None) -> list[Any]:
+    """Take every k-th item so that `limit` are left, spread over the whole; all when there is no limit."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[number * len(items) // limit] for number in range(limit)]

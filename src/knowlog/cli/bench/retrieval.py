@@ -1,0 +1,86 @@
+"""`knowlog bench retrieval`: how well searches find what people judged relevant."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from knowlog.cli.bench.loading import COLLECTION, Text, ask_all, every, load_texts
+from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
+from knowlog.cli.bench.report import Report
+from knowlog.cli.bench.run import run_bench
+from knowlog.cli.bench.system import System
+from knowlog.evaluation import BeirDataset, load_beir, mean, ndcg, ranked, recall
+
+_DEPTH = 100
+
+
+def retrieval(
+    data: Data,
+    limit: MostQuestions = None,
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    json: JsonFile = None,
+) -> None:
+    """Search each judged question of a folder in BEIR's form: nDCG@10 of the fused result and of each leg, recall@100."""
+    dataset = load_beir(data)
+    run_bench(lambda system: _measure(system, dataset, limit), url, operator_key, json)
+
+
+async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> Report:
+    texts = beir_texts(dataset)
+    await load_texts(system.api, texts)
+    asked = every(list(dataset.questions), limit)
+
+    async def search(question_id: str) -> list[dict[str, Any]]:
+        wanted = {
+            "question": dataset.questions[question_id], "collections": [COLLECTION],
+            "limit": _DEPTH, "explain": True, "one_per_document": True,
+        }  # fmt: skip
+        found: list[dict[str, Any]] = (await system.api.post("/v1/search", wanted))["passages"]
+        return found
+
+    found = await ask_all(search, asked, "Searching")
+    scored = [score(passages, dataset.judgements[each]) for each, passages in zip(asked, found, strict=True)]
+    metrics = {name: mean(each[name] for each in scored) for name in scored[0]}
+    return Report(
+        {**metrics, "questions": len(asked), "documents": len(texts)}, {"data": dataset.name, "depth": _DEPTH}
+    )
+
+
+def beir_texts(dataset: BeirDataset) -> list[Text]:
+    """The corpus as documents: title and text as one text, and the title as the document's own."""
+    return [
+        Text(
+            external_id=each.text_id,
+            title=each.title or each.text_id,
+            text=f"{each.title}\n\n{each.text}".strip(),
+        )
+        for each in dataset.corpus
+        if each.title.strip() or each.text.strip()
+    ]
+
+
+def score(passages: list[dict[str, Any]], relevance: Mapping[str, int]) -> dict[str, float]:
+    """The figures of one question: of the fused ranking, and of each leg's own."""
+    fused = ranked(best_scores(passages, lambda each: each["score"]))
+    legs = {
+        name: ranked(
+            best_scores(passages, lambda each, name=name: (each["legs"].get(name) or {}).get("score"))
+        )
+        for name in ("lexical", "dense")
+    }
+    return {
+        "ndcg@10": ndcg(fused, relevance, 10),
+        "lexical_ndcg@10": ndcg(legs["lexical"], relevance, 10),
+        "dense_ndcg@10": ndcg(legs["dense"], relevance, 10),
+        "recall@100": recall(fused, relevance, 100),
+    }
+
+
+def best_scores(passages: list[dict[str, Any]], of: Any) -> dict[str, float]:
+    """The best score of each document; passages without one are left out."""
+    scores: dict[str, float] = {}
+    for each in passages:
+        value = of(each)
+        if value is not None:
+            scores[each["external_id"]] = max(value, scores.get(each["external_id"], value))
+    return scores

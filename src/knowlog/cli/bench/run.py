@@ -1,0 +1,25 @@
+"""What all benchmarks share: open the system, measure, publish."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from knowlog.cli.bench.report import Report, check_writable, publish
+from knowlog.cli.bench.system import System, open_system
+from knowlog.cli.interruptible import run_interruptibly
+
+
+def run_bench(
+    measure: Callable[[System], Awaitable[Report]],
+    url: str | None,
+    operator_key: str | None,
+    json_file: Path | None,
+    connections: int = 8,
+) -> None:
+    """Run a benchmark against a system with a tenant of its own, and publish what it found."""
+    check_writable(json_file)
+
+    async def main() -> Report:
+        async with open_system(url, operator_key, connections) as system:
+            return await measure(system)
+
+    publish(run_interruptibly(main()), json_file)

@@ -1,0 +1,74 @@
+"""The knowlog that a benchmark measures: one that runs already, or a private one for the time of the benchmark."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from knowlog.cli.bench.connection import Connections
+from knowlog.cli.client import Client
+from knowlog.cli.connection import connect_operator
+from knowlog.cli.output import say
+from knowlog.cli.processes import free_port, open_stack
+from knowlog.settings import Settings, load_settings
+
+_LONGEST_CALL_S = 600.0
+_LEFT_OUT = ("KNOWLOG_URL", "KNOWLOG_KEY", "KNOWLOG_API_HOST", "KNOWLOG_API_OPERATOR_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A knowlog with a tenant of the benchmark's own. `settings` are those of its processes."""
+
+    url: str
+    tenant_id: UUID
+    key: str
+    api: Connections
+    settings: Settings
+
+
+@asynccontextmanager
+async def open_system(
+    url: str | None, operator_key: str | None, connections: int = 8
+) -> AsyncIterator[System]:
+    """Yield the system to measure, with a fresh tenant, which is deleted at the end.
+
+    Without `url` a private one is started on a free port, its data in a temporary folder.
+    """
+    if url is not None:
+        with connect_operator(url, operator_key) as operator:
+            async with _tenant(operator, load_settings(), connections) as system:
+                yield system
+        return
+    folder = Path(tempfile.mkdtemp(prefix="knowlog-bench-"))
+    folder.chmod(0o755)
+    say("Starting a private knowlog ...")
+    try:
+        async with open_stack(_private_environment(folder)) as stack:
+            with Client(stack.url, stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
+                async with _tenant(operator, stack.settings, connections) as system:
+                    yield system
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _private_environment(folder: Path) -> dict[str, str]:
+    """The user's settings but for what says where knowlog runs; the embedding model is shared, not made again."""
+    kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    return {**kept, "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_API_PORT": str(free_port())}
+
+
+@asynccontextmanager
+async def _tenant(operator: Client, settings: Settings, connections: int) -> AsyncIterator[System]:
+    made = await asyncio.to_thread(operator.post, "/v1/tenants", {"name": "benchmark"})
+    tenant_id = made["tenant"]["tenant_id"]
+    try:
+        async with Connections(operator.url, made["secret"], connections) as api:
+            yield System(operator.url, UUID(tenant_id), made["secret"], api, settings)
+    finally:
+        await asyncio.to_thread(operator.delete, f"/v1/tenants/{tenant_id}")

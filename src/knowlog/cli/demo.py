@@ -1,0 +1,96 @@
+"""`knowlog demo`: from nothing to a cited answer, on the example documents."""
+
+import asyncio
+import os
+from typing import Annotated, Any
+
+import typer
+
+from knowlog.cli.answers import show_answer
+from knowlog.cli.client import Client
+from knowlog.cli.credentials import Kept
+from knowlog.cli.examples import Examples, find_examples
+from knowlog.cli.files import find_files
+from knowlog.cli.ingest import ingest_files
+from knowlog.cli.interruptible import Interrupted, run_interruptibly
+from knowlog.cli.local_tenant import ensure_collection, ensure_tenant
+from knowlog.cli.options import AsJson
+from knowlog.cli.output import print_json, say
+from knowlog.cli.processes import Stack, open_stack
+from knowlog.cli.serve import Host, Port, listen_environment
+from knowlog.cli.up import announce
+from knowlog.cli.uploading import Outcome
+
+_COLLECTION = "examples"
+Once = Annotated[bool, typer.Option("--once", help="Stop everything after the last answer.")]
+
+
+def demo(host: Host = None, port: Port = None, once: Once = False, as_json: AsJson = False) -> None:
+    """Start everything, ingest the example documents, ask four questions, and keep serving.
+
+    Exit code 0 means that every document was indexed, and every question answered with citations, but for the one that
+    the documents do not answer.
+    """
+    run_demo(host, port, once=once, as_json=as_json)
+
+
+def run_demo(host: str | None, port: int | None, *, once: bool, as_json: bool) -> None:
+    """Run the demo. Raises typer.Exit with 1 when a part of it failed."""
+    examples = find_examples()
+    try:
+        passed = run_interruptibly(
+            _demo({**os.environ, **listen_environment(host, port)}, examples, once=once, as_json=as_json)
+        )
+    except Interrupted:
+        say("Everything is stopped.")
+        return
+    if not passed:
+        say("Error: a part of the demo failed; see above.")
+        raise typer.Exit(1)
+
+
+async def _demo(environ: dict[str, str], examples: Examples, *, once: bool, as_json: bool) -> bool:
+    say("Starting PostgreSQL, the HTTP server and a worker ...")
+    async with open_stack(environ) as stack:
+        kept, passed = await asyncio.to_thread(_ingest_and_ask, stack, examples, as_json)
+        if not once:
+            announce(stack, kept, as_json)
+            await stack.wait()
+    return passed
+
+
+def _ingest_and_ask(stack: Stack, examples: Examples, as_json: bool) -> tuple[Kept, bool]:
+    kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir, "demo")
+    with Client(stack.url, kept["key"]) as client:
+        ensure_collection(client, _COLLECTION)
+        files = find_files([str(examples.corpus)], examples.corpus)
+        outcomes = ingest_files(client, _COLLECTION, files, {}, as_json=as_json)
+        _report_failures(outcomes)
+        answers = [_ask(client, question, as_json) for question, _ in examples.questions]
+    expected = [answered for _, answered in examples.questions]
+    passed = all(outcome.state == "indexed" for outcome in outcomes) and expected == list(
+        map(_is_cited, answers)
+    )
+    return kept, passed
+
+
+def _ask(client: Client, question: str, as_json: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = client.post("/v1/answers", {"question": question, "collections": [_COLLECTION]})
+    if as_json:
+        print_json(answer)
+    else:
+        show_answer(answer)
+    return answer
+
+
+def _is_cited(answer: dict[str, Any]) -> bool:
+    return bool(answer["statements"]) and all(each["citations"] for each in answer["statements"])
+
+
+def _report_failures(outcomes: list[Outcome]) -> None:
+    say(
+        f"{sum(outcome.state == 'indexed' for outcome in outcomes)} of {len(outcomes)} documents are indexed."
+    )
+    for outcome in outcomes:
+        if outcome.state == "failed":
+            say(f"{outcome.external_id}: {outcome.reason}")

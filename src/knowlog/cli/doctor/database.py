@@ -1,0 +1,92 @@
+"""PostgreSQL: reachable, new enough, with our tables, and keeping tenants apart."""
+
+from collections.abc import AsyncIterator
+from importlib.resources import files
+from typing import Any
+
+from knowlog.cli.doctor.model import Finding, fail, ok, warn
+from knowlog.database import EmbeddedServer, check_server, connect
+from knowlog.settings import Settings
+
+_OLD_JOB_S = 600
+_UNPROTECTED = """
+    select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'knowlog' and c.relkind in ('r', 'p')
+      and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)
+      and not (c.relrowsecurity and c.relforcerowsecurity
+               and exists (select from pg_policy p where p.polrelid = c.oid))
+    order by 1"""
+
+
+async def check_database(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at PostgreSQL without changing anything."""
+    url = _owner_url(settings)
+    if url is None:
+        yield warn("postgresql", "the embedded server is not running", "`knowlog up` starts it.")
+        return
+    connection = await connect(url)
+    try:
+        await check_server(connection)
+        yield ok("postgresql", str(await connection.fetchval("show server_version")))
+        vector = await connection.fetchval("select extversion from pg_extension where extname = 'vector'")
+        yield (
+            ok("pgvector", str(vector)) if vector else warn("pgvector", "not set up", "`knowlog up` does it.")
+        )
+        async for finding in _schema(connection):
+            yield finding
+    finally:
+        await connection.close()
+
+
+def _owner_url(settings: Settings) -> str | None:
+    database = settings.database
+    if database.url is not None:
+        return (database.owner_url or database.url).get_secret_value()
+    server = EmbeddedServer(settings.data_dir, database)
+    return server.url("postgres") if server.running else None
+
+
+async def _schema(connection: Any) -> AsyncIterator[Finding]:
+    if await connection.fetchval("select to_regclass('knowlog.migrations')") is None:
+        yield warn("migrations", "none is applied", "`knowlog up` applies them.")
+        return
+    applied = {row["name"] for row in await connection.fetch("select name from knowlog.migrations")}
+    folder = files("knowlog.database") / "migrations"
+    known = {each.name for each in folder.iterdir() if each.name.endswith(".sql")}
+    yield _migrations(known - applied, applied - known)
+    unprotected = [row["relname"] for row in await connection.fetch(_UNPROTECTED)]
+    if unprotected:
+        yield fail(
+            "tenant isolation", f"no row-level security in force on {', '.join(unprotected)}",
+            "Stop serving; run: select knowlog.protect_tables();",
+        )  # fmt: skip
+    else:
+        yield ok("tenant isolation", "row-level security is in force on every tenant table")
+    yield _queue(await connection.fetchrow("select * from knowlog.queue_depth()"))
+
+
+def _migrations(missing: set[str], unknown: set[str]) -> Finding:
+    if unknown:
+        return fail(
+            "migrations", f"the schema is newer: {', '.join(sorted(unknown))}", "Install a newer knowlog."
+        )
+    if missing:
+        return warn(
+            "migrations", f"not applied: {', '.join(sorted(missing))}", "The next start applies them."
+        )
+    return ok("migrations", "all are applied")
+
+
+def _queue(row: Any) -> Finding:
+    found = f"{row['waiting']} waiting, {row['running']} running, {row['failed']} failed"
+    if row["waiting"] and row["oldest_s"] > _OLD_JOB_S:
+        return warn(
+            "queue", f"{found}; the oldest waits for {row['oldest_s']:.0f} s", "Start more: `knowlog worker`."
+        )
+    if row["failed"]:
+        return warn(
+            "queue",
+            found,
+            "`knowlog documents list --state failed` says why; `knowlog documents retry` tries again.",
+        )
+    return ok("queue", found)

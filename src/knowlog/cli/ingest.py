@@ -1,0 +1,99 @@
+"""`knowlog ingest`: files go in."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from knowlog.cli.client import Client
+from knowlog.cli.connection import connect
+from knowlog.cli.files import SourceFile, find_files
+from knowlog.cli.local_tenant import ensure_collection
+from knowlog.cli.options import AsJson, CollectionName, Key, Url
+from knowlog.cli.output import emit, err, progress, say, table
+from knowlog.cli.uploading import Outcome, await_indexing, upload_files
+from knowlog.cli.values import pairs
+
+DEFAULT_COLLECTION = "default"
+
+Paths = Annotated[list[str], typer.Argument(help="Files, folders, or patterns such as 'docs/**/*.pdf'.")]
+Metadata = Annotated[
+    list[str] | None, typer.Option("--metadata", "-m", help="name=value for every file; may repeat.")
+]
+RelativeTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--relative-to", help="Identify files by their path below this folder. [default: the absolute path]"
+    ),
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until the files are indexed.")]
+
+
+def ingest(
+    paths: Paths,
+    collection: CollectionName = DEFAULT_COLLECTION,
+    metadata: Metadata = None,
+    relative_to: RelativeTo = None,
+    no_wait: NoWait = False,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ingest files and folders. Run it again after an interruption or a change: what is there unchanged is skipped."""
+    files = find_files(paths, relative_to)
+    with connect(url, key) as client:
+        ensure_collection(client, collection)
+        outcomes = ingest_files(
+            client, collection, files, pairs(metadata or ()), wait=not no_wait, as_json=as_json
+        )
+    emit(_summary(collection, outcomes), as_json, _render)
+    if any(outcome.state == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def ingest_files(
+    client: Client,
+    collection: str,
+    files: Sequence[SourceFile],
+    metadata: dict[str, Any],
+    *,
+    wait: bool = True,
+    as_json: bool = False,
+) -> list[Outcome]:
+    """Upload files and wait until they are indexed, with a progress bar on stderr."""
+    with progress(as_json) as bar:
+        task = bar.add_task("Ingesting", total=len(files), note="")
+
+        def seen(count: int) -> None:
+            bar.advance(task, count)
+
+        outcomes = upload_files(client, collection, files, metadata, seen)
+        return await_indexing(client, outcomes, seen) if wait else outcomes
+
+
+def _summary(collection: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    changes = Counter(outcome.change for outcome in outcomes if outcome.change)
+    return {
+        "collection": collection,
+        "files": len(outcomes),
+        **{name: changes[name] for name in ("created", "updated", "unchanged")},
+        "indexed": sum(outcome.state == "indexed" for outcome in outcomes),
+        "failed": [
+            {"external_id": outcome.external_id, "document_id": outcome.document_id, "reason": outcome.reason}
+            for outcome in outcomes
+            if outcome.state == "failed"
+        ],
+    }
+
+
+def _render(summary: dict[str, Any]) -> None:
+    say(
+        f"{summary['files']} files: {summary['created']} new, {summary['updated']} changed, "
+        f"{summary['unchanged']} unchanged; {summary['indexed']} indexed, {len(summary['failed'])} failed."
+    )
+    if summary["failed"]:
+        err.print(
+            table(("Failed", "Why"), ([each["external_id"], each["reason"]] for each in summary["failed"]))
+        )

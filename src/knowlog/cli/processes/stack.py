@@ -1,0 +1,129 @@
+"""A whole knowlog on this machine: PostgreSQL, the HTTP server and a worker, started, watched and stopped."""
+
+import asyncio
+import contextlib
+import fcntl
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from knowlog.cli.connection import leave_address, local_url
+from knowlog.cli.credentials import make_operator_key
+from knowlog.cli.processes.ports import free_port, require_port
+from knowlog.cli.processes.program import Program
+from knowlog.cli.processes.supervisor import Supervisor
+from knowlog.database import EmbeddedServer, start_embedded
+from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
+from knowlog.settings import Settings, load_settings
+
+_READY_TIMEOUT_S = 120.0
+_MOST_FAILED_STARTS = 4
+_DATABASE_CHECK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A knowlog that answers at `url`, and the key that manages its tenants."""
+
+    settings: Settings
+    url: str
+    operator_key: str
+    supervisor: Supervisor
+
+    async def wait(self) -> None:
+        """Wait until something that it needs cannot be kept running, and raise its error."""
+        await self.supervisor.wait()
+
+
+@asynccontextmanager
+async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
+    """Start everything that the environment describes, wait until it is ready; stop everything at the end.
+
+    Raises Misconfigured when the port is taken, another knowlog uses the data directory, or a setting is wrong.
+    """
+    settings = load_settings(environ)
+    port = settings.api.port or free_port(settings.api.host)
+    require_port(settings.api.host, port)
+    with _only_one(settings.data_dir):
+        url = local_url(settings.api.host, port)
+        operator_key, environment = _environment(settings, environ, port)
+        server = await asyncio.to_thread(start_embedded, settings.database, settings.data_dir)
+        supervisor = Supervisor(_programs(settings, environment), settings.api.shutdown_grace_s)
+        watch = asyncio.create_task(_keep_database(server))
+        try:
+            supervisor.start()
+            await _until_ready(url, supervisor, settings)
+            leave_address(settings.data_dir, url)
+            yield Stack(settings, url, operator_key, supervisor)
+        finally:
+            watch.cancel()
+            leave_address(settings.data_dir, None)
+            await supervisor.stop()
+            if server is not None:
+                await asyncio.to_thread(server.stop)
+
+
+def _environment(settings: Settings, environ: Mapping[str, str], port: int) -> tuple[str, dict[str, str]]:
+    """The operator key, and the environment of the programs: the given one with what was decided here."""
+    environment = {**environ, "KNOWLOG_DATA_DIR": str(settings.data_dir), "KNOWLOG_API_PORT": str(port)}
+    if settings.api.operator_key is not None:
+        return settings.api.operator_key.get_secret_value(), environment
+    environment["KNOWLOG_API_OPERATOR_KEY_FILE"] = str(settings.data_dir / "operator.key")
+    return make_operator_key(settings.data_dir), environment
+
+
+def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
+    logs = settings.data_dir / "logs"
+    return [
+        Program("api", "serve", logs / "api.log", environment),
+        Program("worker", "worker", logs / "worker.log", environment),
+    ]
+
+
+@contextlib.contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory. Raises Misconfigured when another knowlog holds it or it cannot be written."""
+    try:
+        data_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        lock = (data_dir / "up.lock").open("w")
+    except OSError as error:
+        raise Misconfigured(
+            f"{data_dir} cannot be written: {error.strerror}. Choose another KNOWLOG_DATA_DIR."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Misconfigured(
+                f"Another knowlog runs on {data_dir}. Stop it, or choose another KNOWLOG_DATA_DIR."
+            ) from error
+        yield
+
+
+async def _keep_database(server: EmbeddedServer | None) -> None:
+    """Start the embedded server again when it dies."""
+    while server is not None:
+        await asyncio.sleep(_DATABASE_CHECK_S)
+        if not server.running:
+            with contextlib.suppress(KnowlogError):
+                await asyncio.to_thread(server.start)
+
+
+async def _until_ready(url: str, supervisor: Supervisor, settings: Settings) -> None:
+    deadline = time.monotonic() + _READY_TIMEOUT_S
+    async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as http:
+        while time.monotonic() < deadline:
+            supervisor.check()
+            with contextlib.suppress(httpx.TransportError):
+                if (await http.get("/health/ready")).status_code == httpx.codes.OK:
+                    return
+            if max(supervisor.failures.values()) >= _MOST_FAILED_STARTS:
+                break
+            await asyncio.sleep(0.05)
+    failing = [program for program in supervisor.programs if supervisor.failures[program.name]]
+    said = " ".join(program.last_words() for program in failing)
+    raise Unavailable(f"knowlog does not come up. {said} See {settings.data_dir / 'logs'}.")

@@ -1,0 +1,19 @@
+"""The processes that commands run, by name: rooms beside this one, which it may not import."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from knowlog.settings import Settings
+
+PROCESSES = {
+    "serve": "knowlog.api:run_api",
+    "worker": "knowlog.workers:run_worker",
+}
+
+
+def process(name: str) -> Callable[[Settings], Any]:
+    """Return the function that runs the process until it is told to stop; a worker's is a coroutine function."""
+    module, _, function = PROCESSES[name].partition(":")
+    found: Callable[[Settings], Any] = getattr(importlib.import_module(module), function)
+    return found

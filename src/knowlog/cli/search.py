@@ -1,0 +1,38 @@
+"""`knowlog search`: the passages that fit a question."""
+
+from typing import Annotated
+
+import typer
+
+from knowlog.cli.answers import show_passages
+from knowlog.cli.connection import connect
+from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
+from knowlog.cli.output import emit
+from knowlog.cli.values import json_object
+
+Question = Annotated[str, typer.Argument(help="What you want to know.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show each leg's rank and score.")]
+Filter = Annotated[
+    str | None, typer.Option("--filter", help='Metadata that documents must have: {"year": 2025}.')
+]
+
+
+def search(
+    question: Question,
+    collection: Collections = None,
+    limit: Limit = 10,
+    explain: Explain = False,
+    metadata: Filter = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the passages that fit a question best."""
+    asked = {"question": question, "limit": limit, "explain": explain}
+    if collection:
+        asked["collections"] = collection
+    if metadata:
+        asked["filter"] = json_object(metadata, "--filter")
+    with connect(url, key) as client:
+        found = client.post("/v1/search", asked)
+    emit(found, as_json, lambda value: show_passages(value["passages"], explain))

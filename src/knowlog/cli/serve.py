@@ -1,0 +1,34 @@
+"""`knowlog serve`: one HTTP server process."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from knowlog.cli.connection import local_url
+from knowlog.cli.options import AsJson
+from knowlog.cli.output import emit, say
+from knowlog.cli.processes import require_port
+from knowlog.cli.registry import process
+from knowlog.settings import load_settings
+
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on. [default: KNOWLOG_API_HOST]")]
+Port = Annotated[
+    int | None, typer.Option("--port", "-p", help="Port to listen on. [default: KNOWLOG_API_PORT]")
+]
+
+
+def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None:
+    """Run one HTTP server process, and nothing else. Workers run beside it with `knowlog worker`."""
+    settings = load_settings({**os.environ, **listen_environment(host, port)})
+    if settings.api.port:
+        require_port(settings.api.host, settings.api.port)
+    url = local_url(settings.api.host, settings.api.port)
+    emit({"url": url, "docs_url": f"{url}/docs"}, as_json, lambda value: say(f"Serving {value['url']}"))
+    process("serve")(settings)
+
+
+def listen_environment(host: str | None, port: int | None) -> dict[str, str]:
+    """The options as the settings they stand for."""
+    given = {"KNOWLOG_API_HOST": host, "KNOWLOG_API_PORT": None if port is None else str(port)}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,106 @@
+"""Sending files to a server, and watching what becomes of them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from knowlog.cli.client import Client, Refused
+from knowlog.cli.files import SourceFile
+
+_AT_ONCE = 4
+_LOOKED_AT = 8
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
+_OF_THE_FILE = frozenset(
+    {400, 413, 415, 422}
+)  # what is wrong with one file; other refusals hold for all of them
+
+Seen = Callable[[int], None]
+"""Told how many more files have come to their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file. `change` is created, updated or unchanged; None when it was refused or not readable."""
+
+    external_id: str
+    document_id: str | None
+    change: str | None
+    state: str
+    reason: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in ("indexed", "failed")
+
+
+def upload_files(
+    client: Client, collection: str, files: Sequence[SourceFile], metadata: Mapping[str, Any], seen: Seen
+) -> list[Outcome]:
+    """Upload each file; the server skips those whose bytes it has. Outcomes are in the order of the files.
+
+    A file that cannot be read or is refused is an outcome; everything else that goes wrong is raised.
+    """
+
+    def send(file: SourceFile) -> Outcome:
+        outcome = _upload(client, collection, file, metadata)
+        if outcome.settled:
+            seen(1)
+        return outcome
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            return list(pool.map(send, files))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def await_indexing(client: Client, outcomes: Sequence[Outcome], seen: Seen) -> list[Outcome]:
+    """Watch until every document is indexed or has failed. Looks at a few at a time, as workers take them in order."""
+    final = list(outcomes)
+    pending = [number for number, outcome in enumerate(final) if not outcome.settled]
+    pause_s = _FIRST_POLL_S
+    while pending:
+        settled = set()
+        for number in pending[:_LOOKED_AT]:
+            document = client.get(f"/v1/documents/{final[number].document_id}")
+            final[number] = replace(final[number], state=document["state"], reason=document["reason"])
+            if final[number].settled:
+                settled.add(number)
+                seen(1)
+        pending = [number for number in pending if number not in settled]
+        pause_s = _FIRST_POLL_S if settled else min(pause_s * 1.5, _LONGEST_POLL_S)
+        if pending and len(settled) < _LOOKED_AT:
+            time.sleep(pause_s)
+    return final
+
+
+def _upload(client: Client, collection: str, file: SourceFile, metadata: Mapping[str, Any]) -> Outcome:
+    fields = {"external_id": file.external_id}
+    if metadata:
+        fields["metadata"] = orjson.dumps(metadata).decode()
+    try:
+        with file.path.open("rb") as content:
+            received = client.call(
+                "POST", f"/v1/collections/{collection}/documents",
+                data=fields, files={"file": (file.path.name, content)}, timeout=600,
+            )  # fmt: skip
+    except OSError as error:
+        return Outcome(file.external_id, None, None, "failed", f"It cannot be read: {error.strerror}.")
+    except Refused as refused:
+        if refused.http_status not in _OF_THE_FILE:
+            raise
+        return Outcome(file.external_id, None, None, "failed", refused.detail)
+    item = received["items"][0]
+    reason = _reason(client, item["document_id"]) if item["state"] == "failed" else None
+    return Outcome(file.external_id, item["document_id"], item["outcome"], item["state"], reason)
+
+
+def _reason(client: Client, document_id: str) -> str | None:
+    reason: str | None = client.get(f"/v1/documents/{document_id}")["reason"]
+    return reason

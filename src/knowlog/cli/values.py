@@ -1,0 +1,32 @@
+"""Reading what people type."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import typer
+
+
+def json_object(text: str, option: str) -> dict[str, Any]:
+    """Read a JSON object. Raises BadParameter, naming the option."""
+    try:
+        value = orjson.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} must be a JSON object: {error}.") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f'{option} must be a JSON object such as {{"year": 2025}}.')
+    return value
+
+
+def pairs(given: Iterable[str]) -> dict[str, Any]:
+    """Read `name=value` pairs; a value that is JSON (a number, true, a list) is that, any other is text."""
+    found: dict[str, Any] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{each} must have the form name=value.")
+        try:
+            found[name] = orjson.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

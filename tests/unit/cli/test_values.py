@@ -1,0 +1,27 @@
+"""What people type, read."""
+
+import pytest
+import typer
+
+from knowlog.cli.values import json_object, pairs
+
+
+def test_pairs_take_json_where_it_is_json() -> None:
+    """Numbers stay numbers; the rest is text."""
+    assert pairs(["year=2025", "team=ops", "tags=[1]", "note=a=b"]) == {
+        "year": 2025, "team": "ops", "tags": [1], "note": "a=b",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", ["team", "=x", ""])
+def test_a_pair_needs_a_name_and_a_value(wrong: str) -> None:
+    """The sentence shows the form."""
+    with pytest.raises(typer.BadParameter, match="name=value"):
+        pairs([wrong])
+
+
+@pytest.mark.parametrize("wrong", ["{", "[1]", "word"])
+def test_a_filter_is_a_json_object(wrong: str) -> None:
+    """The option is named."""
+    with pytest.raises(typer.BadParameter, match="--filter"):
+        json_object(wrong, "--filter")
