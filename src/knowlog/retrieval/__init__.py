@@ -1,5 +1,8 @@
 """Retrieval: question to passages."""
 
-from knowlog.retrieval.model import Leg, Passage, QueryStatistics
+from knowlog.retrieval.actions import Search, retrieve
+from knowlog.retrieval.model import Leg, Passage, Retrieved
+from knowlog.retrieval.port import Reranker
+from knowlog.retrieval.settings import RetrievalProfile
 
-__all__ = ["Leg", "Passage", "QueryStatistics"]
+__all__ = ["Leg", "Passage", "Reranker", "RetrievalProfile", "Retrieved", "Search", "retrieve"]

@@ -1,8 +1,10 @@
-"""The nouns of retrieval. Offsets are code points of the version's text; spans are half open: [start, end)."""
+"""The nouns of retrieval. Offsets are code points of the version's text; spans are half open."""
 
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from knowlog.stores import TermStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,12 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryStatistics:
-    """What retrieval knows about the question's words in the collections searched.
+class Retrieved:
+    """The passages for a question, best first, and what the collections know of its words.
 
-    `terms` gives the inverse document frequency of each lexeme (Snowball English stem, lower case) of the
-    question, ln(1 + (N - df + 0.5) / (df + 0.5)), also of those that occur nowhere; `chunk_count` is N.
+    `degraded` names the legs that had to be left out, because what they rest on did not answer.
     """
 
-    terms: dict[str, float]
-    chunk_count: int
+    passages: tuple[Passage, ...]
+    statistics: TermStatistics
+    degraded: tuple[str, ...] = ()

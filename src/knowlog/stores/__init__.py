@@ -1,1 +1,47 @@
-"""Being built."""
+"""Chunks and vectors in, hits out: the lexical index, and the port of vector stores."""
+
+from knowlog.stores.actions import index_chunks, remove_chunks
+from knowlog.stores.filters import Filter, parse_filter
+from knowlog.stores.lexical import lexical_scores, lexical_search
+from knowlog.stores.model import (
+    ChunkRow,
+    DocumentChunks,
+    Hit,
+    LexicalQuery,
+    VectorQuery,
+    VectorRow,
+    Vectors,
+    searchable_text,
+)
+from knowlog.stores.near_index import graduate_large_collections
+from knowlog.stores.port import VectorStore
+from knowlog.stores.registry import open_store
+from knowlog.stores.settings import StoresSettings
+from knowlog.stores.statistics import TermStatistics, WeighedTerm, fold_statistics, term_statistics
+from knowlog.stores.terms import lexemes
+
+__all__ = [
+    "ChunkRow",
+    "DocumentChunks",
+    "Filter",
+    "Hit",
+    "LexicalQuery",
+    "StoresSettings",
+    "TermStatistics",
+    "VectorQuery",
+    "VectorRow",
+    "VectorStore",
+    "Vectors",
+    "WeighedTerm",
+    "fold_statistics",
+    "graduate_large_collections",
+    "index_chunks",
+    "lexemes",
+    "lexical_scores",
+    "lexical_search",
+    "open_store",
+    "parse_filter",
+    "remove_chunks",
+    "searchable_text",
+    "term_statistics",
+]

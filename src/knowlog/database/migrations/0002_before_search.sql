@@ -155,3 +155,69 @@ language sql stable security definer set search_path = pg_catalog, knowlog, publ
     from kinds k where k.key is not null
 $$;
 select knowlog.give_to_definer('knowlog_system', array['fold_statistics(integer)', 'large_collections(bigint)']);
+
+-- The lexical leg: the chunks with the highest BM25 score. SECURITY DEFINER, because under a policy the planner may not
+-- use a GIN index; so the tenant is named here, and nothing but this transaction's tenant can be.
+--   asked     terms of the question's lexemes, rarest lexeme first; each has as many as there are collections
+--   weights   of each lexeme: its count in the question times its inverse frequency
+--   holding   in how many chunks each lexeme is
+--   query     the weights of all terms
+-- Unless `prune` is off, only chunks that hold one of the rarer lexemes are looked at, and all lexemes count for their
+-- score. How many are needed is found in two steps: the chunks with the rarest lexemes give a tenth-best score; the
+-- lexemes that could not reach it together, each at 0.7 of the most it can weigh, are left out (decision 0003).
+create function knowlog.lexical_search(
+    collections uuid[], asked integer[], weights real[], holding bigint[], query public.sparsevec, most integer,
+    prune boolean, filter jsonpath)
+returns table (chunk_id bigint, score double precision)
+language plpgsql stable security definer
+set search_path = knowlog, public, pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off
+as $$
+declare
+    all_below constant bigint := 6000;
+    first_step constant bigint := 1000;
+    at_most constant bigint := 20000;
+    reach constant double precision := 0.7 * 2.2;
+    owner constant uuid := tenant();
+    width constant integer := cardinality(collections);
+    lexemes constant integer := cardinality(weights);
+    read integer := 0;
+    used integer := 0;
+    postings bigint := 0;
+    left_out double precision := 0;
+    needed integer := lexemes;
+    ids bigint[] := '{}';
+    scores double precision[] := '{}';
+begin
+    prune := prune and (select sum(h) from unnest(holding) h) > all_below;
+    while used < lexemes and (not prune or used = 0 or postings < first_step) loop
+        used := used + 1;
+        postings := postings + holding[used];
+    end loop;
+    while read < used loop
+        select array_agg(best.id order by best.bm25 desc, best.id), array_agg(best.bm25 order by best.bm25 desc, best.id)
+        into ids, scores
+        from (select * from unnest(ids, scores) as known(id, bm25)
+              union
+              (select c.chunk_id, -(c.weights <#> query) from chunk_terms c
+               where c.tenant_id = owner and c.collection_id = any(collections)
+                 and c.terms && asked[read * width + 1 : used * width]
+                 and (filter is null or exists (
+                      select from documents d
+                      where d.tenant_id = owner and d.document_id = c.document_id and d.metadata @@ filter))
+               order by 2 desc, 1 limit most)
+              order by 2 desc, 1 limit most) as best;
+        read := used;
+        while needed > used and reach * (left_out + weights[needed]) < scores[least(10, most)] loop
+            left_out := left_out + weights[needed];
+            needed := needed - 1;
+        end loop;
+        while used < needed and postings + holding[used + 1] <= at_most loop
+            used := used + 1;
+            postings := postings + holding[used];
+        end loop;
+    end loop;
+    return query select * from unnest(ids, scores);
+end $$;
+select knowlog.give_to_definer('knowlog_app', array[
+    'lexical_search(uuid[], integer[], real[], bigint[], public.sparsevec, integer, boolean, jsonpath)']);

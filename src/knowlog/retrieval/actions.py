@@ -1,0 +1,171 @@
+"""Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from opentelemetry import trace
+
+from knowlog.database import Connection, Database, Scope, load_queries
+from knowlog.embedding import Embedder
+from knowlog.kernel.errors import Invalid, NotFound, Unavailable
+from knowlog.retrieval.fusion import Fused, fuse
+from knowlog.retrieval.model import Passage, Retrieved
+from knowlog.retrieval.port import Reranker
+from knowlog.retrieval.settings import RetrievalProfile
+from knowlog.stores import (
+    Filter,
+    LexicalQuery,
+    TermStatistics,
+    VectorQuery,
+    VectorStore,
+    lexical_scores,
+    lexical_search,
+    term_statistics,
+)
+
+_SQL = load_queries("knowlog.retrieval")
+_TRACER = trace.get_tracer("knowlog")
+_LONGEST_QUESTION = 4000
+_MOST = 1000
+_DEFAULT = RetrievalProfile()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked: the question, where, and how many passages are wanted, among documents that pass the filter."""
+
+    question: str
+    collections: tuple[UUID, ...]
+    limit: int = 10
+    filter: Filter | None = None
+    profile: RetrievalProfile = _DEFAULT
+
+    @property
+    def depth(self) -> int:
+        """How many chunks each leg contributes."""
+        return max(self.profile.depth, self.limit)
+
+
+async def retrieve(
+    database: Database, scope: Scope, embedder: Embedder, store: VectorStore, search: Search,
+    reranker: Reranker | None = None,
+) -> Retrieved:  # fmt: skip
+    """Find the passages that fit a question best.
+
+    The question is embedded while the database looks for its words. An embedder that does not answer costs the dense
+    leg only, which `degraded` then says. Raises Invalid, and NotFound for a collection outside the scope.
+    """
+    _check(scope, search)
+    embedding = asyncio.ensure_future(embedder.embed_query(search.question))
+    try:
+        async with database.transaction(scope) as connection:
+            legs = _Legs(connection, scope, store, search, embedder.profile.key)
+            fused, statistics, degraded = await legs.search(embedding)
+            passages = await _fetch(connection, fused, search, reranker.depth if reranker else 0)
+    finally:
+        embedding.cancel()
+    if reranker:
+        passages = await _reranked(reranker, search.question, passages)
+    return Retrieved(tuple(passages[: search.limit]), statistics, degraded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Legs:
+    """Both legs of one search, on one connection."""
+
+    connection: Connection
+    scope: Scope
+    store: VectorStore
+    wanted: Search
+    embedding_key: str
+
+    async def search(
+        self, embedding: "asyncio.Future[Any]"
+    ) -> tuple[list[Fused], TermStatistics, tuple[str, ...]]:
+        wanted = self.wanted
+        with _TRACER.start_as_current_span("lexical leg"):
+            statistics = await term_statistics(self.connection, wanted.collections, wanted.question)
+            query = LexicalQuery(wanted.collections, wanted.depth, wanted.filter)
+            lexical = {
+                hit.chunk_id: hit.score for hit in await lexical_search(self.connection, statistics, query)
+            }
+        try:
+            vector = await embedding
+        except Unavailable:
+            return fuse({}, lexical, wanted.profile.dense_weight), statistics, ("dense",)
+        with _TRACER.start_as_current_span("dense leg"):
+            dense = await self._dense(VectorQuery(
+                wanted.collections, self.embedding_key, vector, wanted.depth, wanted.filter
+            ), list(lexical))  # fmt: skip
+        missing = [chunk_id for chunk_id in dense if chunk_id not in lexical]
+        if missing and lexical:
+            scores = await lexical_scores(self.connection, statistics, missing)
+            lexical |= {chunk_id: score for chunk_id, score in scores.items() if score > 0}
+        return fuse(dense, lexical, wanted.profile.dense_weight), statistics, ()
+
+    async def _dense(self, query: VectorQuery, found_by_words: list[int]) -> dict[int, float]:
+        """The nearest chunks, and how near those are that only the lexical leg found."""
+        hits = await self.store.search(self.connection, self.scope.tenant_id, query)
+        dense = {hit.chunk_id: hit.score for hit in hits}
+        missing = [chunk_id for chunk_id in found_by_words if chunk_id not in dense]
+        if missing and dense:
+            dense |= await self.store.score(self.connection, self.scope.tenant_id, query, missing)
+        return dense
+
+
+def _check(scope: Scope, search: Search) -> None:
+    if not search.question.strip():
+        raise Invalid("The question is empty. Ask something.")
+    if len(search.question) > _LONGEST_QUESTION:
+        raise Invalid(f"The question is longer than {_LONGEST_QUESTION} characters. Ask something shorter.")
+    if "\0" in search.question:
+        raise Invalid("The question contains a NUL character. Remove it.")
+    if not 1 <= search.limit <= _MOST:
+        raise Invalid(f"The limit must be between 1 and {_MOST}.")
+    if not all(scope.may_touch(collection_id) for collection_id in search.collections):
+        raise NotFound("There is no such collection.")
+
+
+async def _fetch(
+    connection: Connection, fused: list[Fused], search: Search, rerank_depth: int
+) -> list[Passage]:
+    most = max(search.limit, rerank_depth)
+    if search.profile.one_per_document:
+        fused = await _best_of_each_document(connection, fused)
+    chosen = fused[:most]
+    if not chosen:
+        return []
+    rows = await connection.fetch(_SQL["passages"], [each.chunk_id for each in chosen])
+    shown = {row["chunk_id"]: row for row in rows}
+    return [_passage(shown[each.chunk_id], each) for each in chosen if each.chunk_id in shown]
+
+
+async def _best_of_each_document(connection: Connection, fused: list[Fused]) -> list[Fused]:
+    rows = await connection.fetch(_SQL["documents_of"], [each.chunk_id for each in fused])
+    documents = {row["chunk_id"]: row["document_id"] for row in rows}
+    best: dict[UUID, Fused] = {}
+    for each in fused:
+        if each.chunk_id in documents:
+            best.setdefault(documents[each.chunk_id], each)
+    return list(best.values())
+
+
+def _passage(row: Any, fused: Fused) -> Passage:
+    return Passage(
+        row["document_id"], row["version"], row["collection"], row["external_id"], row["title"], row["start_offset"],
+        row["end_offset"], row["text"], row["page"], tuple(row["headings"]), row["metadata"], fused.score, fused.legs,
+    )  # fmt: skip
+
+
+async def _reranked(reranker: Reranker, question: str, passages: list[Passage]) -> list[Passage]:
+    """The best passages in the reranker's order and with its scores, the rest behind them; as they were if it fails."""
+    shown, rest = passages[: reranker.depth], passages[reranker.depth :]
+    try:
+        scores = await reranker.rerank(question, shown)
+    except Unavailable:
+        return passages
+    scored = [replace(passage, score=float(score)) for passage, score in zip(shown, scores, strict=True)]
+    return sorted(scored, key=lambda passage: -passage.score) + rest

@@ -1,0 +1,26 @@
+"""BM25 (Robertson and Zaragoza 2009, as Lucene computes it): what a lexeme weighs in a chunk and in a question."""
+
+import math
+from collections import Counter
+
+K1 = 1.2
+B = 0.75
+
+_PRIOR_LENGTH = 150
+_PRIOR_CHUNKS = 10
+
+
+def average_length(total_length: int, chunk_count: int) -> float:
+    """Return the mean chunk length in lexemes, drawn to a prior while there are few chunks."""
+    return (total_length + _PRIOR_LENGTH * _PRIOR_CHUNKS) / (chunk_count + _PRIOR_CHUNKS)
+
+
+def weigh(counts: Counter[int], average: float) -> dict[int, float]:
+    """Return the weight, below K1 + 1, of each term of a chunk that holds it so many times."""
+    norm = K1 * (1 - B + B * counts.total() / average)
+    return {term: count * (K1 + 1) / (count + norm) for term, count in counts.items()}
+
+
+def inverse_frequency(chunk_count: int, holding: int) -> float:
+    """Return ln(1 + (N - df + 0.5) / (df + 0.5)): how telling a term is that `holding` of `chunk_count` chunks have."""
+    return math.log(1 + (max(chunk_count, holding) - holding + 0.5) / (holding + 0.5))

@@ -1,0 +1,135 @@
+"""The lexical index: the chunks themselves, their terms, their BM25 weights and what a collection knows of its terms."""
+
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+import numpy as np
+
+from knowlog.database import Connection, load_queries
+from knowlog.stores import bm25
+from knowlog.stores.model import ChunkRow, DocumentChunks, Hit, LexicalQuery, searchable_text
+from knowlog.stores.statistics import TermStatistics
+from knowlog.stores.terms import DIMENSIONS, lexemes, salt, term
+
+_SQL = load_queries("knowlog.stores")
+_MOST_TERMS = 16_000  # of one chunk; pgvector stores no more dimensions that are not zero
+
+
+async def write_chunks(connection: Connection, documents: Sequence[DocumentChunks]) -> list[int]:
+    """Store the chunks of documents, with their terms and weights. Returns their ids, in the order given."""
+    counted = [(d, chunk, _counts(d, chunk)) for d in documents for chunk in d.chunks]
+    if not counted:
+        return []
+    averages = await _averages(connection, counted)
+    stored = await connection.fetchmany(_SQL["insert_chunk"], [_chunk(d, chunk) for d, chunk, _ in counted])
+    ids = [record["chunk_id"] for record in stored]
+    terms = [(i, *_terms(d, counts, averages)) for i, (d, _, counts) in zip(ids, counted, strict=True)]
+    await connection.executemany(_SQL["insert_terms"], terms)
+    await connection.executemany(_SQL["append_change"], _changes(counted))
+    return ids
+
+
+async def remove_chunks(connection: Connection, document_ids: Sequence[UUID]) -> int:
+    """Remove all chunks of documents and take their terms out of the statistics. Returns how many chunks there were."""
+    await connection.execute(_SQL["delete_terms"], list(document_ids))
+    return int(await connection.fetchval(_SQL["delete_chunks"], list(document_ids)))
+
+
+async def lexical_search(
+    connection: Connection, statistics: TermStatistics, query: LexicalQuery
+) -> list[Hit]:
+    """Return the chunks with the highest BM25 score for the question that the statistics are of, best first."""
+    present = sorted((t for t in statistics.terms if t.holding > 0), key=lambda t: t.holding)
+    if not present:
+        return []
+    found = await connection.fetch(
+        _SQL["lexical_search"], list(query.collections), [number for t in present for number in t.terms],
+        [t.weight for t in present], [t.holding for t in present], _query_vector(statistics), query.most, query.prune,
+        query.filter.jsonpath() if query.filter else None,
+    )  # fmt: skip
+    return [Hit(record["chunk_id"], record["score"]) for record in found]
+
+
+async def lexical_scores(
+    connection: Connection, statistics: TermStatistics, chunk_ids: Sequence[int]
+) -> dict[int, float]:
+    """Return the BM25 score of each of these chunks."""
+    found = await connection.fetch(_SQL["lexical_scores"], _query_vector(statistics), list(chunk_ids))
+    return {record["chunk_id"]: record["score"] for record in found}
+
+
+def _query_vector(statistics: TermStatistics) -> bytes:
+    weights: dict[int, float] = {}
+    for weighed in statistics.terms:
+        for number in weighed.terms:
+            weights[number] = weights.get(number, 0.0) + weighed.weight
+    return sparse_vector(dict(sorted(weights.items())))
+
+
+Counted = tuple[DocumentChunks, ChunkRow, Counter[int]]
+
+
+async def _averages(connection: Connection, counted: Sequence[Counted]) -> dict[UUID, float]:
+    """The mean length of a chunk in each collection, these chunks included."""
+    lengths: dict[UUID, list[int]] = {}
+    for document, _, counts in counted:
+        lengths.setdefault(document.collection_id, []).append(counts.total())
+    known = {r["collection_id"]: r for r in await connection.fetch(_SQL["lengths"], list(lengths))}
+    averages = {}
+    for collection_id, added in lengths.items():
+        before = known.get(collection_id)
+        total, count = (before["total_length"], before["chunk_count"]) if before else (0, 0)
+        averages[collection_id] = bm25.average_length(total + sum(added), count + len(added))
+    return averages
+
+
+def _counts(document: DocumentChunks, chunk: ChunkRow) -> Counter[int]:
+    collection_salt = salt(document.collection_id)
+    found = Counter(lexemes(searchable_text(document.title, chunk.headings, chunk.text)))
+    counts: Counter[int] = Counter()
+    for lexeme, count in found.most_common(_MOST_TERMS):
+        counts[term(lexeme, collection_salt)] += count
+    return counts
+
+
+def _chunk(document: DocumentChunks, chunk: ChunkRow) -> tuple[object, ...]:
+    return (
+        document.collection_id, document.document_id, document.version, chunk.ordinal, chunk.start, chunk.end,
+        chunk.page, list(chunk.headings), chunk.text,
+    )  # fmt: skip
+
+
+def _terms(document: DocumentChunks, counts: Counter[int], averages: dict[UUID, float]) -> tuple[object, ...]:
+    weights = dict(sorted(bm25.weigh(counts, averages[document.collection_id]).items()))
+    terms = list(weights)
+    return (document.collection_id, document.document_id, counts.total(), terms, sparse_vector(weights))
+
+
+def sparse_vector(weights: dict[int, float]) -> bytes:
+    """Return a pgvector sparsevec as PostgreSQL reads it. The terms must ascend."""
+    indices = np.fromiter(weights, ">i4", len(weights)) - 1
+    values = np.fromiter(weights.values(), ">f4", len(weights))
+    return (
+        struct.pack(">iii", DIMENSIONS, len(weights), 0) + indices.astype(">i4").tobytes() + values.tobytes()
+    )
+
+
+def _changes(counted: Sequence[Counted]) -> list[tuple[object, ...]]:
+    """One line for the statistics of each collection: chunks, length, and in how many of the chunks each term is."""
+    holding: dict[UUID, Counter[int]] = {}
+    totals: dict[UUID, list[int]] = {}
+    for document, _, counts in counted:
+        holding.setdefault(document.collection_id, Counter()).update(counts.keys())
+        totals.setdefault(document.collection_id, []).append(counts.total())
+    return [
+        (
+            collection_id,
+            len(totals[collection_id]),
+            sum(totals[collection_id]),
+            list(terms),
+            list(terms.values()),
+        )
+        for collection_id, terms in holding.items()
+    ]

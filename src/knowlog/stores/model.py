@@ -1,0 +1,100 @@
+"""The nouns of the stores: what is written for a document, what is asked of an index, what it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowlog.stores.filters import Filter
+
+Vectors = NDArray[np.float32]
+"""Rows of unit length, shape [n, dimensions]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk to be stored: `text` is exactly `version_text[start:end]`; `ordinal` counts from 0 in its version."""
+
+    ordinal: int
+    start: int
+    end: int
+    text: str
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChunks:
+    """All chunks of one version of a document, with what external stores must know of the document."""
+
+    collection_id: UUID
+    document_id: UUID
+    version: int
+    title: str
+    chunks: Sequence[ChunkRow]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def searchable_texts(self) -> list[str]:
+        """Return what is embedded and indexed for each chunk: see `searchable_text`."""
+        return [searchable_text(self.title, chunk.headings, chunk.text) for chunk in self.chunks]
+
+
+def searchable_text(title: str, headings: Sequence[str], text: str) -> str:
+    """Return the text of a chunk under its title and headings, leaving out those that the text itself opens with.
+
+    This is what is embedded and what lexemes are taken from; spans and quotes never contain it.
+    """
+    opening = text[:400]
+    context = [line for line in dict.fromkeys((title, *headings)) if line and line not in opening]
+    return "\n".join((*context, text))
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """Whose vector it is, and what identifies the text that it was made from."""
+
+    chunk_id: int
+    collection_id: UUID
+    document_id: UUID
+    content_hash: UUID
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorQuery:
+    """The `most` chunks nearest to `vector` in `collections`, among vectors made with `embedding_key`.
+
+    `filter` narrows the chunks before they are ranked. `exact` asks for a full scan where the store could answer from
+    an approximate index.
+    """
+
+    collections: tuple[UUID, ...]
+    embedding_key: str
+    vector: NDArray[np.float32]
+    most: int
+    filter: Filter | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk found, and its score: cosine similarity from a vector store, BM25 from the lexical index."""
+
+    chunk_id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """The `most` chunks of `collections` with the highest BM25 score; of what, TermStatistics say.
+
+    With `prune` off, every chunk that holds any lexeme of the question is scored.
+    """
+
+    collections: tuple[UUID, ...]
+    most: int
+    filter: Filter | None = None
+    prune: bool = True
