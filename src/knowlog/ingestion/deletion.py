@@ -90,7 +90,7 @@ async def _searches_that_find(
     for probe in probes:
         collections = (probe.collection_id,)
         statistics = await term_statistics(connection, collections, probe.text)
-        by_words = await lexical_search(connection, statistics, LexicalQuery(collections, probe.text, _DEPTH))
+        by_words = await lexical_search(connection, statistics, LexicalQuery(collections, _DEPTH))
         query = VectorQuery(collections, probe.embedding_key, probe.vector, _DEPTH)
         by_vector = await store.search(connection, scope.tenant_id, query)
         found += sum(any(hit.chunk_id in chunk_ids for hit in hits) for hits in (by_words, by_vector))
