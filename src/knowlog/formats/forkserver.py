@@ -2,8 +2,7 @@
 
 A child sees one file, answers and dies, so nothing passes from file to file or from tenant to tenant. The
 server itself never looks at a byte of a file. It is started as `python -I -m knowlog.formats.forkserver FD
-MEMORY_BYTES TIMEOUT_S`, where FD is its end of a socket pair; for each file it receives one byte and the
-descriptor of that file's own socket.
+MEMORY_BYTES TIMEOUT_S`, where FD is its end of the control socket. `wire` says what is spoken there.
 """
 
 import contextlib
@@ -13,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from importlib import import_module
 
 from knowlog.formats import wire
@@ -23,14 +23,22 @@ from knowlog.formats.registry import READERS, read
 from knowlog.kernel.errors import KnowlogError, ParseFailed
 
 
+@dataclass(slots=True)
+class _Child:
+    """A process that reads one file: for which job, until when, and whether it was ended for that."""
+
+    job: int
+    deadline: float
+    late: bool = False
+
+
 class ForkServer:
-    """Forks, watches the clock of each child, and tells each file's socket how its child ended."""
+    """Forks, watches the clock of each child, and tells how each one ended."""
 
     def __init__(self, control: socket.socket, allowance: Allowance) -> None:
         self._control = control
         self._allowance = allowance
-        self._children: dict[int, tuple[socket.socket, float]] = {}
-        self._late: set[int] = set()
+        self._children: dict[int, _Child] = {}
 
     def run(self) -> None:
         """Serve until the other end of the control socket closes; then end every child."""
@@ -54,37 +62,37 @@ class ForkServer:
             os.kill(pid, signal.SIGKILL)
 
     def _accept(self) -> bool:
-        message, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
-        if not message or not descriptors:
+        message, descriptors, _, _ = socket.recv_fds(self._control, wire.JOB.size, 1)
+        if len(message) < wire.JOB.size or not descriptors:
             return False
-        job = socket.socket(fileno=descriptors[0])
+        connection = socket.socket(fileno=descriptors[0])
         pid = os.fork()
         if pid == 0:
-            self._become_a_child(job)
-        self._children[pid] = (job, time.monotonic() + self._allowance.timeout_s)
+            self._become_a_child(connection)
+        connection.close()
+        deadline = time.monotonic() + self._allowance.timeout_s
+        self._children[pid] = _Child(wire.JOB.unpack(message)[0], deadline)
         return True
 
-    def _become_a_child(self, job: socket.socket) -> None:
+    def _become_a_child(self, connection: socket.socket) -> None:
         """Read the one file and exit; never returns."""
         try:
             signal.set_wakeup_fd(-1)
             self._control.close()
-            for other, _ in self._children.values():
-                other.close()
             confine_for_one_file(self._allowance)
-            serve_one_file(job)
+            serve_one_file(connection)
         finally:
             os._exit(0)
 
     def _next_deadline_s(self) -> float | None:
-        deadlines = [deadline for _, deadline in self._children.values()]
+        deadlines = [child.deadline for child in self._children.values() if not child.late]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _end_the_late(self) -> None:
         now = time.monotonic()
-        for pid, (_, deadline) in self._children.items():
-            if deadline <= now and pid not in self._late:
-                self._late.add(pid)
+        for pid, child in self._children.items():
+            if child.deadline <= now and not child.late:
+                child.late = True
                 os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
@@ -92,19 +100,16 @@ class ForkServer:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            job, _ = self._children.pop(pid)
-            late = pid in self._late
-            self._late.discard(pid)
-            job.setblocking(False)
+            child = self._children.pop(pid)
+            ending = wire.ENDING.pack(child.job, os.waitstatus_to_exitcode(status), child.late)
             with contextlib.suppress(OSError):  # nobody waits for it any more
-                job.send(wire.ENDED + wire.ENDING.pack(os.waitstatus_to_exitcode(status), late))
-            job.close()
+                self._control.sendall(ending)
 
 
-def serve_one_file(job: socket.socket) -> None:
-    """Read the request from `job`, read the file in it, and answer."""
-    job.setblocking(True)
-    with job.makefile("rb") as stream:
+def serve_one_file(connection: socket.socket) -> None:
+    """Read the request, read the file in it, and answer."""
+    connection.setblocking(True)
+    with connection.makefile("rb") as stream:
         header_bytes, content_bytes = wire.LENGTHS.unpack(stream.read(wire.LENGTHS.size))
         source, limits = wire.unpack_request(stream.read(header_bytes), stream.read(content_bytes))
     try:
@@ -116,8 +121,8 @@ def serve_one_file(job: socket.socket) -> None:
         os._exit(-signal.SIGABRT)
     except BaseException as error:  # Rust panics included: a failure of this file only
         head, blob = wire.pack_error(_unexpected(error))
-    job.sendall(wire.REPLY + head)
-    job.sendall(blob)
+    connection.sendall(head)
+    connection.sendall(blob)
 
 
 def _unexpected(error: BaseException) -> ParseFailed:

@@ -1,8 +1,9 @@
 """What travels between the product and the process that reads strangers' files.
 
-A frame is a JSON header and a blob, each after its length (4 and 8 bytes, big endian). A request is one
-frame. A reply starts with one byte: b"R" and a frame (what was read, or why not), or b"X" and how the
-reading process ended.
+A frame is a JSON header and a blob, each after its length (4 and 8 bytes, big endian). Each file has a
+socket of its own, with the request as one frame and the reply as another. On the control socket the product
+sends the number of a job with the file's socket, and receives, for each child that ended, the number, its
+exit code and whether it was late.
 """
 
 import json
@@ -14,8 +15,8 @@ from knowlog.formats.model import Extracted, HeadingMark, Limits, PageSpan, Sour
 from knowlog.kernel.errors import KnowlogError, ParseFailed, UnsupportedType
 
 LENGTHS = struct.Struct(">IQ")
-ENDING = struct.Struct(">iB")
-REPLY, ENDED = b"R", b"X"
+JOB = struct.Struct(">Q")
+ENDING = struct.Struct(">QiB")
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 
 _ERRORS: dict[str, type[KnowlogError]] = {error.code: error for error in (ParseFailed, UnsupportedType)}

@@ -99,7 +99,8 @@ class _Cutter:
     def _start_after(self, end: int) -> int:
         """Return where the next chunk starts: at the first sentence or line in the allowed overlap.
 
-        Where there is none, a clean cut has no overlap, and a cut inside a sentence repeats the words before it.
+        Where there is none, a clean cut has no overlap, and a cut inside a sentence repeats the words
+        before it.
         """
         earliest = end - int(self.size * self.overlap)
         if _first_within(self.boundaries.headings, end, end) is not None:

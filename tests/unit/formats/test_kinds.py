@@ -1,0 +1,65 @@
+"""What a file is: its bytes decide, its name settles the rest, and a refusal says what to do."""
+
+import pytest
+
+from knowlog.formats import Source, detect
+from knowlog.kernel.errors import ParseFailed, UnsupportedType
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "media_type"),
+    [
+        (b"%PDF-1.7\n", "report.pdf", "application/pdf"),
+        (b"%PDF-1.7\n", "report.txt", "application/pdf"),
+        (b"junk\n%PDF-1.7\n", "report", "application/pdf"),
+        (b"PK\x03\x04rest", "report.docx", "application/zip"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old.doc", "application/x-ole-storage"),
+        (b"{\\rtf1 hello}", "letter.rtf", "application/rtf"),
+        (b"# Title\n", "notes.md", "text/markdown"),
+        (b"a,b\n1,2\n", "table.csv", "text/csv"),
+        (b"<!doctype html><p>x", "page", "text/html"),
+        (b"  <html><body>x", "page.bin", "text/html"),
+        (b"<?xml version='1.0'?><a/>", "data", "application/xml"),
+        (b"From: a@b.c\nSubject: Hi\n\nText", "message", "message/rfc822"),
+        (b"From here on, all is text.", "story", "text/plain"),
+        (b"\xff\xfeh\x00i\x00", "wide.txt", "text/plain"),
+        ("naïve café".encode("latin-1"), "old.txt", "text/plain"),
+        (b"plain words", "", "text/plain"),
+    ],
+)
+def test_the_kind_follows_from_bytes_and_name(content: bytes, name: str, media_type: str):
+    """Magic bytes beat the name; the name decides between kinds of text."""
+    assert detect(Source(content, name)).media_type == media_type
+
+
+def test_the_claimed_type_settles_a_text_without_a_suffix():
+    """A sender that says Markdown is believed, for the bytes do not contradict it."""
+    assert detect(Source(b"# Title", "note", "text/markdown; charset=utf-8")).media_type == "text/markdown"
+
+
+def test_an_empty_file_is_refused():
+    """The sentence says that it is empty."""
+    with pytest.raises(ParseFailed, match="is empty"):
+        detect(Source(b"", "report.pdf"))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x1f\x8b\x08rest", "archive"),
+        (b"7z\xbc\xaf\x27\x1crest", "archive"),
+        (b"\x89PNG\r\n\x1a\n", "image"),
+        (b"\x7fELF\x02", "program"),
+        (bytes(range(256)) * 16, "no reader"),
+    ],
+)
+def test_what_no_reader_takes_is_refused_with_a_reason(content: bytes, says: str):
+    """Archives, pictures, programs and unknown binary data are not read as text."""
+    with pytest.raises(UnsupportedType, match=says):
+        detect(Source(content, "file.txt"))
+
+
+def test_content_that_contradicts_the_name_is_refused():
+    """Text named .pdf is no PDF."""
+    with pytest.raises(ParseFailed, match="named like a PDF"):
+        detect(Source(b"hello", "report.pdf"))

@@ -1,0 +1,226 @@
+"""Documents written here byte by byte, read with their pages and headings."""
+
+import email.message
+import io
+import zipfile
+
+import pytest
+
+from knowlog.formats import Extracted, Limits, Source, detect, read
+from knowlog.kernel.errors import KnowlogError, ParseFailed, UnsupportedType
+
+A = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+P = 'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
+R = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def zipped(members: dict[str, str | bytes]) -> bytes:
+    """Return a ZIP container of these members."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def docx(*paragraphs: str) -> bytes:
+    """Return the smallest Word document of these paragraphs."""
+    body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types/>",
+            "word/document.xml": f"<w:document {W}><w:body>{body}</w:body></w:document>",
+        }
+    )
+
+
+def slide(title: str, *lines: str) -> str:
+    """Return the XML of a slide with a title and a body."""
+
+    def shape(role: str, texts: tuple[str, ...]) -> str:
+        paragraphs = "".join(f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>" for text in texts)
+        place = f'<p:nvSpPr><p:nvPr><p:ph type="{role}"/></p:nvPr></p:nvSpPr>'
+        return f"<p:sp>{place}<p:txBody>{paragraphs}</p:txBody></p:sp>"
+
+    shapes = shape("title", (title,)) + shape("body", lines)
+    return f"<p:sld {A} {P}><p:cSld><p:spTree>{shapes}</p:spTree></p:cSld></p:sld>"
+
+
+def pptx(*slides: str) -> bytes:
+    """Return the smallest PowerPoint presentation of these slides."""
+    numbers = range(len(slides))
+    ids = "".join(f'<p:sldId r:id="r{n}"/>' for n in numbers)
+    kind = f"{RELATIONS}/slide"
+    relations = "".join(f'<Relationship Id="r{n}" Type="{kind}" Target="slides/{n}.xml"/>' for n in numbers)
+    return zipped(
+        {
+            "[Content_Types].xml": "<Types/>",
+            "ppt/presentation.xml": f"<p:presentation {P} {R}>{ids}</p:presentation>",
+            "ppt/_rels/presentation.xml.rels": f"<Relationships>{relations}</Relationships>",
+            **{f"ppt/slides/{n}.xml": content for n, content in enumerate(slides)},
+        }
+    )
+
+
+def pdf(*pages: str, trailer: str = "") -> bytes:
+    """Write a PDF with one line of Helvetica a page."""
+    count = len(pages)
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(count))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for n, text in enumerate(pages):
+        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * n} 0 R"
+            " /Resources << /Font << /F1 3 0 R >> >> >>",
+            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        ]
+    out, offsets = "%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += f"{number} 0 obj\n{content}\nendobj\n"
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    return (
+        f"{out}xref\n0 {size}\n0000000000 65535 f \n{table}"
+        f"trailer << /Root 1 0 R /Size {size} {trailer}>>\nstartxref\n{len(out)}\n%%EOF\n"
+    ).encode()
+
+
+def extracted(content: bytes, name: str, limits: Limits | None = None) -> Extracted:
+    """Detect and read a file, here in the test process."""
+    source = Source(content, name)
+    return read(source, detect(source), limits or Limits())
+
+
+def test_a_pdf_has_its_pages():
+    """Each page's span is its own text."""
+    found = extracted(pdf("First page", "", "Third page"), "a.pdf")
+    assert [found.text[page.start : page.end] for page in found.pages] == ["First page", "", "Third page"]
+    assert [page.number for page in found.pages] == [1, 2, 3]
+
+
+def test_a_presentation_has_its_slides():
+    """One page per slide, its title a heading, the speaker's order kept."""
+    found = extracted(pptx(slide("Results", "Up by ten", "Down by one"), slide("Plans", "Go on")), "a.pptx")
+    assert found.text == "# Results\n\n- Up by ten\n- Down by one\n\n# Plans\n\nGo on"
+    assert [mark.title for mark in found.headings] == ["Results", "Plans"]
+    assert found.text[found.pages[1].start :] == "# Plans\n\nGo on"
+
+
+def test_a_word_document_is_read():
+    """Paragraphs are divided by blank lines."""
+    assert extracted(docx("Alpha", "Beta"), "a.docx").text == "Alpha\n\nBeta"
+
+
+def test_a_web_page_keeps_structure_and_loses_code():
+    """Title, headings and tables stay; scripts, styles and link targets go; the declared charset is used."""
+    page = (
+        '<html><head><meta charset="windows-1252"><title>Café &amp; Co</title><style>p{}</style></head>'
+        "<body><h1>Menu</h1><script>steal()</script><p>See <a href='http://x.example/'>the <b>list</b></a>."
+        "</p><table><tr><th>Cake</th><th>Price</th></tr><tr><td>Grün</td><td>3</td></tr></table></body></html>"
+    )
+    found = extracted(page.encode("cp1252"), "menu.html")
+    assert found.title == "Café & Co"
+    assert [(mark.level, mark.title, mark.start) for mark in found.headings] == [(1, "Menu", 0)]
+    assert "See the list." in found.text
+    assert "| Grün" in found.text
+    assert "steal" not in found.text
+
+
+def test_a_message_has_its_subject_body_and_attachments():
+    """The subject is the title; a readable attachment is read, another is named with the reason."""
+    message = email.message.EmailMessage()
+    message["Subject"], message["From"], message["To"] = (
+        "Invoice für Mai",
+        "Ann <ann@x.example>",
+        "bob@x.example",
+    )
+    message.set_content("Please pay.")
+    message.add_attachment("a,b\n1,2\n", subtype="csv", filename="sums.csv")
+    message.add_attachment(b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png", filename="logo.png")
+    found = extracted(message.as_bytes(), "mail.eml")
+    assert found.title == "Invoice für Mai"
+    assert found.text.startswith(
+        "# Invoice für Mai\n\nFrom: Ann <ann@x.example>\nTo: bob@x.example\n\nPlease pay."
+    )
+    assert "## Attachment: sums.csv\n\n| a | b |" in found.text
+    assert "(not read: The file is an image" in found.text
+    assert all(found.text[mark.start :].lstrip("# ").startswith(mark.title) for mark in found.headings)
+
+
+def test_a_picture_of_text_is_refused():
+    """A PDF without a text layer says that it needs text recognition."""
+    with pytest.raises(ParseFailed, match="no text layer"):
+        extracted(pdf(""), "scan.pdf")
+
+
+def test_a_pdf_with_a_password_is_refused():
+    """The reason is the password, not damage."""
+    secret = (
+        "/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <"
+        + "41" * 32
+        + "> /U <"
+        + "42" * 32
+        + "> >> /ID [<41> <41>] "
+    )
+    with pytest.raises(ParseFailed, match="password"):
+        extracted(pdf("Secret", trailer=secret), "a.pdf")
+
+
+def test_an_office_document_with_a_password_is_refused():
+    """Encrypted Office documents are OLE containers with an encrypted package inside."""
+    content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le")
+    with pytest.raises(ParseFailed, match="password"):
+        extracted(content, "a.docx")
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (pdf("Hello")[:60], "a.pdf"),
+        (docx("Hello")[:-30], "a.docx"),
+        (docx("Hello")[:40], "a.docx"),
+        (zipped({"[Content_Types].xml": "x", "word/document.xml": "<w:document"}), "a.docx"),
+        (zipped({"[Content_Types].xml": "x", "xl/workbook.xml": "no"}), "a.xlsx"),
+        (zipped({"[Content_Types].xml": "x", "ppt/presentation.xml": "<p"}), "a.pptx"),
+        (zipped({"mimetype": "application/epub+zip"}), "a.epub"),
+        (zipped({"mimetype": "application/vnd.oasis.opendocument.presentation"}), "a.odp"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_a_reason(content: bytes, name: str):
+    """Never an error of a library: a sentence that says what to do."""
+    with pytest.raises(KnowlogError, match=r"Upload|upload"):
+        extracted(content, name)
+
+
+def test_a_presentation_that_defines_entities_is_refused():
+    """No office program writes them; they are there to swell."""
+    bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><p:presentation>&b;</p:presentation>'
+    with pytest.raises(ParseFailed, match="entities"):
+        extracted(zipped({"[Content_Types].xml": "x", "ppt/presentation.xml": bomb}), "a.pptx")
+
+
+def test_a_container_that_unpacks_to_too_much_is_refused_unopened():
+    """The directory of the container is enough to know."""
+    bomb = zipped({"[Content_Types].xml": "x", "word/document.xml": bytes(3_000_000)})
+    with pytest.raises(ParseFailed, match="unpacks to more than 2 MB"):
+        extracted(bomb, "a.docx", Limits(max_unpacked_bytes=2 * 2**20))
+
+
+def test_more_pages_than_allowed_are_refused():
+    """The reason names the limit."""
+    with pytest.raises(ParseFailed, match="more than 2 pages"):
+        extracted(pdf("a", "b", "c"), "a.pdf", Limits(max_pages=2))
+
+
+def test_an_archive_is_not_a_document():
+    """A ZIP file of files is to be unpacked by its sender."""
+    with pytest.raises(UnsupportedType, match="unpack it"):
+        extracted(zipped({"a.txt": "hello"}), "a.zip")
