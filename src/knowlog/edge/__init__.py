@@ -1,5 +1,82 @@
-"""What a request meets before a handler: request id, principal, limits, errors as problem documents, metrics, spans."""
+"""What a request meets before a handler: request id, principal, limits, errors as problem documents, metrics,
+spans.
+
+Workers and the command line want the settings and the log only: the rest, and FastAPI with it, is loaded when
+asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from knowlog.edge.settings import ApiSettings, TelemetrySettings
+from knowlog.edge.telemetry import set_up_logging, set_up_spans
 
-__all__ = ["ApiSettings", "TelemetrySettings"]
+if TYPE_CHECKING:
+    from knowlog.edge.cursor import decode_cursor, encode_cursor
+    from knowlog.edge.fetch import Fetched, FetchFailed, fetch
+    from knowlog.edge.gate import Gate
+    from knowlog.edge.idempotency import Answer, fingerprint, once
+    from knowlog.edge.metrics import METRICS_TYPE, Metrics
+    from knowlog.edge.preconditions import entity_tag, expected_revision
+    from knowlog.edge.principal import Caller, Operator, bearer_secret
+    from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
+    from knowlog.edge.protocol import bounded_protocol
+    from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, event
+    from knowlog.edge.visit import visit_of
+
+_PLACES = {
+    "cursor": ("decode_cursor", "encode_cursor"),
+    "fetch": ("FetchFailed", "Fetched", "fetch"),
+    "gate": ("Gate",),
+    "idempotency": ("Answer", "fingerprint", "once"),
+    "metrics": ("METRICS_TYPE", "Metrics"),
+    "preconditions": ("entity_tag", "expected_revision"),
+    "principal": ("Caller", "Operator", "bearer_secret"),
+    "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
+    "protocol": ("bounded_protocol",),
+    "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "event"),
+    "visit": ("visit_of",),
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "HANDLED",
+    "HEARTBEAT",
+    "METRICS_TYPE",
+    "STREAM_HEADERS",
+    "STREAM_TYPE",
+    "Answer",
+    "ApiSettings",
+    "Caller",
+    "FetchFailed",
+    "Fetched",
+    "Gate",
+    "Metrics",
+    "Operator",
+    "Progress",
+    "Slots",
+    "TelemetrySettings",
+    "as_error",
+    "bearer_secret",
+    "bounded_protocol",
+    "check_body",
+    "decode_cursor",
+    "encode_cursor",
+    "entity_tag",
+    "event",
+    "expected_revision",
+    "fetch",
+    "fingerprint",
+    "handle",
+    "once",
+    "problem_document",
+    "set_up_logging",
+    "set_up_spans",
+    "visit_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACE_OF[name]}"), name)

@@ -12,35 +12,58 @@ class ApiSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on. 0.0.0.0 for every network of the machine.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. 0.0.0.0 for every network of the machine."
+    )
     port: int = Field(8484, ge=0, le=65535, description="Port to listen on. 0 takes any free one.")
     public_url: str | None = Field(
         None, description="Address by which people reach the server, put before the deep links of citations."
     )
     operator_key: SecretStr | None = Field(
-        None, min_length=20, description="Key that manages tenants. Unset: tenants cannot be managed over HTTP."
+        None,
+        min_length=20,
+        description="Key that manages tenants. Unset: tenants cannot be managed over HTTP.",
     )
-    max_body_bytes: int = Field(1 * _MIB, ge=1024, description="Largest request body where no file is uploaded.")
-    max_upload_bytes: int = Field(100 * _MIB, ge=1024, description="Largest upload, all files of the request together.")
+    max_body_bytes: int = Field(
+        1 * _MIB,
+        ge=1024,
+        description="Largest request body, but for uploads: those have KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB.",
+    )
     max_batch_bytes: int = Field(32 * _MIB, ge=1024, description="Largest request of documents:batch.")
     max_batch_items: int = Field(1000, ge=1, description="Most documents in one request of documents:batch.")
-    max_header_bytes: int = Field(32 * 1024, ge=4096, description="Largest request line and headers together.")
-    header_timeout_s: float = Field(20, gt=0, description="A client that has not sent its headers by then is cut off.")
-    body_timeout_s: float = Field(60, gt=0, description="A client that sends nothing of its body for so long is cut off.")
+    max_header_bytes: int = Field(
+        32 * 1024, ge=4096, description="Largest request line and headers together."
+    )
+    header_timeout_s: float = Field(
+        20, gt=0, description="A client that has not sent its headers by then is cut off."
+    )
+    body_timeout_s: float = Field(
+        60, gt=0, description="A client that sends nothing of its body for so long is cut off."
+    )
     concurrency: int = Field(512, ge=1, description="Most connections at once; the next one is answered 503.")
     keep_alive_s: int = Field(30, ge=1, description="How long an idle connection is kept.")
-    shutdown_grace_s: int = Field(20, ge=0, description="How long requests may take to finish when the server stops.")
-    streams_per_tenant: int = Field(50, ge=1, description="Most open event streams of one tenant in one process.")
-    stream_heartbeat_s: float = Field(15, gt=0, description="A comment keeps a silent event stream open so often.")
-    stream_limit_s: float = Field(900, gt=0, description="A stream of states ends after so long; clients reconnect.")
-    fetch_timeout_s: float = Field(30, gt=0, description="Longest time for a document by URL, redirects included.")
+    shutdown_grace_s: int = Field(
+        20, ge=0, description="How long requests may take to finish when the server stops."
+    )
+    streams_per_tenant: int = Field(
+        50, ge=1, description="Most open event streams of one tenant in one process."
+    )
+    stream_heartbeat_s: float = Field(
+        15, gt=0, description="A comment keeps a silent event stream open so often."
+    )
+    stream_limit_s: float = Field(
+        900, gt=0, description="A stream of states ends after so long; clients reconnect."
+    )
+    fetch_timeout_s: float = Field(
+        30, gt=0, description="Longest time for a document by URL, redirects included."
+    )
     fetch_ports: frozenset[int] = Field(
         frozenset({80, 443}), description="Ports from which documents by URL may be fetched."
     )
     fetch_private_hosts: frozenset[str] = Field(
-        frozenset(), description="Names of hosts inside your network from which documents by URL may be fetched."
+        frozenset(),
+        description="Names of hosts inside your network from which documents by URL may be fetched.",
     )
-    idempotency_hours: int = Field(24, ge=1, description="How long the answer to an Idempotency-Key is kept.")
 
 
 class TelemetrySettings(BaseModel):
@@ -48,7 +71,9 @@ class TelemetrySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least grave line that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least grave line that is logged."
+    )
     access_log: bool = Field(True, description="Log one JSON line for each request.")
     otlp_endpoint: str | None = Field(
         None, description="OTLP/HTTP collector for spans, such as http://localhost:4318. Needs knowlog[otel]."

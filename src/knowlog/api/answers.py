@@ -1,0 +1,131 @@
+"""Answers: a question to statements, each with the exact quotes that it rests on."""
+
+from collections.abc import AsyncIterator
+from time import perf_counter
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+from starlette.responses import StreamingResponse
+
+from knowlog.answering import (
+    Answer,
+    AnswerEvent,
+    Done,
+    PassagesFound,
+    Statement,
+    StatementFound,
+    compose,
+    compose_events,
+)
+from knowlog.api.dependencies import AsReader, Route, TheApp, reply
+from knowlog.api.model import Body, problems
+from knowlog.api.questions import Asked, FoundPassage, Place, citation_json, look_up, passages_json
+from knowlog.bootstrap import App
+from knowlog.edge import STREAM_HEADERS, STREAM_TYPE, Slots, as_error, event, problem_document, visit_of
+from knowlog.retrieval import Retrieved
+
+router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, responses=problems(404, 429))
+
+_PASSAGES = 8
+"""An answer is sought in so many passages."""
+
+
+class QuotedPlace(Place):
+    """An exact quote and where it stands: `text[start:end] == quote`."""
+
+    quote: str
+
+
+class AnswerStatement(Body):
+    """One sentence of the answer, and the quotes that it rests on, best first."""
+
+    text: str
+    citations: list[QuotedPlace]
+    score: float
+
+
+class AnswerBody(Body):
+    """What the documents say. An answer that abstains has no statements, and offers the nearest passages.
+
+    `confidence` is the probability, 0 to 1, that the documents hold the answer.
+    """
+
+    question: str
+    status: Literal["answered", "not_in_documents"]
+    text: str
+    statements: list[AnswerStatement]
+    confidence: float
+    nearest: list[FoundPassage]
+    took_ms: float
+
+
+@router.post(
+    "",
+    response_model=AnswerBody,
+    responses={200: {"content": {STREAM_TYPE: {"schema": {"type": "string"}}}, "description": "The answer."}},
+)
+async def answer(
+    body: Asked,
+    request: Request,
+    caller: AsReader,
+    app: TheApp,
+    accept: Annotated[str, Header(description="text/event-stream to see the answer come to be.")] = "*/*",
+) -> Response:
+    """Answer a question by exact quotations, or say that the documents do not.
+
+    With `Accept: text/event-stream`: events `passages`, `statement` (each), `done` (the whole answer), or
+    `error`.
+    """
+    started = perf_counter()
+    slots: Slots = request.app.state.slots
+    streamed = STREAM_TYPE in accept.lower()
+    if streamed:
+        slots.check(caller.scope.tenant_id)
+    found = await look_up(app, caller.scope, body, _PASSAGES)
+    if not streamed:
+        made = await compose(body.question, found.passages, app.embedder, statistics=found.statistics)
+        return reply(_answer(app, made, started))
+    events = _events(app, body.question, found, started, visit_of(request.scope).request_id)
+    return StreamingResponse(
+        slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
+    )
+
+
+async def _events(
+    app: App, question: str, found: Retrieved, started: float, request_id: str
+) -> AsyncIterator[bytes]:
+    """Write the answer as it comes to be. No database session is held while the client reads."""
+    try:
+        async for happened in compose_events(
+            question, found.passages, app.embedder, statistics=found.statistics
+        ):
+            yield _event(app, happened, started)
+    except Exception as caught:
+        yield event("error", problem_document(as_error(caught), request_id))
+
+
+def _event(app: App, happened: AnswerEvent, started: float) -> bytes:
+    match happened:
+        case PassagesFound(passages):
+            return event("passages", {"passages": passages_json(app, passages, explain=False)})
+        case StatementFound(number, statement):
+            return event("statement", {"number": number, **_statement(app, statement)})
+        case Done(made):
+            return event("done", _answer(app, made, started))
+
+
+def _answer(app: App, made: Answer, started: float) -> dict[str, Any]:
+    return {
+        "question": made.question,
+        "status": made.status,
+        "text": made.text,
+        "statements": [_statement(app, statement) for statement in made.statements],
+        "confidence": made.confidence,
+        "nearest": passages_json(app, made.nearest, explain=False),
+        "took_ms": round((perf_counter() - started) * 1000, 3),
+    }
+
+
+def _statement(app: App, statement: Statement) -> dict[str, Any]:
+    citations = [citation_json(app, citation) for citation in statement.citations]
+    return {"text": statement.text, "citations": citations, "score": statement.score}

@@ -1,0 +1,83 @@
+"""The HTTP application: every route, inside the gate."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from knowlog import __version__
+from knowlog.api import (
+    answers,
+    collections,
+    documentation,
+    documents,
+    events,
+    health,
+    jobs,
+    keys,
+    search,
+    tenants,
+)
+from knowlog.bootstrap import App
+from knowlog.edge import HANDLED, Gate, Metrics, Progress, Slots, handle
+from knowlog.settings import Settings
+
+ROUTERS = tuple(
+    noun.router
+    for noun in (search, answers, documents, events, collections, keys, jobs, tenants, health, documentation)
+)
+"""Searched in this order: what is asked for most comes first."""
+
+_UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
+_BATCH = re.compile(r"/v1/collections/[^/]+/documents:batch")
+_FORM_OVERHEAD = 1024 * 1024
+
+
+def create_api(app: App) -> FastAPI:
+    """Make the application that serves `app`, which must stay open as long as it does."""
+    api = FastAPI(
+        title="knowlog",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    for router in ROUTERS:
+        api.router.routes.extend(router.routes)
+    for kind in HANDLED:
+        api.add_exception_handler(kind, handle)
+    metrics = Metrics()
+    api.add_middleware(Gate, settings=app.settings.api, body_limit=_BodyLimit(app.settings), metrics=metrics)
+    api.openapi = lambda: documentation.describe_api(api)  # type: ignore[method-assign]
+    api.state.knowlog = app
+    api.state.database = app.database
+    api.state.settings = app.settings.api
+    api.state.metrics = metrics
+    api.state.slots = Slots(app.settings.api.streams_per_tenant)
+    api.state.progress = Progress(app.database)
+    api.state.readiness = health.Readiness()
+    return api
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    yield
+    await api.state.progress.close()
+
+
+class _BodyLimit:
+    """How many bytes the body of a request may have."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._plain = settings.api.max_body_bytes
+        self._batch = settings.api.max_batch_bytes
+        self._upload = settings.documents.max_upload_bytes + _FORM_OVERHEAD
+
+    def __call__(self, method: str, path: str) -> int:
+        if method != "POST":
+            return self._plain
+        if _UPLOAD.fullmatch(path):
+            return self._upload
+        return self._batch if _BATCH.fullmatch(path) else self._plain

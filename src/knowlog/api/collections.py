@@ -1,0 +1,157 @@
+"""Collections: named sets of documents, each with one profile."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from knowlog.api.dependencies import (
+    NO_NUL,
+    AsAdmin,
+    AsReader,
+    CollectionName,
+    Cursor,
+    IdempotencyKey,
+    IfMatch,
+    JsonObject,
+    Limit,
+    Route,
+    TheApp,
+    as_json,
+    reply,
+    reply_once,
+)
+from knowlog.api.model import Body, Listing, problems
+from knowlog.documents import (
+    Collection,
+    Profile,
+    count_states,
+    create_collection,
+    delete_collection,
+    get_collection,
+    list_collections,
+    update_collection,
+)
+from knowlog.edge import (
+    Answer,
+    decode_cursor,
+    encode_cursor,
+    entity_tag,
+    expected_revision,
+    fingerprint,
+    once,
+)
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=Route, responses=problems())
+
+_Name = Annotated[str, Field(min_length=1, max_length=200, examples=["handbook"]), NO_NUL]
+
+
+class ProfileBody(Body):
+    """How a collection is chunked, retrieved and answered. What is left out has its default."""
+
+    chunking: JsonObject = Field(default_factory=dict)
+    retrieval: JsonObject = Field(default_factory=dict)
+    answering: JsonObject = Field(default_factory=dict)
+
+
+class NewCollection(Body):
+    """A collection to create."""
+
+    name: _Name
+    profile: ProfileBody = ProfileBody()
+
+
+class ChangedCollection(Body):
+    """What to change of a collection. A new profile holds for documents that are indexed from now on."""
+
+    name: _Name | None = None
+    profile: ProfileBody | None = None
+
+
+class CollectionStates(Body):
+    """A collection, and how many of its documents are in each state."""
+
+    collection: Collection
+    states: dict[str, int]
+
+
+@router.post("", status_code=201, response_model=Collection, responses=problems(409))
+async def create(
+    body: NewCollection,
+    request: Request,
+    caller: AsAdmin,
+    app: TheApp,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Create a collection."""
+    asked = fingerprint("create collection", await request.body())
+    profile = app.complete_profile(Profile(**body.profile.model_dump()))
+    async with app.database.transaction(caller.scope) as connection:
+
+        async def act() -> Answer:
+            made = await create_collection(connection, caller.scope, body.name, profile)
+            return Answer(
+                201, as_json(made), {"Location": f"/v1/collections/{made.collection_id}", "ETag": _tag(made)}
+            )
+
+        answer = await once(connection, caller.scope, idempotency_key, asked, act)
+    return reply_once(answer)
+
+
+@router.get("", response_model=Listing[Collection])
+async def listing(caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50) -> Response:
+    """List the collections that the key may touch, in the order of their names."""
+    after: Any = decode_cursor(cursor, str)
+    async with app.database.transaction(caller.scope) as connection:
+        found = await list_collections(connection, caller.scope, after and after[0], limit + 1)
+    following = encode_cursor(found[limit - 1].name) if len(found) > limit else None
+    return reply({"items": found[:limit], "next_cursor": following})
+
+
+@router.get("/{collection}", response_model=Collection, responses=problems(404))
+async def show(collection: CollectionName, caller: AsReader, app: TheApp) -> Response:
+    """Show one collection."""
+    async with app.database.transaction(caller.scope) as connection:
+        found = await get_collection(connection, caller.scope, collection)
+    return reply(found, headers={"ETag": _tag(found)})
+
+
+@router.get("/{collection}/states", response_model=CollectionStates, responses=problems(404))
+async def states(collection: CollectionName, caller: AsReader, app: TheApp) -> Response:
+    """Count a collection's documents by state: how far ingestion has come."""
+    async with app.database.transaction(caller.scope) as connection:
+        found = await get_collection(connection, caller.scope, collection)
+        counts = await count_states(connection, caller.scope, str(found.collection_id))
+    return reply({"collection": found, "states": counts})
+
+
+@router.patch("/{collection}", response_model=Collection, responses=problems(404, 409, 412))
+async def change(
+    collection: CollectionName,
+    body: ChangedCollection,
+    caller: AsAdmin,
+    app: TheApp,
+    if_match: IfMatch = None,
+) -> Response:
+    """Rename a collection, or give it another profile."""
+    profile = app.complete_profile(Profile(**body.profile.model_dump())) if body.profile else None
+    expected = expected_revision(if_match)
+    async with app.database.transaction(caller.scope) as connection:
+        changed = await update_collection(
+            connection, caller.scope, collection, name=body.name, profile=profile, expected=expected
+        )
+    return reply(changed, headers={"ETag": _tag(changed)})
+
+
+@router.delete("/{collection}", status_code=204, responses=problems(404))
+async def delete(collection: CollectionName, caller: AsAdmin, app: TheApp) -> Response:
+    """Delete a collection and every document in it."""
+    async with app.database.transaction(caller.scope) as connection:
+        await delete_collection(connection, caller.scope, collection)
+    return Response(status_code=204)
+
+
+def _tag(collection: Collection) -> str:
+    changed = int(collection.updated_at.timestamp() * 1_000_000)
+    return entity_tag(collection.profile_version, changed, collection.document_count)

@@ -1,0 +1,111 @@
+"""What handlers ask for, and how they answer."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import orjson
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel
+
+from knowlog.bootstrap import App
+from knowlog.edge import Answer, Caller, Operator
+from knowlog.tenants import Principal
+
+Item = TypeVar("Item")
+
+
+async def current_app(request: Request) -> App:
+    """Return the App that this server serves."""
+    app: App = request.app.state.knowlog
+    return app
+
+
+TheApp = Annotated[App, Depends(current_app)]
+AsReader = Annotated[Principal, Depends(Caller("reader"))]
+AsEditor = Annotated[Principal, Depends(Caller("editor"))]
+AsAdmin = Annotated[Principal, Depends(Caller("admin"))]
+AS_OPERATOR = Depends(Operator())
+
+MOST_PER_PAGE = 200
+Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="Most items of the page.")]
+Cursor = Annotated[str | None, Query(description="next_cursor of the page before.", max_length=500)]
+IfMatch = Annotated[str | None, Header(description="ETag of the state that the change is meant for.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="Repeat a request with the same key, and it has its effect once. Kept for 24 hours."),
+]
+CollectionName = Annotated[str, Path(description="Name or id of a collection.", max_length=200)]
+
+
+class JsonRequest(Request):
+    """A request whose body orjson reads: strict (no NaN, no lone surrogates, bounded depth), and faster."""
+
+    async def json(self) -> Any:
+        """Return the body as Python values. Raises json.JSONDecodeError."""
+        return orjson.loads(await self.body())
+
+
+class Route(APIRoute):
+    """A route of this API."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read bodies through JsonRequest."""
+        answer = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await answer(JsonRequest(request.scope, request.receive, request._send))
+
+        return handler
+
+
+def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer with JSON. What a handler returns is of our own making, so it is written without being validated
+    again.
+    """
+    return Response(orjson.dumps(body, default=_plain), status, headers, "application/json")
+
+
+def reply_once(answer: Answer) -> Response:
+    """Answer a request that may be repeated."""
+    return reply(
+        {**answer.body, **answer.secret} if answer.secret else answer.body, answer.status, answer.headers
+    )
+
+
+def as_json(value: object) -> Any:
+    """Turn dataclasses, ids and times into what JSON can hold, as it is kept for an Idempotency-Key."""
+    return orjson.loads(orjson.dumps(value, default=_plain))
+
+
+def without_nul(text: str) -> str:
+    """Check text on its way to the database, which cannot hold NUL."""
+    if "\0" in text:
+        raise ValueError("must not hold the NUL character")
+    return text
+
+
+NO_NUL = AfterValidator(without_nul)
+Text = Annotated[str, NO_NUL]
+
+
+def storable(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Check a JSON object on its way to the database."""
+    if value is not None and b"\\u0000" in orjson.dumps(value):
+        raise ValueError("must not hold the NUL character")
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, UUID):  # asyncpg's own kind of it
+        return str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

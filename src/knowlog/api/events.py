@@ -1,0 +1,157 @@
+"""Server-sent events: how a document, or a job, gets on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import StreamingResponse
+
+from knowlog.api.dependencies import AsReader, Route, TheApp
+from knowlog.api.jobs import visible_job
+from knowlog.api.model import problems
+from knowlog.bootstrap import App
+from knowlog.database import Connection, Scope
+from knowlog.documents import get_document
+from knowlog.edge import (
+    HEARTBEAT,
+    STREAM_HEADERS,
+    STREAM_TYPE,
+    Progress,
+    Slots,
+    bearer_secret,
+    event,
+    problem_document,
+    visit_of,
+)
+from knowlog.kernel.errors import KnowlogError
+from knowlog.tenants import authenticate
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=Route, responses=problems(404, 429))
+
+_LOOK_AGAIN_S = 2.0
+"""Watchers look by themselves this often, should a report have been missed."""
+
+State = tuple[dict[str, Any], bool]
+"""What an event says, and whether nothing more will follow."""
+Look = Callable[[Connection, Scope], Awaitable[State]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One open stream. It reads with the caller's key each time, so that a revoked key sees nothing more."""
+
+    app: App
+    secret: str
+    tenant_id: UUID
+    subject: UUID
+    look: Look
+
+    async def state(self) -> State:
+        """Look once, in a transaction of its own. Raises KnowlogError."""
+        principal = await authenticate(self.app.database, self.secret)
+        async with self.app.database.transaction(principal.scope) as connection:
+            return await self.look(connection, principal.scope)
+
+
+@router.get(
+    "/documents/{document_id}/events",
+    response_class=Response,
+    responses={200: {"content": {STREAM_TYPE: {"schema": {"type": "string"}}}}},
+)
+async def document_events(document_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
+    """Watch a document until it is indexed or has failed: one event `state` for each state that is seen."""
+
+    async def look(connection: Connection, scope: Scope) -> State:
+        document = await get_document(connection, scope, document_id)
+        seen = {
+            "document_id": document_id,
+            "state": document.state,
+            "reason": document.reason,
+            "attempts": document.attempts,
+            "version": document.version,
+            "latest": document.latest,
+        }
+        return seen, document.state in {"indexed", "failed"}
+
+    return await _stream(
+        request, Watch(app, bearer_secret(request), caller.scope.tenant_id, document_id, look), caller.scope
+    )
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=Response,
+    responses={200: {"content": {STREAM_TYPE: {"schema": {"type": "string"}}}}},
+)
+async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
+    """Watch a job until it is done or has failed: one event `state` for each state that is seen."""
+    async with app.database.transaction(caller.scope) as connection:
+        subject = (await visible_job(connection, caller.scope, job_id)).document_id
+
+    async def look(connection: Connection, scope: Scope) -> State:
+        job = await visible_job(connection, scope, job_id)
+        seen = {
+            "job_id": job_id,
+            "document_id": subject,
+            "state": job.state,
+            "reason": job.reason,
+            "attempts": job.attempts,
+        }
+        return seen, job.state in {"done", "failed"}
+
+    return await _stream(
+        request, Watch(app, bearer_secret(request), caller.scope.tenant_id, subject, look), caller.scope
+    )
+
+
+async def _stream(request: Request, watch: Watch, scope: Scope) -> Response:
+    """Refuse in the ordinary way what can be refused, then stream."""
+    slots: Slots = request.app.state.slots
+    slots.check(watch.tenant_id)
+    async with watch.app.database.transaction(scope) as connection:
+        await watch.look(connection, scope)
+    events = _events(watch, request.app.state.progress, visit_of(request.scope).request_id)
+    held = slots.hold(watch.tenant_id, events)
+    return StreamingResponse(held, headers=STREAM_HEADERS, media_type=STREAM_TYPE)
+
+
+async def _events(watch: Watch, progress: Progress, request_id: str) -> AsyncIterator[bytes]:
+    settings = watch.app.settings.api
+    ends = monotonic() + settings.stream_limit_s
+    try:
+        async with progress.watch(watch.tenant_id, watch.subject) as changed:
+            async for piece in _changes(watch, changed, ends, settings.stream_heartbeat_s):
+                yield piece
+    except KnowlogError as error:
+        yield event("error", problem_document(error, request_id))
+
+
+async def _changes(
+    watch: Watch, changed: asyncio.Event, ends: float, heartbeat_s: float
+) -> AsyncIterator[bytes]:
+    last, beat = None, monotonic()
+    number = 0
+    while monotonic() < ends:
+        changed.clear()
+        seen, final = await watch.state()
+        if seen != last:
+            last, beat, number = seen, monotonic(), number + 1
+            yield event("state", seen, number)
+        elif monotonic() - beat >= heartbeat_s:
+            beat = monotonic()
+            yield HEARTBEAT
+        if final:
+            return
+        await _until(changed, min(_LOOK_AGAIN_S, heartbeat_s))
+
+
+async def _until(changed: asyncio.Event, most_s: float) -> None:
+    try:
+        async with asyncio.timeout(most_s):
+            await changed.wait()
+    except TimeoutError:
+        return

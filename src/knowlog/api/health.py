@@ -1,0 +1,106 @@
+"""Health, figures, and the front page: what answers without a key, and holds no tenant's data."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from knowlog import __version__
+from knowlog.api.dependencies import Route, TheApp, reply
+from knowlog.bootstrap import App
+from knowlog.edge import METRICS_TYPE
+from knowlog.kernel.errors import KnowlogError
+
+router = APIRouter(tags=["health"], route_class=Route)
+
+_CHECK_TIMEOUT_S = 5.0
+_FRESH_S = 1.0
+
+
+class Readiness:
+    """Whether the server can serve. Checked at most once a second, however often it is asked."""
+
+    def __init__(self) -> None:
+        self._checked_at = -_FRESH_S
+        self._result: dict[str, str] = {}
+        self._lock = asyncio.Lock()
+
+    async def check(self, app: App) -> dict[str, str]:
+        """Return each part with "ok" or what is wrong with it."""
+        async with self._lock:
+            if monotonic() - self._checked_at >= _FRESH_S:
+                parts = ("database", "queue", "model")
+                found = await asyncio.gather(_try(_database(app)), _try(_queue(app)), _try(_model(app)))
+                self._result = dict(zip(parts, found, strict=True))
+                self._checked_at = monotonic()
+            return self._result
+
+
+@router.get("/", summary="Where to go from here")
+async def root() -> Response:
+    """Name the addresses worth knowing."""
+    return reply(
+        {
+            "name": "knowlog",
+            "version": __version__,
+            "documentation": "/docs",
+            "openapi": "/openapi.json",
+            "health": "/health/ready",
+            "metrics": "/metrics",
+        }
+    )
+
+
+@router.get("/health/live")
+async def live() -> Response:
+    """Say that the process runs."""
+    return reply({"status": "ok"})
+
+
+@router.get("/health/ready", responses={503: {"description": "A part is down; the body says which."}})
+async def ready(request: Request, app: TheApp) -> Response:
+    """Say whether requests can be served: database, queue and embedding model."""
+    checks = await request.app.state.readiness.check(app)
+    healthy = all(found == "ok" for found in checks.values())
+    return reply({"status": "ok" if healthy else "unavailable", "checks": checks}, 200 if healthy else 503)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        503: {"description": "No database."},
+    },
+)
+async def metrics(request: Request, app: TheApp) -> Response:
+    """Figures for Prometheus."""
+    return Response(
+        await request.app.state.metrics.render(app.database), headers={"Content-Type": METRICS_TYPE}
+    )
+
+
+async def _try(check: Any) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT_S):
+            await check
+    except KnowlogError as error:
+        return error.detail
+    except TimeoutError:
+        return f"did not answer in {_CHECK_TIMEOUT_S:g} seconds"
+    return "ok"
+
+
+async def _database(app: App) -> None:
+    async with app.database.system() as connection:
+        await connection.execute("select 1")
+
+
+async def _queue(app: App) -> None:
+    async with app.database.system() as connection:
+        await connection.fetchrow("select * from queue_depth()")
+
+
+async def _model(app: App) -> None:
+    await app.embedder.embed_query("ready")

@@ -1,0 +1,111 @@
+"""What search and answers have in common: the question, and links to where something stands."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from knowlog.answering import Citation
+from knowlog.api.dependencies import NO_NUL, JsonObject, Text
+from knowlog.api.model import Body
+from knowlog.bootstrap import App
+from knowlog.database import Scope
+from knowlog.documents import resolve_collections
+from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve
+from knowlog.stores import parse_filter
+
+_FILTERS = [{"year": 2026, "team": ["support", "sales"]}]
+
+
+class Asked(Body):
+    """A question, and where to look."""
+
+    question: Annotated[
+        str, Field(min_length=1, max_length=4000, examples=["How long does the warranty last?"]), NO_NUL
+    ]
+    collections: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = Field(
+        None, description="Names or ids of collections. Null: all that the key may touch."
+    )
+    filter: JsonObject | None = Field(
+        None,
+        description="What the documents' metadata must be: equality, a list for any of its values, or an "
+        "object with gt, gte, lt, lte, not, exists. Dots in names go into nested objects.",
+        examples=_FILTERS,
+    )
+
+
+class Leg(Body):
+    """How one leg of the search saw a passage."""
+
+    rank: int
+    score: float
+
+
+class Place(Body):
+    """Where something stands: `text[start:end]` of this version, in code points. `link` reads it there."""
+
+    document_id: str
+    version: int
+    collection: str
+    external_id: str
+    title: str
+    start: int
+    end: int
+    page: int | None
+    headings: list[str]
+    score: float
+    link: str
+
+
+class FoundPassage(Place):
+    """A passage that fits the question. `legs` are there when an explanation was asked for."""
+
+    text: str
+    metadata: dict[str, Any]
+    legs: dict[str, Leg] = Field(default_factory=dict)
+
+
+async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved:
+    """Find passages. Raises NotFound for a collection that is not there, Invalid for what cannot be asked."""
+    wanted = parse_filter(asked.filter)
+    async with app.database.transaction(scope) as connection:
+        found = await resolve_collections(connection, scope, asked.collections)
+    profile = RetrievalProfile(**found[0][2].retrieval) if len(found) == 1 else RetrievalProfile()
+    search = Search(asked.question, tuple(each[0] for each in found), limit, wanted, profile)
+    return await retrieve(app.database, scope, app.embedder, app.store, search)
+
+
+def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[dict[str, Any]]:
+    """Render passages."""
+    return [
+        {
+            **_place(app, passage),
+            "text": passage.text,
+            "metadata": passage.metadata,
+            **({"legs": passage.legs} if explain else {}),
+        }
+        for passage in passages
+    ]
+
+
+def citation_json(app: App, citation: Citation) -> dict[str, Any]:
+    """Render a citation."""
+    return {**_place(app, citation), "quote": citation.quote}
+
+
+def _place(app: App, found: Passage | Citation) -> dict[str, Any]:
+    base = (app.settings.api.public_url or "").rstrip("/")
+    span = f"start={found.start}&end={found.end}&version={found.version}"
+    return {
+        "document_id": found.document_id,
+        "version": found.version,
+        "collection": found.collection,
+        "external_id": found.external_id,
+        "title": found.title,
+        "start": found.start,
+        "end": found.end,
+        "page": found.page,
+        "headings": found.headings,
+        "score": found.score,
+        "link": f"{base}/v1/documents/{found.document_id}/text?{span}",
+    }

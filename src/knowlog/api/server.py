@@ -1,0 +1,79 @@
+"""The server process."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+import uvicorn
+
+from knowlog.api.application import create_api
+from knowlog.bootstrap import open_app
+from knowlog.edge import ApiSettings, bounded_protocol, set_up_logging, set_up_spans
+from knowlog.kernel.errors import Misconfigured
+from knowlog.settings import Settings
+
+
+def run_api(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises Misconfigured, for example when the port is taken."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run_server(settings))
+
+
+async def run_server(settings: Settings) -> None:
+    """Serve in a loop that runs already, until SIGTERM or SIGINT. Requests under way are finished first."""
+    set_up_logging(settings.telemetry)
+    set_up_spans(settings.telemetry)
+    listener = listen(settings.api)
+    try:
+        async with open_app(settings) as app:
+            await uvicorn.Server(_configuration(create_api(app), settings.api)).serve([listener])
+            await asyncio.sleep(0)
+    finally:
+        listener.close()
+
+
+def listen(settings: ApiSettings) -> socket.socket:
+    """Take the port before anything else is started. Raises Misconfigured when it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}. "
+            "Stop what uses the port, or set KNOWLOG_API_PORT or KNOWLOG_API_HOST."
+        ) from error
+    return listener
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The faster loop where it exists; Windows has none."""
+    if find_spec("uvloop") is None:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
+    return factory
+
+
+def _configuration(api: object, settings: ApiSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        api,  # type: ignore[arg-type]
+        http=bounded_protocol(settings.max_header_bytes, settings.header_timeout_s),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.concurrency,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=settings.shutdown_grace_s,
+    )

@@ -1,0 +1,203 @@
+"""The gate: one ASGI middleware around everything, so that a request pays for one layer only."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from opentelemetry import propagate, trace
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from knowlog.edge import problem
+from knowlog.edge.metrics import Metrics
+from knowlog.edge.settings import ApiSettings
+from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
+from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge
+
+BodyLimit = Callable[[str, str], int]
+"""(method, path) -> most bytes that the body of such a request may have."""
+
+_log = logging.getLogger("knowlog.edge")
+_access = logging.getLogger("knowlog.access")
+_tracer = trace.get_tracer("knowlog")
+_DRAIN_S = 5
+_DEFAULTS = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+}
+
+
+class Gate:
+    """Gives each request its id, limits, security headers, span, log line and figures; answers what nobody
+    caught.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings, body_limit: BodyLimit, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._body_limit = body_limit
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _first_of_each(scope["headers"])
+        visit = Visit(choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1")))
+        scope[KEY] = visit
+        REQUEST_ID.set(visit.request_id)
+        with _tracer.start_as_current_span(scope["method"], _parent(headers), trace.SpanKind.SERVER) as span:
+            await self._serve(scope, _Exchange(visit, receive, send), headers)
+            self._record(scope, visit, span)
+
+    async def _serve(self, scope: Scope, exchange: "_Exchange", headers: dict[bytes, bytes]) -> None:
+        try:
+            exchange.allow(self._check(scope, headers), self._settings.body_timeout_s)
+            await self._app(scope, exchange.receive, exchange.send)
+        except problem.GONE:
+            exchange.visit.status = exchange.visit.status or 499
+        except Exception as caught:
+            error = problem.as_error(caught)
+            if exchange.visit.status:
+                raise  # The answer had begun: cutting the connection is the only honest end.
+            if isinstance(error, TooLarge):
+                exchange.visit.body_refused = b"expect" not in headers
+            await problem.response(error, exchange.visit.request_id)(scope, exchange.receive, exchange.send)
+
+    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
+        """Return the most bytes of the body. Raises what speaks against the request as it stands."""
+        size = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["query_string"])
+        if size > self._settings.max_header_bytes:
+            raise problem.HeadersTooLarge(
+                f"Headers may have {self._settings.max_header_bytes} bytes together."
+            )
+        if "\0" in scope["path"]:
+            raise BadRequest("The address holds a NUL character.")
+        limit = self._body_limit(scope["method"], scope["path"])
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced[:20]) > limit:
+            raise _too_large(limit)
+        return limit
+
+    def _record(self, scope: Scope, visit: Visit, span: trace.Span) -> None:
+        seconds = perf_counter() - visit.started
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.request_done(scope["method"], route, visit.status, seconds)
+        if span.is_recording():
+            span.update_name(f"{scope['method']} {route}")
+            span.set_attributes(
+                {
+                    "http.request.method": scope["method"],
+                    "http.route": route,
+                    "http.response.status_code": visit.status,
+                    "knowlog.request_id": visit.request_id,
+                    "knowlog.tenant": visit.tenant,
+                }
+            )
+        if _access.isEnabledFor(logging.INFO):
+            _access.info(
+                "request",
+                extra={
+                    "fields": {
+                        "method": scope["method"],
+                        "route": route,
+                        "status": visit.status,
+                        "ms": round(seconds * 1000, 2),
+                        "tenant": visit.tenant,
+                        "principal": visit.principal,
+                    }
+                },
+            )
+
+
+class _Exchange:
+    """The request's body coming in, counted, and the response going out, with the headers that all have."""
+
+    def __init__(self, visit: Visit, receive: Receive, send: Send) -> None:
+        self.visit = visit
+        self._receive = receive
+        self._send = send
+        self._left = self._limit = 0
+        self._timeout_s = 0.0
+        self._complete = False
+
+    def allow(self, limit: int, timeout_s: float) -> None:
+        """Let the body have `limit` bytes, with pauses of at most `timeout_s`."""
+        self._left = self._limit = limit
+        self._timeout_s = timeout_s
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise problem.RequestTimeout("The request's body stopped coming. Send it again.") from error
+        self._complete = not message.get("more_body", False)
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            self.visit.body_refused = True
+            raise _too_large(self._limit)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begin(message)
+        elif self.visit.body_refused and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._drain()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    def _begin(self, message: Message) -> None:
+        self.visit.status = message["status"]
+        headers = list(message["headers"])
+        present = {name for name, _ in headers}
+        headers += [item for item in _DEFAULTS.items() if item[0] not in present]
+        headers.append((b"x-request-id", self.visit.request_id.encode()))
+        if self.visit.body_refused:
+            headers.append((b"connection", b"close"))
+        message["headers"] = headers
+
+    async def _drain(self) -> None:
+        """Swallow what a client still sends for a while: many read the refusal only once they have sent
+        everything,
+        and a connection closed on unread data would lose it.
+        """
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while (message := await self._receive())["type"] == "http.request" and message.get(
+                    "more_body"
+                ):
+                    pass
+        except TimeoutError:
+            _log.info("closed a connection that kept sending a body over the limit")
+
+
+def _first_of_each(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    return dict(reversed(headers))
+
+
+def _parent(headers: dict[bytes, bytes]) -> Any:
+    """The span of the caller, when the request names one."""
+    if b"traceparent" not in headers:
+        return None
+    return propagate.extract(
+        {
+            name: headers[name.encode()].decode("latin-1")
+            for name in ("traceparent", "tracestate")
+            if name.encode() in headers
+        }
+    )
+
+
+def _too_large(limit: int) -> KnowlogError:
+    return TooLarge(
+        f"The request's body is over the limit of {limit:,} bytes. Send less at once, or smaller files.",
+        limit_bytes=limit,
+    )

@@ -1,0 +1,80 @@
+"""Idempotency-Key: a request that is repeated with the same key has its effect once, and gets the same
+answer.
+
+The key is claimed, the change made and the answer kept in one transaction: a crash leaves all three or none.
+A twin that arrives meanwhile waits for the first to end. Refused requests keep nothing, so that a corrected
+one may use the key again.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from knowlog.database import Connection, Scope, load_queries
+from knowlog.kernel.errors import BadRequest, Invalid
+
+_SQL = load_queries("knowlog.edge")
+_KEPT = timedelta(hours=24)
+_LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request that changes something is answered: `body` is JSON. `secret` is given out once and never
+    kept.
+    """
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    secret: dict[str, str] = field(default_factory=dict)
+
+
+def fingerprint(*parts: object) -> bytes:
+    """Tell one request from another by what it asks for."""
+    return hashlib.sha256(orjson.dumps(parts, default=_plain)).digest()
+
+
+async def once(
+    connection: Connection,
+    scope: Scope,
+    key: str | None,
+    request: bytes,
+    act: Callable[[], Awaitable[Answer]],
+) -> Answer:
+    """Do `act` unless the principal had it done with this key within a day; then return the answer given
+    then.
+
+    `request` is the request's fingerprint. Raises BadRequest for a key that is malformed, Invalid for one
+    that was used for another request. No key: `act` is simply done.
+    """
+    if key is None:
+        return await act()
+    _check(key)
+    if not await connection.fetchval(_SQL["claim_key"], scope.principal, key, request, _KEPT):
+        return await _repeat(connection, scope, key, request)
+    answer = await act()
+    kept = {"body": answer.body, "headers": answer.headers}
+    await connection.execute(_SQL["store_answer"], scope.principal, key, answer.status, kept)
+    return answer
+
+
+async def _repeat(connection: Connection, scope: Scope, key: str, request: bytes) -> Answer:
+    row = await connection.fetchrow(_SQL["stored_answer"], scope.principal, key)
+    if row["request_hash"] != request:
+        raise Invalid("This Idempotency-Key was used for another request. Use a new key for a new request.")
+    headers = {**row["response"]["headers"], "Idempotency-Replayed": "true"}
+    return Answer(row["status"], row["response"]["body"], headers)
+
+
+def _check(key: str) -> None:
+    if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise BadRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
+
+
+def _plain(part: object) -> str:
+    return part.hex() if isinstance(part, bytes) else str(part)

@@ -1,0 +1,106 @@
+"""Server-sent events: their form, how many a tenant may hold open, and what wakes those that watch a
+document.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import orjson
+
+from knowlog.database import Database
+from knowlog.kernel.errors import KnowlogError, LimitReached
+
+STREAM_TYPE = "text/event-stream"
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEARTBEAT = b": still here\n\n"
+_RECONNECT_S = 2.0
+_log = logging.getLogger("knowlog.edge")
+
+
+def event(name: str, data: object, number: int | None = None) -> bytes:
+    """Write one event; `data` becomes one line of JSON."""
+    head = f"event: {name}\n" if number is None else f"id: {number}\nevent: {name}\n"
+    return head.encode() + b"data: " + orjson.dumps(data, default=str) + b"\n\n"
+
+
+class Slots:
+    """Counts the open streams of each tenant in this process."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[UUID] = Counter()
+
+    async def hold(self, tenant_id: UUID, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Pass events on, holding one slot meanwhile."""
+        self._open[tenant_id] += 1
+        try:
+            async for piece in events:
+                yield piece
+        finally:
+            self._open[tenant_id] -= 1
+            if not self._open[tenant_id]:
+                del self._open[tenant_id]
+
+    def check(self, tenant_id: UUID) -> None:
+        """Raise LimitReached when the tenant has no slot left."""
+        if self._open[tenant_id] >= self._most:
+            raise LimitReached(
+                f"Your tenant has {self._most} event streams open. Close one first.", retry_after_s=5
+            )
+
+
+class Progress:
+    """Wakes whoever watches a document when a worker reports on it: one connection for all watchers of the
+    process.
+
+    A report may be missed while that connection is down, so watchers look by themselves from time to time as
+    well.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._broken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def watch(self, tenant_id: UUID, subject: UUID) -> AsyncIterator[asyncio.Event]:
+        """Yield an event that is set whenever something about the subject changes. It holds no database
+        session.
+        """
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._listen())
+        key, changed = f"{tenant_id}:{subject}", asyncio.Event()
+        self._watchers.setdefault(key, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            self._watchers[key].discard(changed)
+            if not self._watchers[key]:
+                del self._watchers[key]
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._database.listen("knowlog_progress", self._heard):
+                    self._broken.clear()
+                    await self._broken.wait()
+            except KnowlogError as error:
+                _log.warning("cannot listen for progress: %s", error.detail)
+            await asyncio.sleep(_RECONNECT_S)
+
+    def _heard(self, payload: str) -> None:
+        if not payload:
+            self._broken.set()
+        for changed in self._watchers.get(payload, ()):
+            changed.set()

@@ -1,0 +1,69 @@
+"""Log lines as JSON, and spans to an OpenTelemetry collector where the settings name one."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from opentelemetry import trace
+
+from knowlog.edge.settings import TelemetrySettings
+from knowlog.edge.visit import REQUEST_ID
+from knowlog.kernel.errors import Misconfigured
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one JSON object: time, level, logger, message, request_id, and the fields it
+    brings.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": REQUEST_ID.get(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def set_up_logging(settings: TelemetrySettings) -> None:
+    """Send every log line of the process to standard error as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.getLogger("knowlog.access").setLevel(logging.INFO if settings.access_log else logging.WARNING)
+    for chatty in ("httpx", "httpcore", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def set_up_spans(settings: TelemetrySettings) -> None:
+    """Send spans to the collector that the settings name, if they name one.
+
+    Raises Misconfigured when that is asked for without the extra `knowlog[otel]`.
+    """
+    if settings.otlp_endpoint is None:
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+    except ImportError as error:
+        raise Misconfigured(
+            "KNOWLOG_TELEMETRY_OTLP_ENDPOINT needs the extra: pip install 'knowlog[otel]'."
+        ) from error
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": settings.service_name}),
+        sampler=ParentBasedTraceIdRatio(settings.sample_ratio),
+    )
+    endpoint = settings.otlp_endpoint.rstrip("/") + "/v1/traces"
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    trace.set_tracer_provider(provider)

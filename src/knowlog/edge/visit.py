@@ -1,0 +1,40 @@
+"""What is remembered of one request while it is answered: for its log line, its metrics and its errors."""
+
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from knowlog.kernel import new_id
+
+KEY = "knowlog.visit"
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
+"""The id of the request that this task works for, "-" outside of one. Every log line carries it."""
+
+_SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way through. `status` is 0 until the response has begun."""
+
+    request_id: str
+    started: float = field(default_factory=perf_counter)
+    status: int = 0
+    tenant: str = ""
+    principal: str = ""
+    body_refused: bool = False
+
+
+def visit_of(scope: Any) -> Visit:
+    """Return the visit that the edge put into an ASGI scope."""
+    visit: Visit = scope[KEY]
+    return visit
+
+
+def choose_request_id(offered: str | None) -> str:
+    """Keep a client's request id when it is short and plain (so that it cannot forge log lines), else make
+    one.
+    """
+    return offered if offered and _SANE.fullmatch(offered) else new_id().hex
