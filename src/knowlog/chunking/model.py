@@ -55,7 +55,8 @@ class ChunkingProfile(BaseModel):
         embedding model reads at once.
         """
         try:
-            profile = cls.model_validate(dict(fields))
+            most = min(cls.model_fields["size_tokens"].default, window_tokens)
+            profile = cls.model_validate({"size_tokens": most, **fields})
         except ValidationError as error:
             raise Invalid(_sentence(error)) from error
         profile.require_window(window_tokens)
