@@ -22,11 +22,15 @@ from knowlog.answering.question import read_question, valid_question
 from knowlog.answering.sentences import ITEM_MARK, Kind
 from knowlog.answering.similarity import cosine_scale
 from knowlog.embedding import Embedder
-from knowlog.retrieval import Passage, QueryStatistics
+from knowlog.kernel.errors import Unavailable
+from knowlog.retrieval import Passage
+from knowlog.stores import TermStatistics
 
 STATEMENTS = 3
 CITATIONS = 3
 """Most citations of one statement: the best, and others that say the same elsewhere."""
+LEAST_SHARE = 0.5
+"""Share of the best statement's score below which a further one is left out."""
 NEAREST = 3
 """Passages offered by an answer that abstains."""
 
@@ -36,7 +40,7 @@ async def compose(
     passages: Sequence[Passage],
     embedder: Embedder,
     *,
-    statistics: QueryStatistics | None = None,
+    statistics: TermStatistics | None = None,
     question_vector: NDArray[np.float32] | None = None,
     least_confidence: float = LEAST_CONFIDENCE,
 ) -> Answer:
@@ -44,7 +48,8 @@ async def compose(
 
     `passages` come best first. `statistics` tell how common the question's words are in what was searched;
     without them all words count alike. `question_vector` saves embedding the question again. Raises Invalid
-    for a question that is empty, too long or holds control characters, and whatever the embedder raises.
+    for a question that is empty, too long or holds control characters. An embedder that does not answer costs
+    the cosines only: then the words decide alone.
     """
     started = perf_counter()
     asked = valid_question(question)
@@ -66,7 +71,7 @@ async def compose_events(
     passages: Sequence[Passage],
     embedder: Embedder,
     *,
-    statistics: QueryStatistics | None = None,
+    statistics: TermStatistics | None = None,
     question_vector: NDArray[np.float32] | None = None,
     least_confidence: float = LEAST_CONFIDENCE,
 ) -> AsyncIterator[AnswerEvent]:
@@ -90,7 +95,7 @@ async def _best_candidates(
     question: str,
     passages: Sequence[Passage],
     embedder: Embedder,
-    statistics: QueryStatistics | None,
+    statistics: TermStatistics | None,
     question_vector: NDArray[np.float32] | None,
 ) -> tuple[list[Candidate], float]:
     """Return the candidates best first, and the probability that the first answers the question."""
@@ -98,11 +103,14 @@ async def _best_candidates(
     found = candidates(read, passages)
     if not found:
         return [], 0.0
-    vectors = await embedder.embed_documents([candidate.embeddable for candidate in found])
-    asked = question_vector if question_vector is not None else await embedder.embed_query(question)
+    try:
+        vectors = await embedder.embed_documents([candidate.embeddable for candidate in found])
+        asked = question_vector if question_vector is not None else await embedder.embed_query(question)
+        scale = await cosine_scale(embedder)
+    except Unavailable:
+        return found, confidence(None, found[0].support)
     ranked = rank(found, vectors @ asked)
-    scale = await cosine_scale(embedder)
-    return ranked, confidence(scale(ranked[0].similarity), ranked[0].coverage + ranked[0].context)
+    return ranked, confidence(scale(ranked[0].similarity), ranked[0].support)
 
 
 def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
@@ -110,6 +118,8 @@ def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
     groups: list[list[Candidate]] = []
     for candidate in ranked:
         group = next((group for group in groups if same_statement(group[0], candidate)), None)
+        if candidate.score < LEAST_SHARE * ranked[0].score:
+            break
         if any(candidate.overlaps(other) for others in groups for other in others):
             continue
         if group is None and len(groups) < STATEMENTS:

@@ -71,6 +71,11 @@ class Candidate:
         """The exact text of the span."""
         return self.passage.text[self.start : self.end]
 
+    @property
+    def support(self) -> float:
+        """The share of the question's content that the sentence covers together with its context."""
+        return self.coverage + self.context
+
     def overlaps(self, other: "Candidate") -> bool:
         """Tell whether both take from the same place of the same version."""
         mine, others = self.passage, other.passage
@@ -91,8 +96,6 @@ def candidates(question: Question, passages: Sequence[Passage]) -> list[Candidat
 
 def rank(found: Sequence[Candidate], similarities: NDArray[np.float32]) -> list[Candidate]:
     """Return the candidates best first, given the cosine of each to the question in the same order."""
-    if not found:
-        return []
     low, high = float(similarities.min()), float(similarities.max())
     closeness = (similarities - low) / max(high - low, 1e-6)
     ranked = [

@@ -3,12 +3,11 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from knowlog.kernel.errors import Invalid
-from knowlog.retrieval import QueryStatistics
-from knowlog.stores import lexemes
+from knowlog.stores import TermStatistics, lexemes
 
 LONGEST_QUESTION = 4_000
 """Characters that a question may have."""
@@ -58,21 +57,23 @@ def valid_question(text: str) -> str:
     return question
 
 
-def read_question(text: str, statistics: QueryStatistics | None = None) -> Question:
+def read_question(text: str, statistics: TermStatistics | None = None) -> Question:
     """Read a question that is valid. Without statistics all its lexemes tell as much as each other."""
     found = dict.fromkeys(lexemes(text) or _WORD.findall(text.casefold()))
-    weights = {lexeme: _telling(lexeme, statistics) for lexeme in found}
+    weights = _telling(found, statistics) if statistics else dict.fromkeys(found, 1.0)
     total = sum(weights.values())
     shares = {lexeme: weight / total for lexeme, weight in weights.items()}
     return Question(text, shares, _FIGURE.search(text.casefold()) is not None)
 
 
-def _telling(lexeme: str, statistics: QueryStatistics | None) -> float:
-    """Return how telling a lexeme is: its inverse document frequency, drawn to the middle if chunks are few.
+def _telling(found: Iterable[str], statistics: TermStatistics) -> dict[str, float]:
+    """Return how telling each lexeme is: its inverse document frequency, drawn to the middle in few chunks.
 
     The middle is that of a lexeme in one chunk of ten, and what a lexeme has that was not looked up.
     """
-    if statistics is None:
-        return 1.0
+    known = {term.lexeme: term.inverse_frequency for term in statistics.terms}
     count = statistics.chunk_count
-    return (count * statistics.terms.get(lexeme, _MIDDLE) + PRIOR_CHUNKS * _MIDDLE) / (count + PRIOR_CHUNKS)
+    return {
+        lexeme: (count * known.get(lexeme, _MIDDLE) + PRIOR_CHUNKS * _MIDDLE) / (count + PRIOR_CHUNKS)
+        for lexeme in found
+    }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowlog.answering import NOT_IN_DOCUMENTS, Done, PassagesFound, StatementFound, compose, compose_events
-from knowlog.kernel.errors import Invalid
+from knowlog.kernel.errors import Invalid, Unavailable
 
 HANDBOOK = (
     "Preface. Alder Pumps was founded by Ruth Alder in Leeds in 1978. It moved to York in 1991.\n\n"
@@ -133,6 +133,20 @@ async def test_confidence_does_not_depend_on_the_scale_of_cosines(embedder, pass
         wide = await compose(question, [passage(HANDBOOK)], embedder)
         narrow = await compose(question, [passage(HANDBOOK)], Narrow())
         assert narrow.confidence == pytest.approx(wide.confidence, abs=0.01)
+
+
+async def test_without_the_embedder_words_decide_alone(passage):
+    """An embedder that does not answer costs the cosines, not the answer; nonsense is still refused."""
+
+    class Down:
+        profile = SimpleNamespace(key="down")
+
+        async def embed_documents(self, texts):
+            raise Unavailable("The embedding endpoint does not answer.")
+
+    answer = await compose("When was Alder Pumps founded?", [passage(HANDBOOK)], Down())
+    assert "1978" in answer.statements[0].text
+    assert not (await compose("Which spacecraft photographed Pluto?", [passage(HANDBOOK)], Down())).statements
 
 
 async def test_a_bad_question_is_refused_before_anything_is_streamed(embedder, passage):

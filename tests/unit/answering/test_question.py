@@ -5,7 +5,14 @@ import pytest
 from knowlog.answering import valid_question
 from knowlog.answering.question import LONGEST_QUESTION, read_question
 from knowlog.kernel.errors import Invalid
-from knowlog.retrieval import QueryStatistics
+from knowlog.stores import TermStatistics, WeighedTerm
+
+
+def statistics(chunk_count, **frequencies):
+    """Return what a collection of so many chunks knows of lexemes with these inverse frequencies."""
+    return TermStatistics(
+        tuple(WeighedTerm(word, 1, 1, idf, ()) for word, idf in frequencies.items()), chunk_count
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,14 +32,14 @@ def test_outer_white_space_is_dropped():
 
 def test_rare_words_weigh_more_than_common_ones():
     """With statistics, the share of a rare word is larger, and shares add up to 1."""
-    weights = read_question("pump warranty", QueryStatistics({"pump": 0.1, "warranti": 6.0}, 1000)).weights
+    weights = read_question("pump warranty", statistics(1000, pump=0.1, warranti=6.0)).weights
     assert weights["warranti"] > 10 * weights["pump"]
     assert sum(weights.values()) == pytest.approx(1)
 
 
 def test_in_a_handful_of_chunks_words_weigh_nearly_alike():
     """Frequencies among three chunks are chance, and are hardly believed."""
-    weights = read_question("pump warranty", QueryStatistics({"pump": 0.13, "warranti": 2.0}, 3)).weights
+    weights = read_question("pump warranty", statistics(3, pump=0.13, warranti=2.0)).weights
     assert weights["warranti"] < 1.2 * weights["pump"]
 
 
