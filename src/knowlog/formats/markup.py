@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 
 from knowlog.formats.decoding import decode
-from knowlog.formats.headings import markdown_headings
 from knowlog.formats.kinds import HTML, Kind
 from knowlog.formats.model import Extracted, Limits, Source, without_text
 from knowlog.formats.office import extract, readable
@@ -27,10 +26,10 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
         text = _HEAD_ONLY.sub("", _TITLE.sub("", text))
     else:
         text = _XML_DECLARATION.sub("", text)
-    body = readable(extract(text.encode(), kind, limits).content)
+    body, headings = readable(extract(text.encode(), kind, limits).content, limits)
     if not body:
         raise without_text(kind.what)
-    return Extracted(body, kind.media_type, headings=markdown_headings(body, limits), title=title or None)
+    return Extracted(body, kind.media_type, headings=headings, title=title or None)
 
 
 def read_html_part(content: str, limits: Limits) -> str:

@@ -8,9 +8,10 @@ import kreuzberg
 
 from knowlog.formats.decoding import normalise
 from knowlog.formats.headings import markdown_headings
-from knowlog.formats.kinds import DOC, DOCX, EPUB, MSG, ODS, ODT, PPT, RTF, XLS, XLSX, Kind
+from knowlog.formats.kinds import ODS, XLS, XLSX, Kind
 from knowlog.formats.model import (
     Extracted,
+    HeadingMark,
     Limits,
     Pages,
     Source,
@@ -21,13 +22,14 @@ from knowlog.formats.model import (
 )
 
 _SHEETS = frozenset(kind.media_type for kind in (XLSX, XLS, ODS))
-_FOREIGN_NAMES = {  # where kreuzberg knows the format under another name
-    kind.media_type: kind.media_type for kind in (DOC, DOCX, EPUB, MSG, ODS, ODT, PPT, RTF, XLS, XLSX)
-}
 _IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\([^()\n]{0,2000}\)")
 _LINK = re.compile(r"(?<!\\)\[([^\[\]\n]{1,1000})\]\((?:[^()\\\n]|\\.){0,2000}\)")
-_EMPHASIS = re.compile(r"(?<![\\\w*])(\*{1,3})(?=[^\s*])([^*\n]{0,2000}[^\s*\\])\1(?![\w*])")
+_EMPHASIS = re.compile(r"(?<!\\)(\*{1,3})(?=[^\s*])([^*\n]{0,2000}[^\s*\\])\1")
+_STRUCK = re.compile(r"(?<!\\)~~")
+_BOLD_IN_TABLE = re.compile(r"\\\*\\\*([^*|\n]{1,1000})\\\*\\\*(?=[^\n]*\|$)", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{}~])")
+_NO_HEADING = "\ue000"  # stands for an escaped "#" until headings are found
+_LITERALS = {"|": "\\|", "#": _NO_HEADING}
 _ENTITY = re.compile(r"&#(\d{1,6});")
 _FENCE = re.compile(r"(^[ ]{0,3}```[^\n]*\n.*?^[ ]{0,3}```[ \t]*$)", re.MULTILINE | re.DOTALL)
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
@@ -38,10 +40,10 @@ def read_office(source: Source, kind: Kind, limits: Limits) -> Extracted:
     result = extract(source.content, kind, limits)
     if kind.media_type in _SHEETS:
         return _workbook(result, kind, limits)
-    text = readable(result.content)
+    text, headings = readable(result.content, limits)
     if not text:
         raise without_text(kind.what)
-    return Extracted(text, kind.media_type, headings=markdown_headings(text, limits), title=_title(result))
+    return Extracted(text, kind.media_type, headings=headings, title=_title(result))
 
 
 def extract(content: bytes, kind: Kind, limits: Limits) -> Any:
@@ -58,18 +60,22 @@ def extract(content: bytes, kind: Kind, limits: Limits) -> Any:
     return result
 
 
-def readable(markdown: str) -> str:
-    """Return Markdown without pictures, link targets, emphasis and escapes; its structure stays."""
-    parts = _FENCE.split(normalise(markdown))
+def readable(markdown: str, limits: Limits) -> tuple[str, tuple[HeadingMark, ...]]:
+    """Return Markdown without pictures, link targets, emphasis and escapes, and its headings.
+
+    A mark that was escaped, and so is a part of the text, makes no heading.
+    """
+    parts = _FENCE.split(normalise(markdown).replace(_NO_HEADING, "\ufffd"))
     parts[::2] = map(_plain, parts[::2])
-    return _BLANK_LINES.sub("\n\n", "".join(parts)).strip()
+    text = _BLANK_LINES.sub("\n\n", "".join(parts)).strip()
+    return text.replace(_NO_HEADING, "#"), markdown_headings(text, limits)
 
 
 def _plain(markdown: str) -> str:
-    text = _IMAGE.sub(r"\1", markdown)
-    text = _LINK.sub(r"\1", text)
-    text = _EMPHASIS.sub(r"\2", text)
-    text = _ESCAPE.sub(lambda match: match[0] if match[1] == "|" else match[1], text)
+    text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", markdown))
+    text = _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", text))  # twice: *italic* in **bold**
+    text = _BOLD_IN_TABLE.sub(r"\1", _STRUCK.sub("", text))
+    text = _ESCAPE.sub(lambda match: _LITERALS.get(match[1], match[1]), text)
     return normalise(_ENTITY.sub(lambda match: _character(int(match[1])), text))
 
 

@@ -118,6 +118,13 @@ def test_a_word_document_is_read():
     assert extracted(docx("Alpha", "Beta"), "a.docx").text == "Alpha\n\nBeta"
 
 
+def test_marks_in_a_word_document_are_its_text():
+    """Stars, hashes and brackets that somebody typed are kept, and make no headings."""
+    found = extracted(docx("# 5 * 3 *is* 15", "1. a_b ~c~ `d` x\\y"), "a.docx")
+    assert found.text == "# 5 * 3 *is* 15\n\n1. a_b ~c~ `d` x\\y"
+    assert found.headings == ()
+
+
 def test_a_web_page_keeps_structure_and_loses_code():
     """Title, headings and tables stay; scripts, styles and link targets go; the declared charset is used."""
     page = (
