@@ -13,6 +13,7 @@ _LOG = logging.getLogger("knowlog.worker")
 _OFTEN_S = 1.0
 _SELDOM_S = 30.0
 _RARELY_S = 3600.0
+_IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 
 async def maintain(app: App) -> None:
@@ -36,8 +37,7 @@ async def _every(pause_s: float, step: Callable[[], Awaitable[object]]) -> None:
 
 
 async def _forget_idempotency_keys(app: App) -> None:
-    keep = timedelta(hours=app.settings.api.idempotency_hours)
     async with app.database.system() as connection:
-        await connection.execute("select forget_idempotency_keys($1)", keep)
+        await connection.execute("select forget_idempotency_keys($1)", _IDEMPOTENCY_KEPT)
 
 
