@@ -1,6 +1,5 @@
 """A tenant of the server on this machine, made for its user without being asked for."""
 
-import contextlib
 from pathlib import Path
 
 from knowlog.cli.client import Client, Refused
@@ -25,12 +24,10 @@ def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str) -> Kep
 def ensure_collection(client: Client, name: str) -> None:
     """Create the collection unless it is there."""
     try:
-        client.get(f"/v1/collections/{name}")
+        client.post("/v1/collections", {"name": name})
     except Refused as refused:
-        if refused.http_status != 404:
+        if refused.http_status != 409:
             raise
-        with contextlib.suppress(Refused):  # another may have made it meanwhile
-            client.post("/v1/collections", {"name": name})
 
 
 def _works(url: str, key: str) -> bool:

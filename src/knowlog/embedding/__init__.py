@@ -4,5 +4,6 @@ from knowlog.embedding.model import EmbeddingProfile
 from knowlog.embedding.port import Embedder
 from knowlog.embedding.registry import open_embedder
 from knowlog.embedding.settings import EmbeddingSettings
+from knowlog.embedding.wordpiece import token_ids
 
-__all__ = ["Embedder", "EmbeddingProfile", "EmbeddingSettings", "open_embedder"]
+__all__ = ["Embedder", "EmbeddingProfile", "EmbeddingSettings", "open_embedder", "token_ids"]

@@ -3,13 +3,18 @@
 import typer
 
 from knowlog.cli.bench.answers import answers
+from knowlog.cli.bench.documents import documents
+from knowlog.cli.bench.financebench import financebench
+from knowlog.cli.bench.ingest import ingest
 from knowlog.cli.bench.retrieval import retrieval
+from knowlog.cli.bench.scale import scale
+from knowlog.cli.bench.search import search
 
 bench = typer.Typer(
     help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
     no_args_is_help=True,
 )
-for command in (retrieval, answers):
+for command in (retrieval, answers, ingest, search, scale, documents, financebench):
     bench.command()(command)
 
 __all__ = ["bench"]

@@ -1,7 +1,7 @@
 """Bringing a benchmark's texts in, through the API as anyone would."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from knowlog.cli.bench.connection import Connections
@@ -23,9 +23,14 @@ class Text(TypedDict):
     text: str
 
 
-async def load_texts(api: Connections, texts: Sequence[Text], collection: str = COLLECTION) -> None:
+async def load_texts(
+    api: Connections,
+    texts: Sequence[Text],
+    profile: Mapping[str, Any] | None = None,
+    collection: str = COLLECTION,
+) -> None:
     """Upload the texts into a new collection and wait until every one is indexed. Raises Unavailable otherwise."""
-    await api.post("/v1/collections", {"name": collection})
+    await api.post("/v1/collections", {"name": collection, "profile": profile or {}})
     with progress() as bar:
         task = bar.add_task("Indexing", total=len(texts), note="")
         await upload(api, texts, collection)

@@ -12,7 +12,7 @@ def machine() -> dict[str, object]:
     """Describe the machine: cpu, cores that this process may use, memory, python, platform."""
     return {
         "cpu": _cpu(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -28,7 +28,8 @@ def commit() -> str:
     return revision + ("-changed" if _git(folder, "status", "--porcelain", "--", "../../..") else "")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

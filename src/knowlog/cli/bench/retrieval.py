@@ -27,14 +27,16 @@ def retrieval(
 
 async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> Report:
     texts = beir_texts(dataset)
-    await load_texts(system.api, texts)
+    await load_texts(system.api, texts, {"retrieval": {"one_per_document": True}})
     asked = every(list(dataset.questions), limit)
 
     async def search(question_id: str) -> list[dict[str, Any]]:
         wanted = {
-            "question": dataset.questions[question_id], "collections": [COLLECTION],
-            "limit": _DEPTH, "explain": True, "one_per_document": True,
-        }  # fmt: skip
+            "question": dataset.questions[question_id],
+            "collections": [COLLECTION],
+            "limit": _DEPTH,
+            "explain": True,
+        }
         found: list[dict[str, Any]] = (await system.api.post("/v1/search", wanted))["passages"]
         return found
 

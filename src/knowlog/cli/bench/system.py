@@ -14,7 +14,7 @@ from knowlog.cli.bench.connection import Connections
 from knowlog.cli.client import Client
 from knowlog.cli.connection import connect_operator
 from knowlog.cli.output import say
-from knowlog.cli.processes import free_port, open_stack
+from knowlog.cli.processes import Stack, free_port, open_stack
 from knowlog.settings import Settings, load_settings
 
 _LONGEST_CALL_S = 600.0
@@ -23,13 +23,14 @@ _LEFT_OUT = ("KNOWLOG_URL", "KNOWLOG_KEY", "KNOWLOG_API_HOST", "KNOWLOG_API_OPER
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A knowlog with a tenant of the benchmark's own. `settings` are those of its processes."""
+    """A knowlog with a tenant of the benchmark's own. `settings` are those of its processes; `stack` is a private one's."""
 
     url: str
     tenant_id: UUID
     key: str
     api: Connections
     settings: Settings
+    stack: Stack | None
 
 
 @asynccontextmanager
@@ -42,19 +43,24 @@ async def open_system(
     """
     if url is not None:
         with connect_operator(url, operator_key) as operator:
-            async with _tenant(operator, load_settings(), connections) as system:
+            async with _tenant(operator, load_settings(), connections, None) as system:
                 yield system
         return
-    folder = Path(tempfile.mkdtemp(prefix="knowlog-bench-"))
-    folder.chmod(0o755)
+    folder = _private_folder()
     say("Starting a private knowlog ...")
     try:
         async with open_stack(_private_environment(folder)) as stack:
             with Client(stack.url, stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
-                async with _tenant(operator, stack.settings, connections) as system:
+                async with _tenant(operator, stack.settings, connections, stack) as system:
                     yield system
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _private_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="knowlog-bench-"))
+    folder.chmod(0o755)
+    return folder
 
 
 def _private_environment(folder: Path) -> dict[str, str]:
@@ -64,11 +70,13 @@ def _private_environment(folder: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _tenant(operator: Client, settings: Settings, connections: int) -> AsyncIterator[System]:
+async def _tenant(
+    operator: Client, settings: Settings, connections: int, stack: Stack | None
+) -> AsyncIterator[System]:
     made = await asyncio.to_thread(operator.post, "/v1/tenants", {"name": "benchmark"})
     tenant_id = made["tenant"]["tenant_id"]
     try:
         async with Connections(operator.url, made["secret"], connections) as api:
-            yield System(operator.url, UUID(tenant_id), made["secret"], api, settings)
+            yield System(operator.url, UUID(tenant_id), made["secret"], api, settings, stack)
     finally:
         await asyncio.to_thread(operator.delete, f"/v1/tenants/{tenant_id}")

@@ -34,7 +34,7 @@ async def check_model(settings: Settings) -> AsyncIterator[Finding]:
 
 async def check_parser(settings: Settings) -> AsyncIterator[Finding]:
     """Read a small page through the child process."""
-    parser = Parser(settings.ingestion)
+    parser = Parser(settings.parsing)
     try:
         parsed = await parser.parse(_PAGE, "check.html", "text/html")
     finally:

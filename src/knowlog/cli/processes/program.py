@@ -29,7 +29,7 @@ class Program:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "knowlog", self.command,
+                sys.executable, "-P", "-m", "knowlog", self.command,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 env=dict(self.environment), start_new_session=True, preexec_fn=lambda: _die_with(parent),
             )  # fmt: skip

@@ -1,0 +1,179 @@
+"""`knowlog bench scale`: whether searches stay fast and right when a collection grows."""
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic, perf_counter
+from typing import Annotated, Any
+
+import typer
+
+from knowlog.cli.bench.bare import Bare, open_bare
+from knowlog.cli.bench.loading import COLLECTION, Text, every, until_indexed, upload
+from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
+from knowlog.cli.bench.report import Report
+from knowlog.cli.bench.run import run_bench
+from knowlog.cli.bench.system import System
+from knowlog.cli.output import progress, say
+from knowlog.evaluation import BeirDataset, load_beir, mean, overlap, percentile
+from knowlog.kernel.errors import Unavailable
+from knowlog.stores import Hit, LexicalQuery, VectorQuery, lexical_search, term_statistics
+
+_SMALL = 5_000
+_DEPTH = 100
+_TOP = 10
+_SENTENCES = 3
+_INDEX_TIMEOUT_S = 900.0
+_TABLES = ("chunks", "chunk_terms", "vectors")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+Chunks = Annotated[int, typer.Option("--chunks", min=_SMALL + 1, help="How many chunks to grow to.")]
+
+
+def scale(
+    data: Data,
+    chunks: Chunks = 100_000,
+    limit: MostQuestions = 200,
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    json: JsonFile = None,
+) -> None:
+    """Grow a collection from 5,000 chunks to --chunks, the sentences of a BEIR corpus recombined, and search in both.
+
+    lexical_p50_growth and dense_p50_growth compare each leg's latency; lexical_overlap@10 compares with BM25 over every
+    chunk that holds any word of the question; dense_recall@10 with an exact scan; sequential_scans counts those of the
+    large tables during the measured searches, and must be 0.
+    """
+    dataset = load_beir(data)
+    run_bench(lambda system: _measure(system, dataset, chunks, limit), url, operator_key, json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Legs:
+    """Both legs by themselves, with the bare work's connection to the database."""
+
+    bare: Bare
+    vectors: dict[str, Any]
+
+    async def lexical(self, question: str, *, prune: bool = True) -> list[Hit]:
+        where = (self.bare.collection_id,)
+        async with self.bare.app.database.transaction(self.bare.scope) as connection:
+            statistics = await term_statistics(connection, where, question)
+            return await lexical_search(connection, statistics, LexicalQuery(where, _DEPTH, prune=prune))
+
+    async def dense(self, question: str, *, exact: bool = False) -> list[Hit]:
+        key = self.bare.app.embedder.profile.key
+        query = VectorQuery((self.bare.collection_id,), key, self.vectors[question], _DEPTH, exact=exact)
+        async with self.bare.app.database.transaction(self.bare.scope) as connection:
+            return await self.bare.app.store.search(connection, self.bare.scope.tenant_id, query)
+
+
+async def _measure(system: System, dataset: BeirDataset, chunks: int, limit: int | None) -> Report:
+    texts = recombined(dataset, chunks)
+    questions = every(list(dataset.questions.values()), limit)
+    await system.api.post("/v1/collections", {"name": COLLECTION})
+    await _grow(system, texts[:_SMALL], 0)
+    async with open_bare(system) as bare:
+        legs = _Legs(bare, {each: await bare.app.embedder.embed_query(each) for each in questions})
+        small = await _latencies(legs, questions)
+        await _grow(system, texts[_SMALL:], _SMALL)
+        await _until_near_index(bare)
+        await _latencies(legs, questions)  # the first pass reads what the second finds in memory
+        before = await _sequential_scans(bare)
+        large = await _latencies(legs, questions)
+        scans = await _sequential_scans(bare) - before
+        quality = await _quality(legs, questions)
+        stored = await bare.count_chunks()
+    figures = {
+        "lexical_p50_growth": large["lexical"] / small["lexical"],
+        "dense_p50_growth": large["dense"] / small["dense"],
+        **quality,
+        **{f"{name}_p50_ms_small": value for name, value in small.items()},
+        **{f"{name}_p50_ms_large": value for name, value in large.items()},
+        "sequential_scans": scans,
+        "chunks": stored,
+        "questions": len(questions),
+    }
+    return Report(figures, {"data": dataset.name, "small": _SMALL, "depth": _DEPTH})
+
+
+def recombined(dataset: BeirDataset, count: int) -> list[Text]:
+    """Make `count` short texts, each of three sentences drawn from the whole corpus; the same ones every time."""
+    sentences = [each for text in dataset.corpus for each in _SENTENCE_END.split(text.text) if len(each) > 20]
+    draw = random.Random(20_25)  # noqa: S311 - reproducible, not secret
+    return [
+        Text(
+            external_id=str(number),
+            title=f"Text {number}",
+            text=" ".join(draw.choices(sentences, k=_SENTENCES)),
+        )
+        for number in range(count)
+    ]
+
+
+async def _grow(system: System, texts: Sequence[Text], before: int) -> None:
+    total = before + len(texts)
+    with progress() as bar:
+        task = bar.add_task(f"Growing to {total:,}", total=total, completed=before, note="")
+        sending = asyncio.create_task(upload(system.api, texts))
+        await until_indexed(system.api, total, seen=lambda done: bar.update(task, completed=done))
+        await sending
+
+
+async def _latencies(legs: _Legs, questions: Sequence[str]) -> dict[str, float]:
+    return {name: percentile(await _times_ms(leg, questions), 50) for name, leg in _named(legs)}
+
+
+def _named(legs: _Legs) -> tuple[tuple[str, Callable[[str], Awaitable[object]]], ...]:
+    return (("lexical", legs.lexical), ("dense", legs.dense))
+
+
+async def _times_ms(leg: Callable[[str], Awaitable[object]], questions: Sequence[str]) -> list[float]:
+    found = []
+    for question in questions:
+        started = perf_counter()
+        await leg(question)
+        found.append((perf_counter() - started) * 1000)
+    return found
+
+
+async def _quality(legs: _Legs, questions: Sequence[str]) -> dict[str, float]:
+    lexical, dense = [], []
+    for question in questions:
+        pruned, whole = await legs.lexical(question), await legs.lexical(question, prune=False)
+        lexical.append(overlap(_ids(pruned), _ids(whole), _TOP))
+        near, exact = await legs.dense(question), await legs.dense(question, exact=True)
+        dense.append(overlap(_ids(near), _ids(exact), _TOP))
+    return {"lexical_overlap@10": mean(lexical), "dense_recall@10": mean(dense)}
+
+
+def _ids(hits: Sequence[Hit]) -> list[int]:
+    return [hit.chunk_id for hit in hits]
+
+
+async def _until_near_index(bare: Bare) -> None:
+    """Wait until a worker has given the collection its own index, and statistics of the growth are folded in."""
+    say("Waiting for the collection's index ...")
+    deadline = monotonic() + _INDEX_TIMEOUT_S
+    while monotonic() < deadline:
+        async with bare.app.database.owner() as owner:
+            key = bare.app.embedder.profile.key
+            ready = await owner.fetchval("select knowlog.has_near_index($1, $2)", bare.collection_id, key)
+            unfolded = await owner.fetchval("select exists (select from knowlog.statistics_changes)")
+        if ready and not unfolded:
+            return
+        await asyncio.sleep(1)
+    raise Unavailable("The collection has got no index of its own. Does a worker run?")
+
+
+async def _sequential_scans(bare: Bare) -> int:
+    """How often PostgreSQL has read a large table from end to end; sessions report with a delay."""
+    await asyncio.sleep(2)
+    async with bare.app.database.owner() as owner:
+        found: int = await owner.fetchval(
+            "select coalesce(sum(seq_scan), 0)::bigint from pg_stat_user_tables"
+            " where schemaname = 'knowlog' and relname = any($1)", list(_TABLES)
+        )  # fmt: skip
+        return found
