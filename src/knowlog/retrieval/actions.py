@@ -1,7 +1,6 @@
 """Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -35,7 +34,7 @@ _DEFAULT = RetrievalProfile()
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is asked: the question, where, and how many passages are wanted, among documents that pass the filter."""
+    """What is asked: the question, where, how many passages, and of which documents."""
 
     question: str
     collections: tuple[UUID, ...]
@@ -50,13 +49,18 @@ class Search:
 
 
 async def retrieve(
-    database: Database, scope: Scope, embedder: Embedder, store: VectorStore, search: Search,
+    database: Database,
+    scope: Scope,
+    embedder: Embedder,
+    store: VectorStore,
+    search: Search,
     reranker: Reranker | None = None,
-) -> Retrieved:  # fmt: skip
+) -> Retrieved:
     """Find the passages that fit a question best.
 
-    The question is embedded while the database looks for its words. An embedder that does not answer costs the dense
-    leg only, which `degraded` then says. Raises Invalid, and NotFound for a collection outside the scope.
+    The question is embedded while the database looks for its words. An embedder that does not answer costs
+    the dense leg only, which `degraded` then says. Raises Invalid, and NotFound for a collection outside
+    the scope.
     """
     _check(scope, search)
     embedding = asyncio.ensure_future(embedder.embed_query(search.question))
@@ -97,9 +101,10 @@ class _Legs:
         except Unavailable:
             return fuse({}, lexical, wanted.profile.dense_weight), statistics, ("dense",)
         with _TRACER.start_as_current_span("dense leg"):
-            dense = await self._dense(VectorQuery(
-                wanted.collections, self.embedding_key, vector, wanted.depth, wanted.filter
-            ), list(lexical))  # fmt: skip
+            dense = await self._dense(
+                VectorQuery(wanted.collections, self.embedding_key, vector, wanted.depth, wanted.filter),
+                list(lexical),
+            )
         missing = [chunk_id for chunk_id in dense if chunk_id not in lexical]
         if missing and lexical:
             scores = await lexical_scores(self.connection, statistics, missing)
@@ -155,13 +160,24 @@ async def _best_of_each_document(connection: Connection, fused: list[Fused]) -> 
 
 def _passage(row: Any, fused: Fused) -> Passage:
     return Passage(
-        row["document_id"], row["version"], row["collection"], row["external_id"], row["title"], row["start_offset"],
-        row["end_offset"], row["text"], row["page"], tuple(row["headings"]), row["metadata"], fused.score, fused.legs,
-    )  # fmt: skip
+        row["document_id"],
+        row["version"],
+        row["collection"],
+        row["external_id"],
+        row["title"],
+        row["start_offset"],
+        row["end_offset"],
+        row["text"],
+        row["page"],
+        tuple(row["headings"]),
+        row["metadata"],
+        fused.score,
+        fused.legs,
+    )
 
 
 async def _reranked(reranker: Reranker, question: str, passages: list[Passage]) -> list[Passage]:
-    """The best passages in the reranker's order and with its scores, the rest behind them; as they were if it fails."""
+    """The best passages in the reranker's order, the rest behind them; as they were if it fails."""
     shown, rest = passages[: reranker.depth], passages[reranker.depth :]
     try:
         scores = await reranker.rerank(question, shown)

@@ -18,8 +18,9 @@ class Fused:
 def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float) -> list[Fused]:
     """Join the scores of both legs, best first; ties in the order of chunk ids.
 
-    Both are scaled to 0 ... 1 over all chunks that either leg found. A chunk with none of the question's lexemes has a
-    lexical score of 0, one without a vector counts as the lowest. With one leg empty, the other decides alone.
+    Both are scaled to 0 ... 1 over all chunks that either leg found. A chunk with none of the question's
+    lexemes has a lexical score of 0, one without a vector counts as the lowest. With one leg empty, the
+    other decides alone.
     """
     candidates = sorted(dense.keys() | lexical.keys())
     share = dense_weight if dense and lexical else 1.0 if dense else 0.0

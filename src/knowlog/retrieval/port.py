@@ -7,7 +7,7 @@ from knowlog.retrieval.model import Passage
 
 
 class Reranker(Protocol):
-    """A model that reads question and passage together. Knowlog has none of its own; this is where one is put."""
+    """A model that reads question and passage together. Knowlog has none of its own; this is its place."""
 
     depth: int
     """How many of the best passages it is shown."""

@@ -1,4 +1,4 @@
-"""Write the chunks of documents, and take them out again, in the lexical index and the vector store together."""
+"""Write and remove the chunks of documents, in the lexical index and the vector store together."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -10,13 +10,18 @@ from knowlog.stores.port import VectorStore
 
 
 async def index_chunks(
-    connection: Connection, store: VectorStore, tenant_id: UUID, embedding_key: str, documents: Sequence[DocumentChunks],
-    vectors: Vectors, content_hashes: Sequence[UUID],
-) -> int:  # fmt: skip
+    connection: Connection,
+    store: VectorStore,
+    tenant_id: UUID,
+    embedding_key: str,
+    documents: Sequence[DocumentChunks],
+    vectors: Vectors,
+    content_hashes: Sequence[UUID],
+) -> int:
     """Make the chunks of documents findable, within the caller's transaction. Returns how many there were.
 
-    `vectors` and `content_hashes` have one entry for each chunk, in the order of the documents and their chunks. Chunks
-    that an earlier version has are removed with `remove_chunks` before.
+    `vectors` and `content_hashes` have one entry for each chunk, in the order of the documents and their
+    chunks. Chunks that an earlier version has are removed with `remove_chunks` before.
     """
     ids = await lexical.write_chunks(connection, documents)
     owners = [document for document in documents for _ in document.chunks]
@@ -32,7 +37,7 @@ async def index_chunks(
 async def remove_chunks(
     connection: Connection, store: VectorStore, tenant_id: UUID, document_ids: Sequence[UUID]
 ) -> int:
-    """Remove every chunk of the documents, with its vectors and its share of the statistics. Returns how many chunks."""
+    """Remove every chunk of the documents, with vectors and statistics. Returns how many there were."""
     if not document_ids:
         return 0
     await store.delete_documents(connection, tenant_id, document_ids)

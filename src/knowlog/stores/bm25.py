@@ -1,4 +1,4 @@
-"""BM25 (Robertson and Zaragoza 2009, as Lucene computes it): what a lexeme weighs in a chunk and in a question."""
+"""BM25 (Robertson and Zaragoza 2009, as Lucene computes it)."""
 
 import math
 from collections import Counter
@@ -22,5 +22,5 @@ def weigh(counts: Counter[int], average: float) -> dict[int, float]:
 
 
 def inverse_frequency(chunk_count: int, holding: int) -> float:
-    """Return ln(1 + (N - df + 0.5) / (df + 0.5)): how telling a term is that `holding` of `chunk_count` chunks have."""
+    """Return ln(1 + (N - df + 0.5) / (df + 0.5)), where df = `holding` of N = `chunk_count` chunks."""
     return math.log(1 + (max(chunk_count, holding) - holding + 0.5) / (holding + 0.5))

@@ -2,9 +2,9 @@
 
     {"year": 2023, "team": ["sales", "legal"], "amount": {"gte": 3, "lt": 10}, "draft": {"not": true}}
 
-All entries must hold. A scalar asks for equality, or, of a stored list, that it contains the value; a list asks for any
-of its values; an object holds comparisons: gt, gte, lt, lte (numbers, or strings such as ISO dates), not (scalar or
-list), exists (true or false). A dot in a name goes into nested objects.
+All entries must hold. A scalar asks for equality, or, of a stored list, that it contains the value; a list
+asks for any of its values; an object holds comparisons: gt, gte, lt, lte (numbers, or strings such as ISO
+dates), not (scalar or list), exists (true or false). A dot in a name goes into nested objects.
 """
 
 import json
@@ -66,7 +66,8 @@ def _conditions(name: str, wanted: Any) -> list[Condition]:
     path = tuple(_text(name, "name").split("."))
     if not all(path):
         raise Invalid(
-            f"The filter's name {name!r} has an empty part. Write names as in the metadata, nested ones with dots."
+            f"The filter's name {name!r} has an empty part."
+            " Write names as in the metadata, nested ones with dots."
         )
     if not isinstance(wanted, Mapping):
         return [Condition(path, "any", _values(name, wanted))]
@@ -85,7 +86,8 @@ def _comparison(name: str, path: tuple[str, ...], key: str, value: Any) -> Condi
     if key in _RANGES and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         return Condition(path, key, (_scalar(name, value),))
     raise Invalid(
-        f"The filter for {name!r} has {key!r}: {str(value)[:50]!r}. Use gt, gte, lt, lte with a number or string,"
+        f"The filter for {name!r} has {key!r}: {str(value)[:50]!r}."
+        " Use gt, gte, lt, lte with a number or string,"
         " not with a value or list, exists with true or false."
     )
 

@@ -16,7 +16,7 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """A chunk to be stored: `text` is exactly `version_text[start:end]`; `ordinal` counts from 0 in its version."""
+    """A chunk to be stored: `text` is `version_text[start:end]`; `ordinal` counts from 0 in its version."""
 
     ordinal: int
     start: int
@@ -43,7 +43,7 @@ class DocumentChunks:
 
 
 def searchable_text(title: str, headings: Sequence[str], text: str) -> str:
-    """Return the text of a chunk under its title and headings, leaving out those that the text itself opens with.
+    """Return the text of a chunk under its title and headings, except those that it opens with itself.
 
     This is what is embedded and what lexemes are taken from; spans and quotes never contain it.
     """
@@ -67,8 +67,8 @@ class VectorRow:
 class VectorQuery:
     """The `most` chunks nearest to `vector` in `collections`, among vectors made with `embedding_key`.
 
-    `filter` narrows the chunks before they are ranked. `exact` asks for a full scan where the store could answer from
-    an approximate index.
+    `filter` narrows the chunks before they are ranked. `exact` asks for a full scan where the store could
+    answer from an approximate index.
     """
 
     collections: tuple[UUID, ...]

@@ -1,7 +1,6 @@
 """An HNSW index of its own for every collection that has become too large to be scanned."""
 
 import logging
-from uuid import UUID
 
 from knowlog.database import Connection, Database, load_queries
 
@@ -14,10 +13,10 @@ LARGE = 20_000
 
 
 async def graduate_large_collections(database: Database, at_least: int = LARGE) -> list[str]:
-    """Build the index of each collection that has become large, drop those that serve none. Returns what was built.
+    """Build the index of each collection that has become large, drop what serves none. Returns those built.
 
-    Searches and writes go on meanwhile. Of several callers one works, the others return at once; a build that was
-    interrupted is dropped and made again.
+    Searches and writes go on meanwhile. Of several callers one works, the others return at once; a build
+    that was interrupted is dropped and made again.
     """
     async with database.system() as connection:
         large = await connection.fetch(_SQL["large_collections"], at_least)

@@ -11,8 +11,9 @@ from knowlog.stores.model import Hit, VectorQuery, VectorRow, Vectors
 class VectorStore(Protocol):
     """Vectors of many tenants, each seeing only its own.
 
-    Every call gets the caller's open transaction. A store inside the database works in it, so that its changes are
-    committed or rolled back with everything else; a store outside ignores it, and is told of changes that are committed.
+    Every call gets the caller's open transaction. A store inside the database works in it, so that its
+    changes are committed or rolled back with everything else; a store outside ignores it, and is told of
+    changes that are committed.
     """
 
     async def write(
@@ -27,13 +28,13 @@ class VectorStore(Protocol):
         ...
 
     async def search(self, connection: Connection, tenant_id: UUID, query: VectorQuery) -> list[Hit]:
-        """Return the nearest chunks, best first; ties in the order of chunk ids. Scores are cosine similarities."""
+        """Return the nearest chunks, best first, ties by chunk id. Scores are cosine similarities."""
         ...
 
     async def score(
         self, connection: Connection, tenant_id: UUID, query: VectorQuery, chunk_ids: Sequence[int]
     ) -> dict[int, float]:
-        """Return the exact cosine similarity of these chunks to the query; a chunk without a vector is left out."""
+        """Return the exact cosine similarity of these chunks to the query, of those that have a vector."""
         ...
 
     async def delete_documents(
@@ -51,7 +52,7 @@ class VectorStore(Protocol):
     async def known_vectors(
         self, connection: Connection, tenant_id: UUID, embedding_key: str, content_hashes: Sequence[UUID]
     ) -> dict[UUID, Vectors]:
-        """Return the vectors that this tenant's texts with these hashes have already, each of shape [dimensions]."""
+        """Return the vectors, of shape [dimensions], that texts of this tenant with these hashes have."""
         ...
 
     async def count(

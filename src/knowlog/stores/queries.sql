@@ -18,12 +18,12 @@ returning chunk_id
 -- name: insert_terms
 -- Store the terms of one chunk and what each weighs.
 insert into chunk_terms (tenant_id, chunk_id, collection_id, document_id, length, terms, weights)
-values (tenant(), $1, $2, $3, $4, $5, $6)
+values (tenant(), $1, $2, $3, $4, $5::text::integer[], $6)
 
 -- name: append_change
 -- Report what was added to a collection; folded into its statistics later.
 insert into statistics_changes (tenant_id, collection_id, chunk_count, total_length, terms, counts)
-values (tenant(), $1, $2, $3, $4, $5)
+values (tenant(), $1, $2, $3, $4::text::integer[], $5::text::integer[])
 
 -- name: delete_terms
 -- Delete the terms of documents' chunks and report what that takes from the statistics.

@@ -16,7 +16,8 @@ def open_store(settings: StoresSettings) -> VectorStore:
     """Open the vector store that the settings name. Raises Misconfigured."""
     if settings.vectors not in ADAPTERS:
         raise Misconfigured(
-            f"There is no vector store {settings.vectors!r}. Set KNOWLOG_STORES_VECTORS to one of {', '.join(ADAPTERS)}."
+            f"There is no vector store {settings.vectors!r}."
+            f" Set KNOWLOG_STORES_VECTORS to one of {', '.join(ADAPTERS)}."
         )
     module, _, attribute = ADAPTERS[settings.vectors].partition(":")
     store: VectorStore = getattr(import_module(module), attribute)()

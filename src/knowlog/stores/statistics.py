@@ -17,7 +17,7 @@ _MOST_CHANGES = 500
 
 @dataclass(frozen=True, slots=True)
 class WeighedTerm:
-    """A lexeme of a question: how often it is in it, in how many chunks it is, and its terms, one a collection."""
+    """A lexeme of a question: its count in it, how many chunks hold it, its terms, one a collection."""
 
     lexeme: str
     count: int
@@ -33,7 +33,7 @@ class WeighedTerm:
 
 @dataclass(frozen=True, slots=True)
 class TermStatistics:
-    """The lexemes of a question, in the order of their first occurrence, as the collections searched know them."""
+    """The lexemes of a question, in their order, as the collections searched know them."""
 
     terms: tuple[WeighedTerm, ...]
     chunk_count: int
@@ -65,7 +65,7 @@ async def term_statistics(
 
 
 async def fold_statistics(database: Database) -> int:
-    """Fold what writers reported into the statistics of their collections. Returns how many reports were folded.
+    """Fold what writers reported into the statistics. Returns how many reports were folded.
 
     Called about once a second, by any number of workers: one works, the others find nothing to do.
     """

@@ -1,9 +1,9 @@
 """Text to lexemes, and lexemes to the numbers that the index knows.
 
-A lexeme is a lower-case word stem without accents. Scripts with spaces between words give one for each word, the others
-(Chinese, Japanese, Korean, Thai ...) one for each pair of neighbouring characters. Words joined by a mark and holding a
-digit (`KL-2041`, `v1.2.3`) give the whole beside their parts. Reading is linear in the length of the text, whatever is
-in it.
+A lexeme is a lower-case word stem without accents. Scripts with spaces between words give one for each
+word, the others (Chinese, Japanese, Korean, Thai ...) one for each pair of neighbouring characters. Words
+joined by a mark and holding a digit (`KL-2041`, `v1.2.3`) give the whole beside their parts. Reading is
+linear in the length of the text, whatever is in it.
 """
 
 import re
@@ -33,12 +33,15 @@ _ACCENTS = dict.fromkeys(range(0x300, 0x370)) | {ord("’"): "'", 0xAD: None, 0x
 
 # English words that say nothing about what a text is about.
 _STOP_WORDS = frozenset(
-    """a about above after again against all am an and any are as at be because been before being below between both but
-    by can did do does doing down during each few for from further had has have having he her here hers herself him
-    himself his how i if in into is it its itself just me more most my myself no nor not now of off on once only or other
-    our ours ourselves out over own same she should so some such than that the their theirs them themselves then there
-    these they this those through to too under until up very was we were what when where which while who whom why will
-    with you your yours yourself yourselves""".split()
+    """
+    a about above after again against all am an and any are as at be because been before being below
+    between both but by can did do does doing down during each few for from further had has have having
+    he her here hers herself him himself his how i if in into is it its itself just me more most my
+    myself no nor not now of off on once only or other our ours ourselves out over own same she should
+    so some such than that the their theirs them themselves then there these they this those through to
+    too under until up very was we were what when where which while who whom why will with you your
+    yours yourself yourselves
+    """.split()  # noqa: SIM905 - a list of words reads better without quotes
 )
 _stemmer = Stemmer.Stemmer("english", 0)
 
@@ -48,12 +51,12 @@ def lexemes(text: str) -> list[str]:
     words = _ASCII_WORD.findall(text.lower()) if text.isascii() else _WORD.findall(_folded(text))
     found: list[str] = []
     for word in words:
-        found += _lexemes_of(word)
+        found += _lexemes_of(word) if len(word) <= _LONGEST_WORD else _lexemes_of.__wrapped__(word)
     return found
 
 
 def salt(collection_id: UUID) -> int:
-    """Return the number that makes the terms of one collection, and so of one tenant, differ from those of all others."""
+    """Return the number that makes the terms of one collection differ from those of all others."""
     return crc32(collection_id.bytes)
 
 

@@ -1,4 +1,4 @@
-"""A vector store in the process's memory: exact, and gone with the process. For tests and for trying things."""
+"""A vector store in the memory of the process: exact, and gone with it. For tests and trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,8 @@
 """Vectors in the same PostgreSQL: one transaction with everything else, and its policies.
 
-A collection is scanned exactly until it is large; then it has an HNSW index of its own (see `graduate_large_collections`),
-which is used unless a filter leaves so few chunks that scanning those is exact and as fast.
+A collection is scanned exactly until it is large; then it has an HNSW index of its own (see
+`graduate_large_collections`), which is used unless a filter leaves so few chunks that scanning those is
+exact and as fast.
 """
 
 import struct
@@ -43,9 +44,14 @@ class PgvectorStore:
         """See VectorStore."""
         path = query.filter.jsonpath() if query.filter else None
         found = await connection.fetch(
-            _SQL["dense_search"], list(query.collections), query.embedding_key, half_vector(query.vector), query.most,
-            path, query.exact,
-        )  # fmt: skip
+            _SQL["dense_search"],
+            list(query.collections),
+            query.embedding_key,
+            half_vector(query.vector),
+            query.most,
+            path,
+            query.exact,
+        )
         return [Hit(record["chunk_id"], record["score"]) for record in found]
 
     async def score(
