@@ -26,6 +26,7 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 _MOST_REDIRECTS = 5
 _LONGEST_URL = 2000
 _HEADERS = {"User-Agent": "knowlog", "Accept": "*/*", "Accept-Encoding": "identity"}
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
 _NOT_PUBLIC = (
     "The host {host} does not lead to a public address, so nothing is fetched from it. Upload the file "
@@ -85,6 +86,8 @@ def parse_url(url: str) -> httpx.URL:
         raise Invalid("The url cannot be read. Give one such as https://example.com/report.pdf.") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise Invalid("The url must begin with http:// or https:// and name a host.")
+    if not _HOST.fullmatch(parsed.raw_host.decode("ascii")):
+        raise Invalid("The url names a host that cannot be. Check it for typing errors.")
     if parsed.userinfo:
         raise Invalid("The url must not carry a user name or password.")
     if len(str(parsed)) > _LONGEST_URL:
