@@ -101,20 +101,32 @@ async def _leave_idle(connection: Any) -> None:
         raise
 
 
+_CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((asyncpg.DiskFullError,), "The database's disk is full, nothing was changed. Free space on it and try again."),
+    (
+        (asyncpg.QueryCanceledError,),
+        "The database took too long and the query was cancelled. Try again, or narrow the request.",
+    ),
+    (
+        (asyncpg.TooManyConnectionsError,),
+        "The database has no connection left. Lower KNOWLOG_DATABASE_POOL_SIZE or raise its limit.",
+    ),
+    (
+        (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.ReadOnlySQLTransactionError),
+        "The database does not answer. Nothing was changed; try again in a moment.",
+    ),
+    (
+        (asyncpg.InterfaceError, OSError, TimeoutError),
+        "The database cannot be reached. Nothing was changed; try again in a moment.",
+    ),
+)
+
+
 def translate(error: Exception) -> Exception:
     """Map what asyncpg raises to an error of ours; one that callers handle themselves comes back as it is."""
-    if isinstance(error, asyncpg.DiskFullError):
-        return Unavailable("The database's disk is full, nothing was changed. Free space on it and try again.")
-    if isinstance(error, asyncpg.QueryCanceledError):
-        return Unavailable("The database took too long and the query was cancelled. Try again, or narrow the request.")
-    if isinstance(error, asyncpg.TooManyConnectionsError):
-        return Unavailable("The database has no connection left. Lower KNOWLOG_DATABASE_POOL_SIZE or raise its limit.")
-    if isinstance(error, (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)):
-        return error
-    if isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)):
-        return Unavailable("The database does not answer. Nothing was changed; try again in a moment.")
-    if isinstance(error, (OSError, TimeoutError)):
-        return Unavailable("The database cannot be reached. Nothing was changed; try again in a moment.")
+    for kinds, sentence in _CAUSES:
+        if isinstance(error, kinds):
+            return Unavailable(sentence)
     return error
 
 

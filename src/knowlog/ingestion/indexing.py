@@ -258,5 +258,5 @@ def _content_hash(text: str) -> UUID:
 
 def _backoff(first_s: float, attempts: int) -> float:
     """Exponential, capped, with full jitter in its upper half."""
-    longest = min(_LONGEST_BACKOFF_S, first_s * 2 ** (attempts - 1))
+    longest = min(_LONGEST_BACKOFF_S, first_s * 2.0 ** (attempts - 1))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret

@@ -44,7 +44,7 @@ create function knowlog.dense_search(
     collections uuid[], key text, query public.halfvec, most integer, filter jsonpath, exact boolean)
 returns table (chunk_id bigint, score double precision)
 language plpgsql stable
-set search_path = knowlog, public, pg_catalog, pg_temp
+set search_path = pg_catalog, knowlog, public, pg_temp
 set hnsw.ef_search = 200 set hnsw.iterative_scan = 'relaxed_order' set hnsw.max_scan_tuples = 200000
 as $$
 declare
@@ -170,7 +170,7 @@ create function knowlog.lexical_search(
     prune boolean, filter jsonpath)
 returns table (chunk_id bigint, score double precision)
 language plpgsql stable security definer
-set search_path = knowlog, public, pg_catalog, pg_temp
+set search_path = pg_catalog, knowlog, public, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
 declare
