@@ -110,14 +110,15 @@ async def test_system_role_touches_no_table(rows) -> None:
 async def test_definer_functions_pin_their_search_path_and_belong_to_the_definer(rows) -> None:
     """Each SECURITY DEFINER function is owned by the role nobody can log in as, and finds only what it means."""
     found = await rows("""
-        select proname::text, pg_get_userbyid(proowner)::text, array_to_string(proconfig, ','),
+        select proname::text, pg_get_userbyid(proowner)::text,
+               (select setting from unnest(proconfig) as setting where setting like 'search_path=%'),
                has_function_privilege('public', oid, 'execute')
         from pg_proc where pronamespace = 'knowlog'::regnamespace and prosecdef""")
     assert {name for name, *_ in found} >= DEFINER_FUNCTIONS
     for name, owner, config, public in found:
         assert (owner, public) == ("knowlog_definer", False), name
-        assert "search_path=pg_catalog" in config, name
-        assert config.rstrip().endswith("pg_temp"), name
+        assert config.startswith("search_path=pg_catalog, knowlog"), name
+        assert config.endswith("pg_temp"), name
 
 
 async def test_definer_may_create_nothing(rows) -> None:
