@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from knowlog.documents.model import Structure
 from knowlog.kernel.errors import Invalid
 
+_MARKS = 2  # what models put before and after a text, [CLS] and [SEP] in BERT
+
 Offsets = npt.NDArray[np.integer[Any]]
 
 
@@ -63,11 +65,12 @@ class ChunkingProfile(BaseModel):
         return profile
 
     def require_window(self, window_tokens: int) -> None:
-        """Raise Invalid unless a whole chunk fits into the window of the embedding model."""
-        if self.size_tokens > window_tokens:
+        """Raise Invalid unless a whole chunk, with the model's marks around it, fits into its window."""
+        most = window_tokens - _MARKS
+        if self.size_tokens > most:
             raise Invalid(
-                f"chunking.size_tokens is {self.size_tokens}, and the embedding model reads"
-                f" {window_tokens} tokens at once. Choose 16 to {window_tokens}."
+                f"chunking.size_tokens is {self.size_tokens}, and the embedding model reads {most} tokens"
+                f" of text at once. Choose 16 to {most}."
             )
 
 

@@ -28,7 +28,7 @@ class Limits:
 
     max_chars: int = 20_000_000
     max_pages: int = 5_000
-    max_headings: int = 20_000
+    max_headings: int = 5_000
     max_unpacked_bytes: int = 512 * 1024 * 1024
 
 

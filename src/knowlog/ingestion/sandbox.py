@@ -146,7 +146,7 @@ class Sandbox:
 
     async def _read(self, source: Source, limits: Limits) -> Extracted:
         connection, ending = await self._hand_over()
-        reader, writer = await asyncio.open_connection(sock=connection)
+        reader, writer = await asyncio.open_unix_connection(sock=connection)
         try:
             async with asyncio.timeout(self._settings.timeout_s + _GRACE_S):
                 return await self._converse(reader, writer, source, limits, ending)

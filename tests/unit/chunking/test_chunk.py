@@ -147,7 +147,7 @@ def test_a_single_huge_line_takes_time_in_step_with_its_length():
     "fields",
     [
         {"size_tokens": 15},
-        {"size_tokens": 257},
+        {"size_tokens": 255},
         {"size_tokens": "many"},
         {"overlap": 0.5},
         {"overlap": -0.1},
