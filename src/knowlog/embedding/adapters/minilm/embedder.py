@@ -18,7 +18,7 @@ from knowlog.embedding.model import EmbeddingProfile
 from knowlog.embedding.settings import EmbeddingSettings
 from knowlog.kernel.errors import Misconfigured
 
-DEFAULT_WINDOW = 256
+DEFAULT_WINDOW = 512
 
 
 class MiniLMEmbedder:
