@@ -9,17 +9,18 @@ from rich.padding import Padding
 from knowlog.cli.output import out, table
 
 _LONGEST_QUOTE = 400
+_BELOW, _UNDER = 2, 6  # columns by which statements and their sources are set in
 
 
 def show_answer(answer: dict[str, Any]) -> None:
     """Print each statement with the quotes it rests on and where they stand."""
     out.print(f"[bold]{escape(answer['question'])}[/bold]")
     if not answer["statements"]:
-        out.print(Padding(f"[yellow]{escape(answer['text'])}[/yellow]", (0, 0, 1, 2)))
+        out.print(_indented(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW))
         return
     for number, statement in enumerate(answer["statements"], start=1):
         out.print(
-            Padding(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), (0, 0, 0, 2))
+            _indented(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), _BELOW)
         )
         for citation in statement["citations"]:
             _show_citation(citation, statement["text"])
@@ -29,7 +30,7 @@ def show_answer(answer: dict[str, Any]) -> None:
 def place(cited: dict[str, Any]) -> str:
     """Where something stands: title, page and headings."""
     page = f"page {cited['page']}" if cited.get("page") else None
-    headings = " › ".join(cited.get("headings") or ())
+    headings = " › ".join(each for each in cited.get("headings") or () if each != cited["title"])
     return ", ".join(part for part in (cited["title"], page, headings) if part)
 
 
@@ -58,18 +59,20 @@ def _legs(passage: dict[str, Any]) -> list[object]:
 
 
 def _show_citation(citation: dict[str, Any], statement: str) -> None:
-    out.print(Padding(f"[cyan]{escape(place(citation))}[/cyan]", (0, 0, 0, 6)))
+    out.print(_indented(f"[cyan]{escape(place(citation))}[/cyan]", _UNDER))
     if _one_line(citation["quote"]) != _one_line(statement):
-        out.print(
-            Padding(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", (0, 0, 0, 6))
-        )
+        out.print(_indented(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", _UNDER))
     out.print(
-        Padding(
+        _indented(
             f"[dim]{escape(citation['external_id'])}, version {citation['version']}, "
             f"characters {citation['start']} to {citation['end']}[/dim]",
-            (0, 0, 0, 6),
+            _UNDER,
         )
     )
+
+
+def _indented(text: str, columns: int) -> Padding:
+    return Padding(text, (0, 0, 0, columns), expand=False)
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,236 @@
+"""The command line as a person uses it: real processes, from nothing to a cited answer."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from knowlog.cli.processes import free_port
+from knowlog.database import DatabaseSettings, EmbeddedServer
+
+_START_TIMEOUT_S = 120
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    """The environment of a command: no setting of this machine's user, and data of its own."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("KNOWLOG_")}
+    return {**mine, "KNOWLOG_DATA_DIR": str(data_dir), "KNOWLOG_API_PORT": str(free_port()), **more}
+
+
+def knowlog(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "knowlog", *arguments]
+    return subprocess.run(
+        command, env=env, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False
+    )
+
+
+def processes_of(data_dir: Path) -> list[str]:
+    """Command lines of all processes that know the data directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                if str(data_dir).encode() in told:
+                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+class Running:
+    """A `knowlog up` that is ready: what it printed, and its process."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "knowlog", "up", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.said = json.loads(self.process.stdout.readline() or "{}")
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """A folder that any user may pass, since PostgreSQL does not run as root; nothing runs in it at the end."""
+    with tempfile.TemporaryDirectory(prefix="knowlog-cli-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        for each in (folder, folder / "demo"):
+            EmbeddedServer(each, DatabaseSettings()).stop()
+
+
+@pytest.fixture(scope="module")
+def running(data_dir: Path) -> Iterator[Running]:
+    """One `knowlog up` for the tests that only talk to it."""
+    started = Running(environment(data_dir))
+    yield started
+    if started.process.poll() is None:
+        started.stop()
+
+
+def test_the_demo_goes_from_nothing_to_cited_answers(data_dir: Path) -> None:
+    """Every document is indexed, three questions are answered with citations and one is not; nothing stays behind."""
+    env = environment(data_dir / "demo")
+    done = knowlog(env, "demo", "--once", "--json")
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [bool(each["statements"]) for each in answers] == [True, True, True, False]
+    assert processes_of(data_dir / "demo") == []
+
+
+def test_up_says_where_it_is_and_keeps_the_key(running: Running, data_dir: Path) -> None:
+    """Commands on the same machine need to be told nothing."""
+    assert running.said["url"].startswith("http://127.0.0.1:")
+    assert (data_dir / "credentials.json").stat().st_mode & 0o777 == 0o600
+    assert (data_dir / "operator.key").stat().st_mode & 0o777 == 0o600
+    listed = knowlog(running.env, "keys", "list", "--json")
+    assert [key["role"] for key in json.loads(listed.stdout)["items"]] == ["owner"]
+
+
+def test_a_folder_is_ingested_searched_asked_and_ingested_again(running: Running, tmp_path: Path) -> None:
+    """The second time, what is unchanged is skipped."""
+    (tmp_path / "warranty.md").write_text("# Warranty\n\nThe warranty of the boiler lasts 24 months.\n")
+    (tmp_path / "parking.txt").write_text("Visitors park behind the east gate, on the places marked blue.\n")
+    first = json.loads(knowlog(running.env, "ingest", str(tmp_path), "--json").stdout)
+    assert (first["created"], first["indexed"], first["failed"]) == (2, 2, [])
+    again = json.loads(knowlog(running.env, "ingest", str(tmp_path), "--json").stdout)
+    assert (again["unchanged"], again["created"]) == (2, 0)
+    found = json.loads(knowlog(running.env, "search", "boiler warranty", "--explain", "--json").stdout)
+    assert found["passages"][0]["external_id"] == (tmp_path / "warranty.md").as_posix()
+    assert set(found["passages"][0]["legs"]) == {"lexical", "dense"}
+    asked = json.loads(
+        knowlog(running.env, "ask", "How long does the warranty of the boiler last?", "--json").stdout
+    )
+    assert "24 months" in asked["statements"][0]["citations"][0]["quote"]
+
+
+def test_a_file_that_cannot_be_read_fails_with_a_reason(running: Running, tmp_path: Path) -> None:
+    """Exit code 1; the other files are there."""
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    (tmp_path / "fine.txt").write_text("This one is fine.\n")
+    done = knowlog(running.env, "ingest", str(tmp_path), "--collection", "mixed", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told["indexed"] == 1
+    assert told["failed"][0]["external_id"].endswith("broken.pdf")
+    assert told["failed"][0]["reason"]
+
+
+def test_doctor_finds_a_running_system_in_order(running: Running) -> None:
+    """No check fails."""
+    done = knowlog(running.env, "doctor", "--json")
+    told = json.loads(done.stdout)
+    assert [each for each in told["checks"] if each["outcome"] == "fail"] == []
+    assert done.returncode == 0
+
+
+def test_a_wrong_key_is_refused_in_one_sentence(running: Running) -> None:
+    """Exit code 1."""
+    done = knowlog({**running.env, "KNOWLOG_KEY": "kl_wrong"}, "ask", "Anything?")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "key" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_unknown_collection_is_named(running: Running) -> None:
+    """Exit code 1, and what to do."""
+    done = knowlog(running.env, "search", "anything", "--collection", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+
+
+def test_a_second_up_on_the_same_data_is_refused(running: Running) -> None:
+    """Exit code 2; the first goes on."""
+    done = knowlog({**running.env, "KNOWLOG_API_PORT": str(free_port())}, "up")
+    assert done.returncode == 2
+    assert "Another knowlog runs" in done.stderr
+    assert knowlog(running.env, "collections", "list").returncode == 0
+
+
+def test_a_worker_that_dies_is_replaced(running: Running, tmp_path: Path) -> None:
+    """kill -9 of the worker: what is ingested afterwards is indexed all the same."""
+    worker = next(pid for pid in children(running.process.pid) if b"worker" in command(pid))
+    os.kill(worker, signal.SIGKILL)
+    (tmp_path / "later.txt").write_text("Written after the worker had died.\n")
+    done = knowlog(running.env, "ingest", str(tmp_path), "--json")
+    assert json.loads(done.stdout)["indexed"] == 1
+
+
+def test_ctrl_c_stops_everything(running: Running, data_dir: Path) -> None:
+    """Exit code 0, and no process of it is left. (The last test that uses it.)"""
+    assert running.stop(signal.SIGINT) == 0
+    assert processes_of(data_dir) == []
+
+
+def test_no_child_outlives_a_killed_supervisor(data_dir: Path) -> None:
+    """kill -9 of `knowlog up` ends server and worker; PostgreSQL stays, and the next start takes it over."""
+    env = environment(data_dir)
+    killed = Running(env)
+    killed.stop(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any("knowlog" in line for line in processes_of(data_dir)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert [line for line in processes_of(data_dir) if "-m knowlog" in line] == []
+    after = Running(env)
+    assert after.said["url"]
+    assert after.stop(signal.SIGTERM) == 0
+    assert processes_of(data_dir) == []
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    """Exit code 2, before anything is started or written."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        env = environment(tmp_path / "data", KNOWLOG_API_PORT=str(listener.getsockname()[1]))
+        done = knowlog(env, "up")
+    assert done.returncode == 2
+    assert "is taken" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    """Exit code 2, with the setting that was meant."""
+    done = knowlog(environment(tmp_path, KNOWLOG_API_PROT="1"), "config")
+    assert done.returncode == 2
+    assert "KNOWLOG_API_PORT" in done.stderr
+
+
+def test_without_a_server_the_sentence_says_how_to_start_one(tmp_path: Path) -> None:
+    """Exit code 1."""
+    done = knowlog(environment(tmp_path, KNOWLOG_KEY="kl_any"), "ask", "Anything?")
+    assert done.returncode == 1
+    assert "knowlog up" in done.stderr
+
+
+def test_missing_benchmark_data_is_named(tmp_path: Path) -> None:
+    """Exit code 2, before anything is started."""
+    done = knowlog(environment(tmp_path), "bench", "retrieval", "--data", str(tmp_path / "nothing"))
+    assert done.returncode == 2
+    assert "--data" in done.stderr
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the direct children."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command(pid: int) -> bytes:
+    """The command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
