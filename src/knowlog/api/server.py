@@ -28,7 +28,7 @@ async def run_server(settings: Settings) -> None:
     listener = listen(settings.api)
     try:
         async with open_app(settings) as app:
-            await uvicorn.Server(_configuration(create_api(app), settings.api)).serve([listener])
+            await uvicorn.Server(configuration(create_api(app), settings.api)).serve([listener])
             await asyncio.sleep(0)
     finally:
         listener.close()
@@ -63,7 +63,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _configuration(api: object, settings: ApiSettings) -> uvicorn.Config:
+def configuration(api: object, settings: ApiSettings) -> uvicorn.Config:
+    """How uvicorn is to serve the application."""
     return uvicorn.Config(
         api,  # type: ignore[arg-type]
         http=bounded_protocol(settings.max_header_bytes, settings.header_timeout_s),

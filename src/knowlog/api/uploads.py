@@ -19,11 +19,13 @@ from knowlog.api.model import Body
 from knowlog.bootstrap import App
 from knowlog.documents import Upload
 from knowlog.edge import check_body, fetch
-from knowlog.kernel.errors import BadRequest, Invalid, TooLarge, UnsupportedType
+from knowlog.formats import Source, detect
+from knowlog.kernel.errors import BadRequest, Invalid, KnowlogError, TooLarge, UnsupportedType
 
 _ExternalId = Annotated[str, Field(min_length=1, max_length=2000), NO_NUL]
 _Title = Annotated[str, Field(min_length=1, max_length=1000), NO_NUL]
 _MOST_FILES = 100
+_HEAD_BYTES = 64 * 1024
 
 
 class Described(Body):
@@ -57,25 +59,23 @@ async def read_uploads(
     request: Request, app: App, filename: str | None, described: Described
 ) -> list[Upload]:
     """Read the documents of one request, by its Content-Type."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind(request)
     if kind == "multipart/form-data":
-        return await _from_form(request)
-    if kind == "application/x-www-form-urlencoded":
-        raise UnsupportedType(
-            "A form without files cannot be read. Send multipart/form-data, text/plain or JSON."
-        )
-    if kind == "application/json":
-        return [await _from_json(await request.json(), app)]
-    content = await request.body()
-    name = described.external_id or filename or text_id(content)
-    return [
-        Upload(name, filename or _named(kind), content, kind or None, described.title, described.metadata)
-    ]
+        uploads = await _from_form(request)
+    elif kind == "application/json":
+        uploads = [await _from_json(orjson_loads(await request.body()), app)]
+    elif kind == "application/x-www-form-urlencoded":
+        raise UnsupportedType("A form without files cannot be read. Send multipart/form-data, text or JSON.")
+    else:
+        uploads = [_from_bytes(await request.body(), kind, filename, described)]
+    for upload in uploads:
+        _refuse_unsupported(upload)
+    return uploads
 
 
 async def read_batch(request: Request, most: int) -> list[Upload]:
     """Read a batch of texts: a JSON list, or one JSON object a line (application/x-ndjson)."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind(request)
     raw = await request.body()
     if kind in {"application/x-ndjson", "application/jsonl", "application/ndjson"}:
         items = [_line(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
@@ -119,9 +119,24 @@ def orjson_loads(raw: bytes) -> Any:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
 
 
+def _from_bytes(content: bytes, kind: str, filename: str | None, described: Described) -> Upload:
+    name = described.external_id or filename or text_id(content)
+    return Upload(name, filename or _named(kind), content, kind or None, described.title, described.metadata)
+
+
+def _refuse_unsupported(upload: Upload) -> None:
+    """Refuse at once what no reader takes. What is damaged is a worker's to find out."""
+    try:
+        detect(Source(upload.content[:_HEAD_BYTES], upload.filename, upload.media_type))
+    except UnsupportedType as error:
+        raise UnsupportedType(f"{upload.filename[:200]!r} cannot be taken. {error.detail}") from error
+    except KnowlogError:
+        return
+
+
 async def _from_form(request: Request) -> list[Upload]:
     async with request.form(max_files=_MOST_FILES, max_fields=20) as form:
-        files = [value for value in form.values() if isinstance(value, UploadFile)]
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         _check_form(form, files)
         described = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
         return [await _file_upload(file, described) for file in files]
@@ -130,7 +145,7 @@ async def _from_form(request: Request) -> list[Upload]:
 def _check_form(form: FormData, files: Sequence[UploadFile]) -> None:
     if not files:
         raise Invalid("The form holds no file. Send each file as a part named file, with a filename.")
-    unknown = {name for name, value in form.items() if isinstance(value, str)} - {
+    unknown = {name for name, value in form.multi_items() if isinstance(value, str)} - {
         "external_id",
         "title",
         "metadata",
@@ -176,6 +191,10 @@ def _text_filename(external_id: str | None) -> str:
     """A name that people know the text by until it has a title, and that says it is text."""
     last = (external_id or "text").rstrip("/").rpartition("/")[2] or "text"
     return last if last.endswith((".txt", ".md")) else f"{last}.txt"
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _line(number: int, line: bytes) -> Any:

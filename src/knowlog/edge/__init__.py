@@ -13,7 +13,7 @@ from knowlog.edge.telemetry import set_up_logging, set_up_spans
 
 if TYPE_CHECKING:
     from knowlog.edge.cursor import decode_cursor, encode_cursor
-    from knowlog.edge.fetch import Fetched, FetchFailed, fetch
+    from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
     from knowlog.edge.idempotency import Answer, fingerprint, once
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "cursor": ("decode_cursor", "encode_cursor"),
-    "fetch": ("FetchFailed", "Fetched", "fetch"),
+    "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
     "idempotency": ("Answer", "fingerprint", "once"),
     "metrics": ("METRICS_TYPE", "Metrics"),

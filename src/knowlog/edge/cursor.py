@@ -18,7 +18,7 @@ _LONGEST = 500
 
 def encode_cursor(*key: datetime | UUID | str) -> str:
     """Make the cursor that points behind the item with this sort key."""
-    return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+    return urlsafe_b64encode(orjson.dumps(key, default=str)).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from knowlog.edge import ApiSettings
-from knowlog.edge.fetch import FetchFailed, fetch
+from knowlog.edge.fetching import FetchFailed, fetch
 from knowlog.kernel.errors import Invalid, TooLarge
 
 MOST = 1000

@@ -1,0 +1,61 @@
+"""What the tests of the API do again and again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from knowlog.bootstrap import App
+from knowlog.workers import Worker
+
+Client = httpx.AsyncClient
+MakeClient = Callable[..., Awaitable[Client]]
+
+
+def client_of(api: FastAPI, secret: str | None) -> Client:
+    """A client of the application with a key."""
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
+    return Client(transport=transport, base_url="http://knowlog.test", headers=headers, timeout=30)
+
+
+@asynccontextmanager
+async def working(app: App) -> AsyncIterator[None]:
+    """Let a worker take jobs meanwhile."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(Worker(app).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def upload(client: Client, text: str, **described: object) -> str:
+    """Upload a text into the handbook; returns the document's id."""
+    answer = await client.post("/v1/collections/handbook/documents", json={"text": text, **described})
+    assert answer.status_code in {200, 202}, answer.text
+    return str(answer.json()["items"][0]["document_id"])
+
+
+async def settled(client: Client, document_id: str) -> dict[str, object]:
+    """Wait until a document is indexed or has failed."""
+    for _ in range(600):
+        document: dict[str, object] = (await client.get(f"/v1/documents/{document_id}")).json()
+        if document["state"] in {"indexed", "failed"}:
+            return document
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never settled: {document}")
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]:
+    """Check that an answer is a whole problem document; returns it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, object] = answer.json()
+    assert (found["status"], found["code"]) == (status, code)
+    assert found["request_id"] == answer.headers["x-request-id"]
+    assert str(found["detail"]).endswith(".")
+    return found

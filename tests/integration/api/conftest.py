@@ -1,0 +1,121 @@
+"""The scene of these tests: the whole HTTP application on a real database, with the fake model.
+
+Alice owns a tenant, Bob is her colleague who may only read, Charlie owns another tenant.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from api_scene import Client, MakeClient, client_of, settled, upload, working
+from fastapi import FastAPI
+
+from knowlog.api import create_api
+from knowlog.api.server import configuration, listen
+from knowlog.bootstrap import App, open_app
+from knowlog.database import Database, Scope
+from knowlog.settings import load_settings
+from knowlog.tenants import Role, create_key, operator_principal
+
+OPERATOR_KEY = "the-operator-of-these-tests"
+
+
+@pytest.fixture(scope="session")
+async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
+    """The rooms, wired as in the product but for the model."""
+    environ = {
+        "KNOWLOG_DATA_DIR": str(server_dir),
+        "KNOWLOG_EMBEDDING_MODEL": "fake",
+        "KNOWLOG_API_OPERATOR_KEY": OPERATOR_KEY,
+        "KNOWLOG_API_STREAMS_PER_TENANT": "2",
+        "KNOWLOG_API_STREAM_HEARTBEAT_S": "0.1",
+        "KNOWLOG_API_HEADER_TIMEOUT_S": "1",
+        "KNOWLOG_API_BODY_TIMEOUT_S": "1",
+        "KNOWLOG_API_PORT": "0",
+        "KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB": "2",
+    }
+    if url := os.environ.get("KNOWLOG_TEST_DATABASE_URL"):
+        environ["KNOWLOG_DATABASE_URL"] = url
+    async with open_app(load_settings(environ)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def api(app: App) -> FastAPI:
+    """The application, called without a network."""
+    return create_api(app)
+
+
+@pytest.fixture(scope="session")
+async def address(app: App) -> AsyncIterator[str]:
+    """The address of a real server, for what only a socket shows."""
+    listener = listen(app.settings.api)
+    server = uvicorn.Server(configuration(create_api(app), app.settings.api))
+    task = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield "http://{}:{}".format(*listener.getsockname())
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def make_client(app: App, api: FastAPI) -> AsyncIterator[MakeClient]:
+    """Make a client with a key of its own in a tenant."""
+    clients: list[Client] = []
+
+    async def make(scope: Scope, role: Role = "owner", collections: list[str] | None = None) -> Client:
+        creator = operator_principal(scope.tenant_id)
+        async with app.database.transaction(scope) as connection:
+            _, secret = await create_key(connection, creator, role, role, collections)  # type: ignore[arg-type]
+        clients.append(client_of(api, secret))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def alice(make_client: MakeClient, tenant: Scope) -> Client:
+    """The owner, with a collection "handbook"."""
+    client = await make_client(tenant, "owner")
+    made = await client.post("/v1/collections", json={"name": "handbook"})
+    assert made.status_code == 201, made.text
+    return client
+
+
+@pytest.fixture
+async def bob(make_client: MakeClient, tenant: Scope) -> Client:
+    """A colleague in the same tenant, who may read."""
+    return await make_client(tenant, "reader")
+
+
+@pytest.fixture
+async def charlie(make_client: MakeClient, other_tenant: Scope) -> Client:
+    """A stranger: owner of another tenant."""
+    return await make_client(other_tenant, "owner")
+
+
+@pytest.fixture
+async def operator(api: FastAPI) -> AsyncIterator[Client]:
+    """Who runs the installation."""
+    async with client_of(api, OPERATOR_KEY) as client:
+        yield client
+
+
+@pytest.fixture
+async def warranty(app: App, alice: Client) -> str:
+    """A document of Alice's that is indexed."""
+    async with working(app):
+        document_id = await upload(
+            alice,
+            "# Warranty\n\nThe warranty of the probe lasts 24 months.",
+            external_id="w",
+            metadata={"year": 2026},
+        )
+        assert (await settled(alice, document_id))["state"] == "indexed"
+    return document_id

@@ -1,0 +1,180 @@
+"""/v1/documents: owner, colleague, stranger."""
+
+from uuid import uuid4
+
+import pytest
+from api_scene import Client, problem, upload
+
+from knowlog.bootstrap import App
+from knowlog.database import Scope
+
+
+async def test_a_document_is_shown_with_its_state(alice: Client, bob: Client, warranty: str) -> None:
+    """Whoever may read sees all of it."""
+    shown = await bob.get(f"/v1/documents/{warranty}")
+    assert shown.json()["state"] == "indexed"
+    assert shown.json()["metadata"] == {"year": 2026}
+    assert shown.headers["etag"].startswith('"')
+
+
+async def test_a_span_of_text_is_what_a_citation_points_to(bob: Client, warranty: str) -> None:
+    """text[start:end], in code points."""
+    whole = (await bob.get(f"/v1/documents/{warranty}/text")).json()
+    part = (await bob.get(f"/v1/documents/{warranty}/text", params={"start": 5, "end": 20})).json()
+    assert part["text"] == whole["text"][5:20]
+    assert (part["start"], part["end"], part["length"]) == (5, 20, len(whole["text"]))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"start": -1},
+        {"start": 5, "end": 2},
+        {"end": 2**40},
+        {"version": 0},
+        {"start": "x"},
+        {"version": 2**31},
+    ],
+)
+async def test_a_span_that_is_none_is_refused(bob: Client, warranty: str, params: dict[str, object]) -> None:
+    """One clear sentence."""
+    problem(await bob.get(f"/v1/documents/{warranty}/text", params=params), 422, "invalid")
+
+
+async def test_text_that_is_not_there_yet_is_404(alice: Client) -> None:
+    """Before it is indexed, and for a version that never was."""
+    document_id = await upload(alice, "new")
+    problem(await alice.get(f"/v1/documents/{document_id}/text"), 404, "not-found")
+    problem(await alice.get(f"/v1/documents/{document_id}/text", params={"version": 9}), 404, "not-found")
+
+
+async def test_the_original_comes_back_as_an_attachment(alice: Client) -> None:
+    """Byte for byte, under a safe name, never shown by a browser."""
+    page = b"<script>alert(1)</script>"
+    files = {"file": ('evil"\r\nx: y; \u00fc.html', page, "text/html")}
+    made = (await alice.post("/v1/collections/handbook/documents", files=files)).json()["items"][0]
+    original = await alice.get(f"/v1/documents/{made['document_id']}/content")
+    assert original.content == page
+    assert original.headers["content-type"] == "application/octet-stream"
+    assert original.headers["content-disposition"].startswith("attachment; filename*=UTF-8''evil")
+    assert original.headers["x-content-type-options"] == "nosniff"
+    assert "x" not in original.headers
+
+
+async def test_title_and_metadata_change_if_the_state_is_the_one_that_was_read(alice: Client) -> None:
+    """If-Match with an old ETag is 412 and changes nothing."""
+    document_id = await upload(alice, "text")
+    place = f"/v1/documents/{document_id}"
+    tag = (await alice.get(place)).headers["etag"]
+    changed = await alice.patch(place, json={"title": "New", "metadata": {"a": 1}}, headers={"If-Match": tag})
+    assert (changed.json()["title"], changed.json()["metadata"]) == ("New", {"a": 1})
+    problem(
+        await alice.patch(place, json={"title": "Late"}, headers={"If-Match": tag}),
+        412,
+        "precondition-failed",
+    )
+    assert (await alice.get(place)).json()["title"] == "New"
+    assert changed.headers["etag"] != tag
+
+
+@pytest.mark.parametrize(
+    "change", [{"title": ""}, {"title": "x" * 1001}, {"metadata": {"a": "\0"}}, {"metadata": []}, {"metadata": {"a": "x" * 20000}},
+               {"state": "indexed"}]
+)  # fmt: skip
+async def test_a_bad_change_is_refused(alice: Client, change: dict[str, object]) -> None:
+    """Nothing of it is kept."""
+    document_id = await upload(alice, "text")
+    problem(await alice.patch(f"/v1/documents/{document_id}", json=change), 422, "invalid")
+    assert (await alice.get(f"/v1/documents/{document_id}")).json()["revision"] == 1
+
+
+async def test_a_deleted_document_leaves_a_receipt_and_nothing_else(alice: Client, warranty: str) -> None:
+    """The receipt counts, search does not find it, a second delete finds nothing."""
+    asked = {"question": "warranty of the probe"}
+    assert (await alice.post("/v1/search", json=asked)).json()["passages"]
+    receipt = (await alice.delete(f"/v1/documents/{warranty}")).json()
+    assert (receipt["document_id"], receipt["versions"]) == (warranty, 1)
+    assert receipt["chunks"] >= 1
+    assert (await alice.post("/v1/search", json=asked)).json()["passages"] == []
+    problem(await alice.get(f"/v1/documents/{warranty}"), 404, "not-found")
+    problem(await alice.delete(f"/v1/documents/{warranty}"), 404, "not-found")
+
+
+async def test_a_reader_changes_nothing(alice: Client, bob: Client) -> None:
+    """Bob may look."""
+    document_id = await upload(alice, "text")
+    problem(await bob.patch(f"/v1/documents/{document_id}", json={"title": "x"}), 403, "forbidden")
+    problem(await bob.delete(f"/v1/documents/{document_id}"), 403, "forbidden")
+    problem(await bob.post(f"/v1/documents/{document_id}:retry"), 403, "forbidden")
+
+
+async def test_a_stranger_cannot_tell_it_from_one_that_never_was(charlie: Client, warranty: str) -> None:
+    """Every call answers for Alice's document what it answers for none."""
+    for method, end in (("GET", ""), ("GET", "/text"), ("GET", "/content"), ("GET", "/events"), ("DELETE", ""),
+                        ("PATCH", ""), ("POST", ":retry")):  # fmt: skip
+        body = {"json": {"title": "x"}} if method == "PATCH" else {}
+        theirs = problem(
+            await charlie.request(method, f"/v1/documents/{warranty}{end}", **body), 404, "not-found"
+        )  # type: ignore[arg-type]
+        nobodys = problem(
+            await charlie.request(method, f"/v1/documents/{uuid4()}{end}", **body), 404, "not-found"
+        )  # type: ignore[arg-type]
+        assert theirs["detail"] == nobodys["detail"]
+
+
+async def test_documents_are_listed_over_all_collections_page_by_page(alice: Client) -> None:
+    """Each once, whatever the size of the page; filters narrow it."""
+    await alice.post("/v1/collections", json={"name": "more"})
+    wanted = {await upload(alice, f"text {n}") for n in range(5)}
+    for n in range(3):
+        answer = await alice.post(
+            "/v1/collections/more/documents", json={"text": f"more {n}", "metadata": {"n": n}}
+        )
+        wanted.add(answer.json()["items"][0]["document_id"])
+    seen: list[str] = []
+    params: dict[str, object] = {"limit": 2}
+    while True:
+        page = (await alice.get("/v1/documents", params=params)).json()
+        seen += [document["document_id"] for document in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert sorted(seen) == sorted(wanted)
+    filtered = (
+        await alice.get("/v1/documents", params={"collection": "more", "metadata": '{"n": 1}'})
+    ).json()["items"]
+    assert len(filtered) == 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"cursor": "x"},
+        {"cursor": "W10"},
+        {"limit": 0},
+        {"limit": 1000},
+        {"state": "lost"},
+        {"metadata": "["},
+        {"metadata": "3"},
+    ],
+)
+async def test_a_bad_listing_is_refused(alice: Client, params: dict[str, object]) -> None:
+    """A malformed cursor is 400, the rest 422."""
+    status, code = (400, "bad-request") if "cursor" in params else (422, "invalid")
+    problem(await alice.get("/v1/documents", params=params), status, code)
+
+
+@pytest.mark.parametrize("document_id", ["x", "1", "00000000-0000-0000-0000-00000000000g", "%00", "..%2f.."])
+async def test_what_is_no_id_is_refused(alice: Client, document_id: str) -> None:
+    """Malformed ids are told so, or lead nowhere; none is an error of the server."""
+    assert (await alice.get(f"/v1/documents/{document_id}")).status_code in {400, 404, 422}
+
+
+async def test_metadata_that_changed_is_searched_at_once(
+    alice: Client, warranty: str, app: App, tenant: Scope
+) -> None:
+    """A filter sees the new metadata without indexing again."""
+    asked = {"question": "warranty of the probe", "filter": {"year": 2027}}
+    assert (await alice.post("/v1/search", json=asked)).json()["passages"] == []
+    await alice.patch(f"/v1/documents/{warranty}", json={"metadata": {"year": 2027}})
+    assert (await alice.post("/v1/search", json=asked)).json()["passages"]
