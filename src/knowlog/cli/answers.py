@@ -16,12 +16,10 @@ def show_answer(answer: dict[str, Any]) -> None:
     """Print each statement with the quotes it rests on and where they stand."""
     out.print(f"[bold]{escape(answer['question'])}[/bold]")
     if not answer["statements"]:
-        out.print(_indented(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW))
+        _print(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW)
         return
     for number, statement in enumerate(answer["statements"], start=1):
-        out.print(
-            _indented(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), _BELOW)
-        )
+        _print(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), _BELOW)
         for citation in statement["citations"]:
             _show_citation(citation, statement["text"])
     out.print()
@@ -59,20 +57,19 @@ def _legs(passage: dict[str, Any]) -> list[object]:
 
 
 def _show_citation(citation: dict[str, Any], statement: str) -> None:
-    out.print(_indented(f"[cyan]{escape(place(citation))}[/cyan]", _UNDER))
+    _print(f"[cyan]{escape(place(citation))}[/cyan]", _UNDER)
     if _one_line(citation["quote"]) != _one_line(statement):
-        out.print(_indented(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", _UNDER))
-    out.print(
-        _indented(
-            f"[dim]{escape(citation['external_id'])}, version {citation['version']}, "
-            f"characters {citation['start']} to {citation['end']}[/dim]",
-            _UNDER,
-        )
+        _print(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", _UNDER)
+    _print(
+        f"[dim]{escape(citation['external_id'])}, version {citation['version']}, "
+        f"characters {citation['start']} to {citation['end']}[/dim]",
+        _UNDER,
     )
 
 
-def _indented(text: str, columns: int) -> Padding:
-    return Padding(text, (0, 0, 0, columns), expand=False)
+def _print(text: str, columns: int) -> None:
+    """Print text set in by some columns, wrapped at the edge of the terminal."""
+    out.print(Padding(text, (0, 0, 0, columns), expand=False), soft_wrap=False)
 
 
 def _one_line(text: str) -> str:

@@ -40,7 +40,7 @@ class Program:
             lines = [
                 line for line in self.log.read_text("utf-8", "replace")[-8000:].splitlines() if line.strip()
             ]
-            return lines[-1].strip() if lines else ""
+            return lines[-1].strip().removeprefix("Error: ") if lines else ""
         return ""
 
 
