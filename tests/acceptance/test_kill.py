@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -45,13 +46,11 @@ async def patiently(http: httpx.AsyncClient, method: str, path: str, **options: 
 
 
 async def new_tenant(stack: Stack) -> tuple[Scope, httpx.AsyncClient]:
-    from uuid import UUID
-
     async with httpx.AsyncClient(base_url=stack.url, timeout=10) as http:
         operator = {"Authorization": f"Bearer {stack.operator_key}"}
         made = (await patiently(http, "POST", "/v1/tenants", json={"name": "alice"}, headers=operator)).json()
     client = httpx.AsyncClient(
-        base_url=stack.url, timeout=10, headers={"Authorization": f"Bearer {made['key']['secret']}"}
+        base_url=stack.url, timeout=10, headers={"Authorization": f"Bearer {made['secret']}"}
     )
     await patiently(client, "POST", "/v1/collections", json={"name": "notes"})
     return Scope(UUID(made["tenant"]["tenant_id"]), "key:alice"), client
@@ -86,7 +85,7 @@ async def kill_at_random(stack: Stack, server: EmbeddedServer) -> Counter[str]:
 
 async def until_indexed(http: httpx.AsyncClient) -> None:
     for _ in range(1200):
-        listed = (await patiently(http, "GET", "/v1/collections/notes")).json()
+        listed = (await patiently(http, "GET", "/v1/collections/notes/states")).json()
         if listed["states"].get("indexed", 0) == DOCUMENTS:
             return
         assert not listed["states"].get("failed"), listed

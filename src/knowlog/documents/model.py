@@ -41,13 +41,14 @@ class Structure:
 
     def headings_at(self, offset: int) -> tuple[str, ...]:
         """Return the titles of the headings above `offset`, outermost first."""
-        last = bisect_right(self.headings, offset, key=lambda heading: heading.start)
         path: list[Heading] = []
-        for heading in self.headings[:last]:
-            while path and path[-1].level >= heading.level:
-                path.pop()
-            path.append(heading)
-        return tuple(heading.title for heading in path)
+        for index in range(bisect_right(self.headings, offset, key=lambda heading: heading.start) - 1, -1, -1):
+            heading = self.headings[index]
+            if not path or heading.level < path[-1].level:
+                path.append(heading)
+            if heading.level <= 1:
+                break
+        return tuple(heading.title for heading in reversed(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 from opentelemetry import trace
 
 from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, complete, fail
-from knowlog.chunking import ChunkingProfile, chunk
+from knowlog.chunking import ChunkingProfile, Span, chunk
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import BlobStore, ParsedText, dump_structure
 from knowlog.embedding import Embedder
@@ -117,28 +117,20 @@ class Indexer:
                     content, source.filename, source.media_type
                 )
             with _TRACER.start_as_current_span("chunk"):
-                return await self._cut(source, parsed)
+                return await asyncio.to_thread(self._cut, source, parsed)
         except Exception as error:
             await self.give_up(worker, scope, source.event, error)
             return None
 
-    async def _cut(self, source: _Source, parsed: ParsedText) -> _Prepared:
-        profile = ChunkingProfile(**source.profile.get("chunking", {}))
-        spans = await asyncio.to_thread(chunk, parsed.text, profile, self._embedder.token_offsets, parsed.structure)
+    def _cut(self, source: _Source, parsed: ParsedText) -> _Prepared:
+        profile = ChunkingProfile.read(source.profile.get("chunking", {}), self._embedder.profile.window_tokens)
+        spans = chunk(parsed.text, profile, self._embedder.token_offsets, parsed.structure)
         if not spans:
             raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
         title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
-        rows = DocumentChunks(
-            source.collection_id, source.event.subject, source.version, title,
-            [
-                ChunkRow(
-                    ordinal, span.start, span.end, parsed.text[span.start : span.end],
-                    parsed.structure.page_at(span.start), parsed.structure.headings_at(span.start),
-                )
-                for ordinal, span in enumerate(spans)
-            ],
-        )  # fmt: skip
-        return _Prepared(source, parsed, rows, tuple(_content_hash(text) for text in rows.searchable_texts()))
+        rows = [_row(ordinal, span, parsed) for ordinal, span in enumerate(spans)]
+        chunks = DocumentChunks(source.collection_id, source.event.subject, source.version, title, rows)
+        return _Prepared(source, parsed, chunks, tuple(_content_hash(text) for text in chunks.searchable_texts()))
 
     async def _embed(self, worker: str, scope: Scope, prepared: Sequence[_Prepared]) -> dict[UUID, Vectors]:
         """Vectors by content hash. A text that this tenant has had embedded before is not embedded again."""
@@ -244,6 +236,14 @@ def _source(event: Event, row: Any) -> _Source:
     return _Source(
         event, row["version"], row["collection_id"], row["profile"], row["title"], row["title_given"], row["blob"],
         row["filename"], row["media_type"],
+    )  # fmt: skip
+
+
+def _row(ordinal: int, span: Span, parsed: ParsedText) -> ChunkRow:
+    structure = parsed.structure
+    return ChunkRow(
+        ordinal, span.start, span.end, parsed.text[span.start : span.end], structure.page_at(span.start),
+        structure.headings_at(span.start),
     )  # fmt: skip
 
 
