@@ -6,12 +6,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from knowlog.chunking import ChunkingProfile
 from knowlog.database import Database, Scope, open_database
 from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
 from knowlog.embedding import Embedder, open_embedder
 from knowlog.ingestion import Indexer, Parser, delete_document
 from knowlog.kernel.errors import Invalid
+from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.stores import VectorStore, open_store
 
@@ -31,11 +34,15 @@ class App:
 
     def complete_profile(self, profile: Profile) -> Profile:
         """Return the profile with every default written out. Raises Invalid for what no room understands."""
-        for section in ("retrieval", "answering"):
-            if getattr(profile, section):
-                raise Invalid(f"The profile's section {section} has no settings yet. Leave it out.")
+        if profile.answering:
+            raise Invalid("The profile's section answering has no settings yet. Leave it out.")
         chunking = ChunkingProfile.read(profile.chunking, self.embedder.profile.window_tokens)
-        return profile.model_copy(update={"chunking": chunking.model_dump()})
+        try:
+            retrieval = RetrievalProfile(**profile.retrieval)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        return profile.model_copy(update={"chunking": chunking.model_dump(), "retrieval": retrieval.model_dump()})
 
     async def delete_document(self, scope: Scope, document_id: UUID, expected: int | None = None) -> DeletionReceipt:
         """Delete a document everywhere. See `ingestion.delete_document`."""
