@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class EmbeddingProfile:
     """What made a vector. Vectors of two profiles are never compared with each other.
 
-    `key` names model, weights, arithmetic and window: profiles with the same key give a text the same vector.
+    `key` names model, weights, arithmetic and window: profiles with the same key give a text the same vector,
+    up to the rounding of different CPUs.
     `window_tokens` is how much of a text the model sees, its special tokens included; the rest is cut off.
     """
 

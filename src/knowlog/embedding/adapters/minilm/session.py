@@ -15,9 +15,9 @@ Vector = NDArray[np.float32]
 class Session:
     """The network, ready to run; `vector` may be called from any number of threads at once.
 
-    One run is one text on one thread. Measured on two cores: a batch of 16 is no faster than single texts from
-    64 tokens on (18 % at 16 tokens), texts in parallel beat threads inside a run, no text is padded, and the
-    vector of a text does not depend on its neighbours, bit for bit.
+    One run is one text on one thread. Measured on two cores: a batch of 16 is no faster than single texts
+    from 64 tokens on (18 % at 16 tokens), texts in parallel beat threads inside a run, no text is padded, and
+    the vector of a text does not depend on its neighbours, bit for bit.
     """
 
     def __init__(self, network: bytes) -> None:
