@@ -41,15 +41,16 @@ async def lexical_search(
     connection: Connection, statistics: TermStatistics, query: LexicalQuery
 ) -> list[Hit]:
     """Return the chunks that score highest for the question the statistics are of, best first."""
-    present = sorted((t for t in statistics.terms if t.holding > 0), key=lambda t: t.holding)
-    if not present:
+    # Lexemes that the statistics do not know yet are asked for too: they may have come a moment ago.
+    rarest_first = sorted(statistics.terms, key=lambda weighed: weighed.holding)
+    if not rarest_first or not query.collections:
         return []
     found = await connection.fetch(
         _SQL["lexical_search"],
         list(query.collections),
-        [number for t in present for number in t.terms],
-        [t.weight for t in present],
-        [t.holding for t in present],
+        [number for t in rarest_first for number in t.terms],
+        [t.weight for t in rarest_first],
+        [t.holding for t in rarest_first],
         _query_vector(statistics),
         query.most,
         query.prune,

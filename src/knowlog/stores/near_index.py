@@ -8,7 +8,7 @@ _SQL = load_queries("knowlog.stores")
 _LOG = logging.getLogger("knowlog.stores")
 _LOCK = 0x6B6C6E656172  # "klnear"
 
-LARGE = 20_000
+LARGE = 10_000
 """Chunks from which a collection has an index of its own (see docs/decisions/0004-dense-leg.md)."""
 
 

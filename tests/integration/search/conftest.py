@@ -1,4 +1,4 @@
-"""Collections with documents of one chunk each, written as ingestion writes them, without parsing or a model."""
+"""Collections with documents of one chunk each, written as ingestion writes them, without a model."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -58,7 +58,8 @@ def make_collection(database: Database) -> MakeCollection:
         collection_id = new_id()
         async with database.transaction(scope) as connection:
             await connection.execute(
-                "insert into collections (tenant_id, collection_id, name, profile) values (tenant(), $1, $2, $3)",
+                "insert into collections (tenant_id, collection_id, name, profile)"
+                " values (tenant(), $1, $2, $3)",
                 collection_id, name, {},
             )  # fmt: skip
         return collection_id
@@ -77,9 +78,12 @@ def put(database: Database, store: VectorStore, embedder: WordEmbedder) -> Put:
     """Store texts as documents: external ids doc-0, doc-1 ... Returns the document ids."""
 
     async def put(
-        scope: Scope, collection_id: UUID, texts: Sequence[str], metadata: Sequence[Mapping[str, Any]] | None = None,
+        scope: Scope,
+        collection_id: UUID,
+        texts: Sequence[str],
+        metadata: Sequence[Mapping[str, Any]] | None = None,
         vectors: NDArray[np.float32] | None = None,
-    ) -> list[UUID]:  # fmt: skip
+    ) -> list[UUID]:
         documents = [
             DocumentChunks(collection_id, new_id(), 1, "", [ChunkRow(0, 0, len(text), text)])
             for text in texts
@@ -93,13 +97,14 @@ def put(database: Database, store: VectorStore, embedder: WordEmbedder) -> Put:
             vectors = np.array([embedder.embed(text) for text in texts]).reshape(len(texts), 16)
         async with database.transaction(scope) as connection:
             await connection.executemany(
-                "insert into documents (tenant_id, document_id, collection_id, external_id, title, title_given, metadata,"
-                " version, latest, state) values (tenant(), $1, $2, $3, '', false, $4, 1, 1, 'indexed')",
+                "insert into documents (tenant_id, document_id, collection_id, external_id, title,"
+                " title_given, metadata, version, latest, state)"
+                " values (tenant(), $1, $2, $3, '', false, $4, 1, 1, 'indexed')",
                 rows,
             )
             await connection.executemany(
-                "insert into versions (tenant_id, document_id, version, blob, content_hash, size_bytes, filename)"
-                " values (tenant(), $1, 1, '', '', 0, '')",
+                "insert into versions (tenant_id, document_id, version, blob, content_hash, size_bytes,"
+                " filename) values (tenant(), $1, 1, '', '', 0, '')",
                 [(each.document_id,) for each in documents],
             )
             hashes = [UUID(bytes=hashlib.md5(text.encode()).digest()) for text in texts]

@@ -30,7 +30,7 @@ ONE, TWO = UUID(int=1), UUID(int=2)
     ],
 )
 def test_words_become_lexemes(text: str, expected: list[str]) -> None:
-    """Stems without accents; parts and wholes of identifiers; pairs of characters where words have no spaces."""
+    """Stems without accents; identifiers in parts and whole; pairs where words have no spaces."""
     assert lexemes(text) == expected
 
 

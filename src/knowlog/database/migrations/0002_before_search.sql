@@ -48,7 +48,7 @@ set search_path = pg_catalog, knowlog, public, pg_temp
 set hnsw.ef_search = 200 set hnsw.iterative_scan = 'relaxed_order' set hnsw.max_scan_tuples = 200000
 as $$
 declare
-    few constant integer := 4000;
+    few constant integer := 8000;
     id uuid;
     documents uuid[];
     scanned uuid[] := '{}';

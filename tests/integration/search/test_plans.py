@@ -1,0 +1,134 @@
+"""Search stays fast under the policies: the plans, and what an approximate index misses."""
+
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from knowlog.database import Database, Scope
+from knowlog.stores import (
+    LexicalQuery,
+    VectorQuery,
+    VectorStore,
+    fold_statistics,
+    graduate_large_collections,
+    lexical_search,
+    parse_filter,
+    term_statistics,
+)
+
+SIZE = 3000
+NOTICES = """
+    load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
+    set auto_explain.log_level = notice; set client_min_messages = notice
+"""
+
+
+@pytest.fixture(scope="module")
+def words() -> list[str]:
+    """Some 20,000 words: a few frequent, most of them rare."""
+    chosen = np.random.default_rng(7)
+    ranks = np.minimum(chosen.zipf(1.3, (SIZE, 30)), 20_000)
+    return [" ".join(f"w{rank}" for rank in row) for row in ranks]
+
+
+@pytest.fixture
+async def filled(database: Database, tenant: Scope, collection: UUID, put, words) -> np.ndarray:
+    """A collection of 3,000 chunks with vectors in clusters, its statistics folded. Returns the vectors."""
+    chosen = np.random.default_rng(8)
+    centres = chosen.standard_normal((60, 16))
+    vectors = centres[chosen.integers(60, size=SIZE)] + 0.5 * chosen.standard_normal((SIZE, 16))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    await put(tenant, collection, words, [{"n": n} for n in range(SIZE)], vectors)
+    while await fold_statistics(database):
+        pass
+    async with database.owner() as connection:
+        await connection.execute("analyze knowlog.chunk_terms, knowlog.vectors, knowlog.documents")
+    return vectors
+
+
+async def plan_inside(database: Database, tenant: Scope, statement: str, *arguments: object) -> str:
+    """The plans of the statements that a function runs, as the application's role gets them."""
+    heard: list[str] = []
+    async with database.owner() as connection:
+        await connection.execute(NOTICES)
+        connection.add_log_listener(lambda _c, message: heard.append(str(message)))
+        await connection.execute(
+            "begin; set local role knowlog_app; set local search_path = knowlog, public, pg_catalog;"
+            f" set local knowlog.tenant = '{tenant.tenant_id}'"
+        )
+        await connection.fetch(statement, *arguments)
+        await connection.execute("rollback")
+    return "\n".join(heard)
+
+
+async def test_the_lexical_leg_uses_its_index(database, tenant, collection, filled, words) -> None:
+    """Inside the function the policy does not forbid it, and no table is read from end to end."""
+    async with database.transaction(tenant) as connection:
+        found = await term_statistics(connection, [collection], words[0])
+    rare = [each for each in found.terms if 0 < each.holding < 20]
+    plan = await plan_inside(
+        database, tenant,
+        "select * from lexical_search(array[$1::uuid], $2::integer[], $3::real[], $4::bigint[],"
+        " '{1:1}/1000000000', 100, true, null)",
+        collection, [each.terms[0] for each in rare], [each.weight for each in rare],
+        [each.holding for each in rare],
+    )  # fmt: skip
+    assert "Bitmap Index Scan on chunk_terms_terms" in plan
+    assert "Seq Scan on chunk_terms" not in plan
+
+
+async def test_a_small_collection_is_scanned_by_its_own_range(database, tenant, collection, filled) -> None:
+    """Not by reading everybody's vectors."""
+    plan = await dense_plan(database, tenant, collection, filled[0])
+    assert "vectors_pkey" in plan
+    assert "Seq Scan on vectors" not in plan
+
+
+async def dense_plan(database: Database, tenant: Scope, collection: UUID, vector: np.ndarray) -> str:
+    """The plan of the dense leg."""
+    return await plan_inside(
+        database, tenant,
+        "select * from dense_search(array[$1::uuid], 'words-16', $2::text::halfvec, 10, null, false)",
+        collection, str([float(x) for x in vector]),
+    )  # fmt: skip
+
+
+async def test_a_large_collection_graduates_to_an_index_and_keeps_its_recall(
+    database, tenant, collection, filled, store: VectorStore, make_collection, put
+) -> None:
+    """The index is built beside the traffic, used under the policies, exact enough, dropped in the end."""
+    built = await graduate_large_collections(database, at_least=SIZE)
+    index = next(name for name in built if collection.hex in name)
+    assert await graduate_large_collections(database, at_least=SIZE) == []
+    assert f"using {index}" in await dense_plan(database, tenant, collection, filled[0])
+    async with database.transaction(tenant) as connection:
+
+        async def found(vector: np.ndarray, **more: object) -> list[int]:
+            query = VectorQuery((collection,), "words-16", vector, 10, **more)
+            return [hit.chunk_id for hit in await store.search(connection, tenant.tenant_id, query)]
+
+        recall = [
+            len(set(await found(v)) & set(await found(v, exact=True))) / 10 for v in filled[:: SIZE // 100]
+        ]
+        assert np.mean(recall) >= 0.99
+        for given in ({"n": {"lt": 25}}, {"n": {"gte": 0}}):
+            narrow = parse_filter(given)
+            assert await found(filled[0], filter=narrow) == await found(filled[0], filter=narrow, exact=True)
+    assert await graduate_large_collections(database, at_least=3 * SIZE) == []
+    assert f"using {index}" not in await dense_plan(database, tenant, collection, filled[0])
+
+
+async def test_pruning_keeps_the_best(database, tenant, collection, filled, words) -> None:
+    """The ten best of a pruned search are those of one that scores everything."""
+    same = []
+    async with database.transaction(tenant) as connection:
+        for text in words[:: SIZE // 50]:
+            question = " ".join(text.split()[:8])
+            statistics = await term_statistics(connection, [collection], question)
+            pruned, whole = [
+                {hit.chunk_id for hit in await lexical_search(connection, statistics, query)}
+                for query in (LexicalQuery((collection,), 10), LexicalQuery((collection,), 10, prune=False))
+            ]
+            same.append(len(pruned & whole) / len(whole))
+    assert np.mean(same) >= 0.99
