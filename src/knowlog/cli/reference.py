@@ -1,0 +1,68 @@
+"""The reference of the command line as Markdown, made from the commands themselves: `python -m knowlog.cli.reference`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from knowlog.cli.app import app
+
+_HEAD = """# The command line
+
+Made from the commands' own help by `python -m knowlog.cli.reference > docs/cli.md`; a test fails when it is not current.
+
+Every command is an HTTP client of a running server, but for `up`, `demo`, `serve` and `worker`, which run one, and
+`doctor` and `config`, which look at this machine. Values go to stdout, sentences and progress to stderr. Exit code 0 means
+done, 1 that it failed, 2 that usage or configuration is wrong.
+"""
+
+
+def reference() -> str:
+    """Return the whole reference."""
+    root = typer.main.get_command(app)
+    return "\n".join([_HEAD, *_commands(root, ("knowlog",))])
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterator[str]:
+    children = getattr(command, "commands", {})
+    if len(path) > 1:
+        yield from _described(command, path)
+    for name, child in children.items():
+        yield from _commands(child, (*path, name))
+
+
+def _described(command: Any, path: tuple[str, ...]) -> Iterator[str]:
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
+    usage = " ".join((*path, *(_placeholder(each) for each in arguments)))
+    yield f"{'#' * len(path)} `{usage}`\n"
+    yield f"{_paragraphs(command.help or '')}\n"
+    rows = [(f"`{each.name.upper()}`", each.help or "") for each in arguments]
+    rows += [(_names(each), _meaning(each)) for each in options]
+    if rows:
+        yield "| | |\n|---|---|"
+        yield "".join(f"| {name} | {meaning} |\n" for name, meaning in rows)
+
+
+def _placeholder(argument: Any) -> str:
+    return f"{argument.name.upper()}..." if argument.nargs == -1 else str(argument.name.upper())
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _names(option: Any) -> str:
+    return ", ".join(f"`{name}`" for name in option.opts)
+
+
+def _meaning(option: Any) -> str:
+    text = (option.help or "").replace("|", "\\|")
+    default = option.default
+    if default in (None, False) or callable(default) or "[default" in text:
+        return text
+    return f"{text} Default: `{default}`."
+
+
+if __name__ == "__main__":
+    typer.echo(reference(), nl=False)

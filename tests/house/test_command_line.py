@@ -1,0 +1,43 @@
+"""Laws of the command line: every command can be read by programs and by people, and its reference is current."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from knowlog.cli.app import app
+from knowlog.cli.reference import reference
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+
+
+def commands(command: Any, path: str = "knowlog") -> Iterator[tuple[str, Any]]:
+    """Yield every command that does something, with its full name."""
+    children = getattr(command, "commands", {})
+    if not children:
+        yield path, command
+    for name, child in children.items():
+        yield from commands(child, f"{path} {name}")
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_speaks_json(name: str) -> None:
+    """What a person can do, a program can read."""
+    assert any("--json" in each.opts for each in ALL[name].params)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_and_option_says_what_it_is_for(name: str) -> None:
+    """Help is never empty."""
+    assert ALL[name].help
+    assert [each.name for each in ALL[name].params if not each.help] == []
+
+
+def test_the_reference_is_current() -> None:
+    """docs/cli.md is what `python -m knowlog.cli.reference` prints."""
+    assert DOCS.read_text() == reference()
