@@ -23,13 +23,17 @@ class Program:
     log: Path
     environment: Mapping[str, str]
 
+    def arguments(self) -> tuple[str, ...]:
+        """The command line. The working directory is kept out of the module path."""
+        return (sys.executable, "-P", "-m", "knowlog", self.command)
+
     async def start(self) -> asyncio.subprocess.Process:
         """Start the process in a session of its own, out of reach of the terminal's Ctrl-C."""
         parent = os.getpid()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "knowlog", self.command,
+                *self.arguments(),
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 env=dict(self.environment), start_new_session=True, preexec_fn=lambda: _die_with(parent),
             )  # fmt: skip
