@@ -1,0 +1,21 @@
+"""A whole knowlog of real processes, shared by the tests that only use it."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from knowlog.cli.local_tenant import ensure_tenant
+from knowlog.cli.processes import Stack, open_stack
+
+
+@pytest.fixture(scope="session")
+async def running() -> AsyncIterator[tuple[Stack, str]]:
+    """A running stack and the key of a tenant in it."""
+    with tempfile.TemporaryDirectory(prefix="knowlog-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        async with open_stack({**os.environ, "KNOWLOG_DATA_DIR": folder, "KNOWLOG_API_PORT": "0"}) as stack:
+            kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir, "readme")
+            yield stack, kept["key"]
