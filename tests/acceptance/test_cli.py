@@ -53,8 +53,8 @@ class Running:
     def __init__(self, env: dict[str, str]) -> None:
         self.env = env
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "knowlog", "up", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-m", "knowlog", "up", "--json"], env=env, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdout is not None
         self.said = json.loads(self.process.stdout.readline() or "{}")
@@ -67,7 +67,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """A folder that any user may pass, since PostgreSQL does not run as root; nothing runs in it at the end."""
+    """A folder that any user may pass, since PostgreSQL does not run as root."""
     with tempfile.TemporaryDirectory(prefix="knowlog-cli-", dir="/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -86,7 +86,7 @@ def running(data_dir: Path) -> Iterator[Running]:
 
 
 def test_the_demo_goes_from_nothing_to_cited_answers(data_dir: Path) -> None:
-    """Every document is indexed, three questions are answered with citations and one is not; nothing stays behind."""
+    """Every document is indexed, three questions are answered and one is not; nothing stays behind."""
     env = environment(data_dir / "demo")
     done = knowlog(env, "demo", "--once", "--json")
     assert done.returncode == 0, done.stderr

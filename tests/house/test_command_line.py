@@ -1,4 +1,4 @@
-"""Laws of the command line: every command can be read by programs and by people, and its reference is current."""
+"""Laws of the command line: programs and people can read every command; its reference is current."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -33,14 +33,14 @@ def connect_operator(url: str | None = None, key: str | None = None) -> Client:
     found = key or (setting.get_secret_value() if setting else operator_key(settings.data_dir))
     if found is None:
         raise Misconfigured(
-            f"There is no operator key. Give --operator-key, set KNOWLOG_API_OPERATOR_KEY, or use the data directory"
-            f" of the server ({settings.data_dir} has none)."
+            f"There is no operator key in {settings.data_dir}. Give --operator-key, set KNOWLOG_API_OPERATOR_KEY,"
+            " or set KNOWLOG_DATA_DIR to the data directory of the server."
         )
     return Client(server_url(settings, url), found)
 
 
 def server_url(settings: Settings, url: str | None = None) -> str:
-    """The server's address: as given, as KNOWLOG_URL says, as `knowlog up` left it, or as the settings say."""
+    """The server's address: as given, from KNOWLOG_URL, as `knowlog up` left it, or from the settings."""
     found = url or os.environ.get("KNOWLOG_URL") or _left_address(settings.data_dir)
     if found is None:
         return local_url(settings.api.host, settings.api.port)

@@ -58,7 +58,10 @@ def make_operator_key(data_dir: Path) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all. Raises Misconfigured when that fails."""
+    """Write a file that only its owner may read, whole or not at all.
+
+    Raises Misconfigured when that fails.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,8 +28,8 @@ Once = Annotated[bool, typer.Option("--once", help="Stop everything after the la
 def demo(host: Host = None, port: Port = None, once: Once = False, as_json: AsJson = False) -> None:
     """Start everything, ingest the example documents, ask four questions, and keep serving.
 
-    Exit code 0 means that every document was indexed, and every question answered with citations, but for the one that
-    the documents do not answer.
+    Exit code 0 means that every document was indexed, and every question answered with citations, but for
+    the one that the documents do not answer.
     """
     run_demo(host, port, once=once, as_json=as_json)
 

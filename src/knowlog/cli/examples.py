@@ -11,14 +11,14 @@ from knowlog.kernel.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The folder of documents, and the questions that the demo asks: each with whether the documents answer it."""
+    """The folder of documents, and the demo's questions: each with whether the documents answer it."""
 
     corpus: Path
     questions: tuple[tuple[str, bool], ...]
 
 
 def find_examples() -> Examples:
-    """Find the examples: in the installed package, or in the repository. Raises Misconfigured when they are gone."""
+    """Find the examples, in the package or in the repository. Raises Misconfigured when they are gone."""
     package = Path(knowlog.__file__).parent
     for folder in (package / "examples", package.parents[1] / "examples"):
         if (folder / "questions.json").is_file() and (folder / "corpus").is_dir():

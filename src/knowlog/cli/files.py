@@ -17,10 +17,10 @@ class SourceFile:
 
 
 def find_files(given: Sequence[str], relative_to: Path | None = None) -> list[SourceFile]:
-    """Expand folders (all that is below them but hidden files) and patterns, each file once, in order of name.
+    """Expand folders (all below them but hidden files) and patterns; each file once, in order of name.
 
-    A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what is not
-    there, for an empty folder, and for a file outside `relative_to`.
+    A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what
+    is not there, for an empty folder, and for a file outside `relative_to`.
     """
     paths = dict.fromkeys(path.resolve() for each in given for path in _expand(each))
     base = relative_to.resolve() if relative_to else None

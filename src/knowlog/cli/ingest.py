@@ -41,7 +41,10 @@ def ingest(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ingest files and folders. Run it again after an interruption or a change: what is there unchanged is skipped."""
+    """Ingest files and folders.
+
+    Run it again after an interruption or a change: what is there unchanged is skipped.
+    """
     files = find_files(paths, relative_to)
     with connect(url, key) as client:
         ensure_collection(client, collection)

@@ -1,4 +1,4 @@
-"""The reference of the command line as Markdown, made from the commands themselves: `python -m knowlog.cli.reference`."""
+"""The reference of the command line, made from its help: `python -m knowlog.cli.reference`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +9,12 @@ from knowlog.cli.app import app
 
 _HEAD = """# The command line
 
-Made from the commands' own help by `python -m knowlog.cli.reference > docs/cli.md`; a test fails when it is not current.
+Made from the commands' own help by `python -m knowlog.cli.reference > docs/cli.md`; a test fails when it is
+not current.
 
-Every command is an HTTP client of a running server, but for `up`, `demo`, `serve` and `worker`, which run one, and
-`doctor` and `config`, which look at this machine. Values go to stdout, sentences and progress to stderr. Exit code 0 means
-done, 1 that it failed, 2 that usage or configuration is wrong.
+Every command is an HTTP client of a running server, but for `up`, `demo`, `serve` and `worker`, which run one,
+and `doctor` and `config`, which look at this machine. Values go to stdout, sentences and progress to
+stderr. Exit code 0 means done, 1 that it failed, 2 that usage or configuration is wrong.
 """
 
 

@@ -13,7 +13,7 @@ PROCESSES = {
 
 
 def process(name: str) -> Callable[[Settings], Any]:
-    """Return the function that runs the process until it is told to stop; a worker's is a coroutine function."""
+    """Return what runs the process until it is told to stop: for a worker, a coroutine function."""
     module, _, function = PROCESSES[name].partition(":")
     found: Callable[[Settings], Any] = getattr(importlib.import_module(module), function)
     return found

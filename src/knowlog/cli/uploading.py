@@ -24,7 +24,10 @@ Seen = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file. `change` is created, updated or unchanged; None when it was refused or not readable."""
+    """What became of one file.
+
+    `change` is created, updated or unchanged; None when it was refused or not readable.
+    """
 
     external_id: str
     document_id: str | None
@@ -61,7 +64,10 @@ def upload_files(
 
 
 def await_indexing(client: Client, outcomes: Sequence[Outcome], seen: Seen) -> list[Outcome]:
-    """Watch until every document is indexed or has failed. Looks at a few at a time, as workers take them in order."""
+    """Watch until every document is indexed or has failed.
+
+    Looks at a few at a time, as workers take them in order.
+    """
     final = list(outcomes)
     pending = [number for number, outcome in enumerate(final) if not outcome.settled]
     pause_s = _FIRST_POLL_S

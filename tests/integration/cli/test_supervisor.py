@@ -58,7 +58,8 @@ async def test_a_program_may_finish_politely(tmp_path: Path) -> None:
     """SIGTERM comes first, and what it does then is waited for."""
     line = (
         "import os, signal, time, pathlib\n"
-        "def end(*_): time.sleep(0.2); pathlib.Path(os.environ['OUT']).write_text('finished'); raise SystemExit\n"
+        "def end(*_):\n"
+        " time.sleep(0.2); pathlib.Path(os.environ['OUT']).write_text('finished'); raise SystemExit\n"
         "signal.signal(signal.SIGTERM, end); print('ready', flush=True); time.sleep(60)"
     )
     supervisor = Supervisor([script(tmp_path, line)])

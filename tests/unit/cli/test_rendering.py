@@ -5,7 +5,8 @@ import pytest
 from knowlog.cli.answers import place, show_answer, show_passages
 
 CITATION = {
-    "quote": "It lasts [about] 24 months.", "title": "Warranty", "page": 8, "headings": ["Warranty", "Length"],
+    "quote": "It lasts [about] 24 months.",
+    "title": "Warranty", "page": 8, "headings": ["Warranty", "Length"],
     "external_id": "w.pdf", "version": 2, "start": 10, "end": 36,
 }  # fmt: skip
 

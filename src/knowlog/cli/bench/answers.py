@@ -1,4 +1,4 @@
-"""`knowlog bench answers`: whether quotations hold the answer, and whether it is admitted when there is none."""
+"""`knowlog bench answers`: whether quotations hold the answer, and absence is admitted."""
 
 from typing import Annotated, Any
 
@@ -33,7 +33,7 @@ def answers(
     operator_key: OperatorKey = None,
     json: JsonFile = None,
 ) -> None:
-    """Ask the questions of a SQuAD file, each paragraph a document: is the answer quoted, is absence admitted?"""
+    """Ask the questions of a SQuAD file over its paragraphs: is the answer quoted, absence admitted?"""
     whole = load_squad(data)
     left_out = held_out_articles(whole, unanswerable)
     indexed = whole.without(left_out)
@@ -88,7 +88,10 @@ async def _answer(system: System, question: SquadQuestion) -> dict[str, Any]:
 
 
 def score(question: SquadQuestion, answer: dict[str, Any], paragraphs: list[str]) -> dict[str, float]:
-    """The figures of one question that has an answer. An answer that abstains quotes nothing, so it holds nothing."""
+    """The figures of one question that has an answer.
+
+    An answer that abstains quotes nothing, so it holds nothing.
+    """
     quotes = [each["citations"][0]["quote"] for each in answer["statements"] if each["citations"]][:_QUOTES]
     inside = [answer_inside(quote, question.answers) for quote in quotes]
     return {

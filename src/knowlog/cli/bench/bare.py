@@ -22,7 +22,7 @@ class Bare:
     collection_id: UUID
 
     async def search(self, question: str, depth: int) -> int:
-        """Embed the question and run the statements of both legs; neither leg's scores are joined or shown."""
+        """Embed the question and run the statements of both legs; nothing is joined or shown."""
         vector = await self.app.embedder.embed_query(question)
         async with self.app.database.transaction(self.scope) as connection:
             statistics = await term_statistics(connection, (self.collection_id,), question)
@@ -51,7 +51,10 @@ class Bare:
 
 @asynccontextmanager
 async def open_bare(system: System, collection: str = COLLECTION) -> AsyncIterator[Bare]:
-    """Open the database and model of the measured system. Raises Misconfigured when they are not within reach."""
+    """Open the database and model of the measured system.
+
+    Raises Misconfigured when they are not within reach.
+    """
     collection_id = UUID((await system.api.get(f"/v1/collections/{collection}"))["collection_id"])
     async with open_app(system.settings) as app:
         bare = Bare(app, Scope(system.tenant_id, "benchmark"), collection_id)

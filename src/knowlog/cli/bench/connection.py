@@ -1,4 +1,4 @@
-"""A lean HTTP/1.1 client: on two cores, every cycle that the measuring side burns is missing from the measured one."""
+"""A lean HTTP/1.1 client: on two cores, what the measuring side burns is missing from the measured one."""
 
 import asyncio
 from types import TracebackType
@@ -13,7 +13,7 @@ from knowlog.kernel.errors import Unavailable
 
 
 class Connections:
-    """Keep-alive connections to one server with one key; a request takes one that is free, or waits for it."""
+    """Keep-alive connections to one server with one key; a request takes a free one, or waits for it."""
 
     def __init__(self, url: str, key: str, count: int = 8) -> None:
         parts = urlsplit(url)
@@ -100,7 +100,10 @@ class _Connection(asyncio.Protocol):
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
     async def exchange(self, request: bytes) -> tuple[int, bytes]:
-        """Send a request and return status and body of the answer. Raises ConnectionError when it is cut off."""
+        """Send a request and return status and body of the answer.
+
+        Raises ConnectionError when it is cut off.
+        """
         self._parts = []
         self._parser = httptools.HttpResponseParser(self)
         self._answer = asyncio.get_running_loop().create_future()

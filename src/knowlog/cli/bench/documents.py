@@ -19,8 +19,8 @@ from knowlog.evaluation import SampleFile, load_document_samples, mean, word_ove
 def documents(data: Data, url: Url = None, operator_key: OperatorKey = None, json: JsonFile = None) -> None:
     """Ingest a folder of sample files and hostile ones: each file's outcome, and how well its text was read.
 
-    `overlap` is the word F1 with the text that another parser found, where that is known. `unharmed` is 1 when the server
-    answers afterwards and no process of it had to be started again.
+    `overlap` is the word F1 with the text that another parser found, where that is known. `unharmed` is 1
+    when the server answers afterwards and no process of it had to be started again.
     """
     samples = load_document_samples(data)
     run_bench(lambda system: _measure(system, samples, data.name), url, operator_key, json)

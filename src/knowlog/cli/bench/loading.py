@@ -29,7 +29,10 @@ async def load_texts(
     profile: Mapping[str, Any] | None = None,
     collection: str = COLLECTION,
 ) -> None:
-    """Upload the texts into a new collection and wait until every one is indexed. Raises Unavailable otherwise."""
+    """Upload the texts into a new collection and wait until every one is indexed.
+
+    Raises Unavailable otherwise.
+    """
     await api.post("/v1/collections", {"name": collection, "profile": profile or {}})
     with progress() as bar:
         task = bar.add_task("Indexing", total=len(texts), note="")
@@ -46,7 +49,10 @@ async def upload(api: Connections, texts: Sequence[Text], collection: str = COLL
 async def until_indexed(
     api: Connections, count: int, collection: str = COLLECTION, seen: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Wait until the collection has `count` indexed documents. Raises Unavailable when some failed, or nothing moves."""
+    """Wait until the collection has `count` indexed documents.
+
+    Raises Unavailable when some failed, or nothing moves.
+    """
     quiet_s, before = 0.0, -1
     while True:
         states: dict[str, int] = (await api.get(f"/v1/collections/{collection}/states"))["states"]
@@ -81,7 +87,10 @@ def batches(texts: Sequence[Text]) -> list[list[Text]]:
 async def ask_all(
     ask: Callable[[Any], Any], questions: Sequence[Any], description: str, concurrency: int = 4
 ) -> list[Any]:
-    """Call `ask` for each question, a few at a time, with a progress bar. Results are in the order of the questions."""
+    """Call `ask` for each question, a few at a time, with a progress bar.
+
+    Results are in the order of the questions.
+    """
     results: list[Any] = [None] * len(questions)
     numbers = iter(range(len(questions)))
     with progress() as bar:

@@ -20,7 +20,7 @@ def machine() -> dict[str, object]:
 
 
 def commit() -> str:
-    """The git commit that the running code is from, marked when the code was changed since; else the version."""
+    """The git commit that the code is from, marked when it was changed since; else the version."""
     folder = Path(__file__).parent
     revision = _git(folder, "rev-parse", "HEAD")
     if not revision or not _git(folder, "ls-files", Path(__file__).name):

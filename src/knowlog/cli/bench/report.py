@@ -31,7 +31,7 @@ class Report:
 
 
 def publish(report: Report, json_file: Path | None) -> None:
-    """Print the table; write the JSON to `json_file`, or to stdout for "-" (the table then goes to stderr)."""
+    """Print the table; write the JSON to `json_file`, or for "-" to stdout (and the table to stderr)."""
     to_stdout = json_file is not None and str(json_file) == "-"
     shown = table(("Metric", ">Value"), ([name, _figure(value)] for name, value in report.metrics.items()))
     (err if to_stdout else out).print(shown)

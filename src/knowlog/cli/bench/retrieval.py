@@ -20,7 +20,7 @@ def retrieval(
     operator_key: OperatorKey = None,
     json: JsonFile = None,
 ) -> None:
-    """Search each judged question of a folder in BEIR's form: nDCG@10 of the fused result and of each leg, recall@100."""
+    """Search each judged question of a folder in BEIR's form: nDCG@10 (also of each leg), recall@100."""
     dataset = load_beir(data)
     run_bench(lambda system: _measure(system, dataset, limit), url, operator_key, json)
 

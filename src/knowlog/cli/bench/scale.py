@@ -40,11 +40,11 @@ def scale(
     operator_key: OperatorKey = None,
     json: JsonFile = None,
 ) -> None:
-    """Grow a collection from 5,000 chunks to --chunks, the sentences of a BEIR corpus recombined, and search in both.
+    """Grow a collection from 5,000 chunks to --chunks, sentences of a BEIR corpus recombined; search in both.
 
-    lexical_p50_growth and dense_p50_growth compare each leg's latency; lexical_overlap@10 compares with BM25 over every
-    chunk that holds any word of the question; dense_recall@10 with an exact scan; sequential_scans counts those of the
-    large tables during the measured searches, and must be 0.
+    lexical_p50_growth and dense_p50_growth compare each leg's latency; lexical_overlap@10 compares with BM25
+    over every chunk that holds any word of the question; dense_recall@10 with an exact scan; sequential_scans
+    counts those of the large tables during the measured searches, and must be 0.
     """
     dataset = load_beir(data)
     run_bench(lambda system: _measure(system, dataset, chunks, limit), url, operator_key, json)
@@ -100,7 +100,7 @@ async def _measure(system: System, dataset: BeirDataset, chunks: int, limit: int
 
 
 def recombined(dataset: BeirDataset, count: int) -> list[Text]:
-    """Make `count` short texts, each of three sentences drawn from the whole corpus; the same ones every time."""
+    """Make `count` short texts of three sentences drawn from the whole corpus; the same every time."""
     sentences = [each for text in dataset.corpus for each in _SENTENCE_END.split(text.text) if len(each) > 20]
     draw = random.Random(20_25)  # noqa: S311 - reproducible, not secret
     return [
@@ -154,7 +154,7 @@ def _ids(hits: Sequence[Hit]) -> list[int]:
 
 
 async def _until_near_index(bare: Bare) -> None:
-    """Wait until a worker has given the collection its own index, and statistics of the growth are folded in."""
+    """Wait until the collection has an index of its own, and the statistics of its growth are folded in."""
     say("Waiting for the collection's index ...")
     deadline = monotonic() + _INDEX_TIMEOUT_S
     while monotonic() < deadline:

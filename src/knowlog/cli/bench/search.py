@@ -39,7 +39,8 @@ def search(
 ) -> None:
     """Time searches over HTTP beside the bare work: embed the question, run the SQL, in one process, no HTTP.
 
-    p50_ratio is taken one search at a time, throughput_ratio at --concurrency. Both sides take turns in five rounds.
+    p50_ratio is taken one search at a time, throughput_ratio at --concurrency. Both sides take turns in five
+    rounds.
     """
     dataset = load_beir(data)
     run_bench(

@@ -1,4 +1,4 @@
-"""The knowlog that a benchmark measures: one that runs already, or a private one for the time of the benchmark."""
+"""The knowlog that a benchmark measures: one that runs already, or a private one for the time being."""
 
 import asyncio
 import os
@@ -23,7 +23,10 @@ _LEFT_OUT = ("KNOWLOG_URL", "KNOWLOG_KEY", "KNOWLOG_API_HOST", "KNOWLOG_API_OPER
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A knowlog with a tenant of the benchmark's own. `settings` are those of its processes; `stack` is a private one's."""
+    """A knowlog with a tenant of the benchmark's own.
+
+    `settings` are those of its processes; `stack` is a private one's.
+    """
 
     url: str
     tenant_id: UUID
@@ -64,7 +67,7 @@ def _private_folder() -> Path:
 
 
 def _private_environment(folder: Path) -> dict[str, str]:
-    """The user's settings but for what says where knowlog runs; the embedding model is shared, not made again."""
+    """The user's settings, but for those that say where knowlog runs."""
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     return {**kept, "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_API_PORT": str(free_port())}
 

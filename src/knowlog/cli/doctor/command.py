@@ -30,7 +30,10 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check every part, and say how to mend what is not in order. Exit code 1 when something does not work."""
+    """Check every part, and say how to mend what is not in order.
+
+    Exit code 1 when something does not work.
+    """
     with err.status("Looking at every part ..."):
         findings = asyncio.run(examine())
     failed = any(each.outcome == "fail" for each in findings)

@@ -55,7 +55,7 @@ def end_group(process: asyncio.subprocess.Process, number: signal.Signals) -> No
 
 
 def _die_with(parent: int) -> None:
-    """In the child: be killed when the parent ends, however it ends. Linux only; elsewhere it has to be polite."""
+    """In the child: be killed when the parent ends, however it ends. Elsewhere than on Linux, do nothing."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

@@ -43,7 +43,8 @@ class Stack:
 async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     """Start everything that the environment describes, wait until it is ready; stop everything at the end.
 
-    Raises Misconfigured when the port is taken, another knowlog uses the data directory, or a setting is wrong.
+    Raises Misconfigured when the port is taken, another knowlog uses the data directory, or a setting is
+    wrong.
     """
     settings = load_settings(environ)
     port = settings.api.port or free_port(settings.api.host)
