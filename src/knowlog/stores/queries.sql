@@ -130,5 +130,5 @@ select chunk_id, -(weights <#> $1) as score from chunk_terms where tenant_id = t
 -- name: near_index
 -- The statement that builds the HNSW index of a collection; literals, because the planner must recognise them.
 select format('create index concurrently %I on knowlog.vectors using hnsw ((embedding::halfvec(%s)) halfvec_ip_ops)'
-              ' with (m = 16, ef_construction = 100) where collection_id = %L and embedding_key = %L',
+              ' with (m = 24, ef_construction = 200) where collection_id = %L and embedding_key = %L',
               knowlog.near_index($1, $2), $3::integer, $1::uuid, $2::text)

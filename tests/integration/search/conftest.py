@@ -44,13 +44,13 @@ def embedder() -> WordEmbedder:
     return WordEmbedder()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def store() -> VectorStore:
     """The store that lives in the database."""
     return open_store(StoresSettings())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_collection(database: Database) -> MakeCollection:
     """Make a collection of a tenant."""
 
@@ -73,8 +73,8 @@ async def collection(make_collection: MakeCollection, tenant: Scope) -> UUID:
     return await make_collection(tenant, "docs")
 
 
-@pytest.fixture
-def put(database: Database, store: VectorStore, embedder: WordEmbedder) -> Put:
+@pytest.fixture(scope="session")
+def put(database: Database, store: VectorStore) -> Put:
     """Store texts as documents: external ids doc-0, doc-1 ... Returns the document ids."""
 
     async def put(
@@ -94,7 +94,7 @@ def put(database: Database, store: VectorStore, embedder: WordEmbedder) -> Put:
             for each, given in zip(documents, described, strict=True)
         ]
         if vectors is None:
-            vectors = np.array([embedder.embed(text) for text in texts]).reshape(len(texts), 16)
+            vectors = np.array([WordEmbedder().embed(text) for text in texts]).reshape(len(texts), 16)
         async with database.transaction(scope) as connection:
             await connection.executemany(
                 "insert into documents (tenant_id, document_id, collection_id, external_id, title,"

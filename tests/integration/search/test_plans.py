@@ -16,6 +16,7 @@ from knowlog.stores import (
     parse_filter,
     term_statistics,
 )
+from knowlog.tenants import create_tenant
 
 SIZE = 3000
 NOTICES = """
@@ -32,19 +33,22 @@ def words() -> list[str]:
     return [" ".join(f"w{rank}" for rank in row) for row in ranks]
 
 
-@pytest.fixture
-async def filled(database: Database, tenant: Scope, collection: UUID, put, words) -> np.ndarray:
-    """A collection of 3,000 chunks with vectors in clusters, its statistics folded. Returns the vectors."""
+@pytest.fixture(scope="module")
+async def filled(database: Database, make_collection, put, words) -> tuple[Scope, UUID, np.ndarray]:
+    """Alice's collection of 3,000 chunks, and its vectors; strangers have twice as many."""
     chosen = np.random.default_rng(8)
     centres = chosen.standard_normal((60, 16))
     vectors = centres[chosen.integers(60, size=SIZE)] + 0.5 * chosen.standard_normal((SIZE, 16))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    await put(tenant, collection, words, [{"n": n} for n in range(SIZE)], vectors)
+    for name in ("charlie", "dora", "alice"):
+        tenant = Scope((await create_tenant(database, name)).tenant_id, f"key:{name}")
+        collection = await make_collection(tenant, "docs")
+        await put(tenant, collection, words, [{"n": n} for n in range(SIZE)], vectors)
     while await fold_statistics(database):
         pass
     async with database.owner() as connection:
         await connection.execute("analyze knowlog.chunk_terms, knowlog.vectors, knowlog.documents")
-    return vectors
+    return tenant, collection, vectors
 
 
 async def plan_inside(database: Database, tenant: Scope, statement: str, *arguments: object) -> str:
@@ -62,8 +66,9 @@ async def plan_inside(database: Database, tenant: Scope, statement: str, *argume
     return "\n".join(heard)
 
 
-async def test_the_lexical_leg_uses_its_index(database, tenant, collection, filled, words) -> None:
+async def test_the_lexical_leg_uses_its_index(database, filled, words) -> None:
     """Inside the function the policy does not forbid it, and no table is read from end to end."""
+    tenant, collection, _ = filled
     async with database.transaction(tenant) as connection:
         found = await term_statistics(connection, [collection], words[0])
     rare = [each for each in found.terms if 0 < each.holding < 20]
@@ -78,9 +83,10 @@ async def test_the_lexical_leg_uses_its_index(database, tenant, collection, fill
     assert "Seq Scan on chunk_terms" not in plan
 
 
-async def test_a_small_collection_is_scanned_by_its_own_range(database, tenant, collection, filled) -> None:
+async def test_a_small_collection_is_scanned_by_its_own_range(database, filled) -> None:
     """Not by reading everybody's vectors."""
-    plan = await dense_plan(database, tenant, collection, filled[0])
+    tenant, collection, vectors = filled
+    plan = await dense_plan(database, tenant, collection, vectors[0])
     assert "vectors_pkey" in plan
     assert "Seq Scan on vectors" not in plan
 
@@ -95,13 +101,14 @@ async def dense_plan(database: Database, tenant: Scope, collection: UUID, vector
 
 
 async def test_a_large_collection_graduates_to_an_index_and_keeps_its_recall(
-    database, tenant, collection, filled, store: VectorStore, make_collection, put
+    database, filled, store: VectorStore
 ) -> None:
     """The index is built beside the traffic, used under the policies, exact enough, dropped in the end."""
+    tenant, collection, vectors = filled
     built = await graduate_large_collections(database, at_least=SIZE)
     index = next(name for name in built if collection.hex in name)
     assert await graduate_large_collections(database, at_least=SIZE) == []
-    assert f"using {index}" in await dense_plan(database, tenant, collection, filled[0])
+    assert f"using {index}" in await dense_plan(database, tenant, collection, vectors[0])
     async with database.transaction(tenant) as connection:
 
         async def found(vector: np.ndarray, **more: object) -> list[int]:
@@ -109,18 +116,21 @@ async def test_a_large_collection_graduates_to_an_index_and_keeps_its_recall(
             return [hit.chunk_id for hit in await store.search(connection, tenant.tenant_id, query)]
 
         recall = [
-            len(set(await found(v)) & set(await found(v, exact=True))) / 10 for v in filled[:: SIZE // 100]
+            len(set(await found(v)) & set(await found(v, exact=True))) / 10 for v in vectors[:: SIZE // 100]
         ]
         assert np.mean(recall) >= 0.99
         for given in ({"n": {"lt": 25}}, {"n": {"gte": 0}}):
             narrow = parse_filter(given)
-            assert await found(filled[0], filter=narrow) == await found(filled[0], filter=narrow, exact=True)
+            assert await found(vectors[0], filter=narrow) == await found(
+                vectors[0], filter=narrow, exact=True
+            )
     assert await graduate_large_collections(database, at_least=3 * SIZE) == []
-    assert f"using {index}" not in await dense_plan(database, tenant, collection, filled[0])
+    assert f"using {index}" not in await dense_plan(database, tenant, collection, vectors[0])
 
 
-async def test_pruning_keeps_the_best(database, tenant, collection, filled, words) -> None:
+async def test_pruning_keeps_the_best(database, filled, words) -> None:
     """The ten best of a pruned search are those of one that scores everything."""
+    tenant, collection, _ = filled
     same = []
     async with database.transaction(tenant) as connection:
         for text in words[:: SIZE // 50]:

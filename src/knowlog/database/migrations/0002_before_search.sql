@@ -45,7 +45,7 @@ create function knowlog.dense_search(
 returns table (chunk_id bigint, score double precision)
 language plpgsql stable
 set search_path = pg_catalog, knowlog, public, pg_temp
-set hnsw.ef_search = 200 set hnsw.iterative_scan = 'relaxed_order' set hnsw.max_scan_tuples = 200000
+set hnsw.ef_search = 100 set hnsw.iterative_scan = 'relaxed_order' set hnsw.max_scan_tuples = 200000
 as $$
 declare
     few constant integer := 8000;
