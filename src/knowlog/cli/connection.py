@@ -33,8 +33,8 @@ def connect_operator(url: str | None = None, key: str | None = None) -> Client:
     found = key or (setting.get_secret_value() if setting else operator_key(settings.data_dir))
     if found is None:
         raise Misconfigured(
-            f"There is no operator key in {settings.data_dir}. Give --operator-key, set KNOWLOG_API_OPERATOR_KEY,"
-            " or set KNOWLOG_DATA_DIR to the data directory of the server."
+            f"There is no operator key in {settings.data_dir}. Give --operator-key,"
+            " set KNOWLOG_API_OPERATOR_KEY, or set KNOWLOG_DATA_DIR to the data directory of the server."
         )
     return Client(server_url(settings, url), found)
 

@@ -13,8 +13,8 @@ Made from the commands' own help by `python -m knowlog.cli.reference > docs/cli.
 not current.
 
 Every command is an HTTP client of a running server, but for `up`, `demo`, `serve` and `worker`, which run one,
-and `doctor` and `config`, which look at this machine. Values go to stdout, sentences and progress to
-stderr. Exit code 0 means done, 1 that it failed, 2 that usage or configuration is wrong.
+and `doctor` and `config`, which look at this machine. Values go to stdout, sentences and progress
+to stderr. Exit code 0 means done, 1 that it failed, 2 that usage or configuration is wrong.
 """
 
 

@@ -45,7 +45,7 @@ def _cpu() -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["git", *arguments],  # noqa: S607
             cwd=folder, capture_output=True, text=True, timeout=10, check=False,
         )  # fmt: skip

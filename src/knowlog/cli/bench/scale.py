@@ -22,6 +22,7 @@ from knowlog.kernel.errors import Unavailable
 from knowlog.stores import Hit, LexicalQuery, VectorQuery, lexical_search, term_statistics
 
 _SMALL = 5_000
+_LEAST = 25_000  # from 20,000 on a collection has an index of its own
 _DEPTH = 100
 _TOP = 10
 _SENTENCES = 3
@@ -29,7 +30,7 @@ _INDEX_TIMEOUT_S = 900.0
 _TABLES = ("chunks", "chunk_terms", "vectors")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
-Chunks = Annotated[int, typer.Option("--chunks", min=_SMALL + 1, help="How many chunks to grow to.")]
+Chunks = Annotated[int, typer.Option("--chunks", min=_LEAST, help="How many chunks to grow to.")]
 
 
 def scale(
