@@ -34,7 +34,7 @@ _NOT_PUBLIC = (
 )
 
 
-class FetchFailed(KnowlogError):  # noqa: N818 - named like its family in kernel
+class FetchFailed(KnowlogError):
     """The address did not give a document; the reason is for the person who named it."""
 
     status: ClassVar[int] = 422

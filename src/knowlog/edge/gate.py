@@ -65,7 +65,7 @@ class Gate:
             if exchange.visit.status:
                 raise  # The answer had begun: cutting the connection is the only honest end.
             if isinstance(error, TooLarge):
-                exchange.visit.body_refused = b"expect" not in headers
+                exchange.refuse_body(wait=b"expect" not in headers)
             await problem.response(error, exchange.visit.request_id)(scope, exchange.receive, exchange.send)
 
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
@@ -124,11 +124,16 @@ class _Exchange:
         self._left = self._limit = 0
         self._timeout_s = 0.0
         self._complete = False
+        self._closes = self._drains = False
 
     def allow(self, limit: int, timeout_s: float) -> None:
         """Let the body have `limit` bytes, with pauses of at most `timeout_s`."""
         self._left = self._limit = limit
         self._timeout_s = timeout_s
+
+    def refuse_body(self, wait: bool) -> None:
+        """Close the connection after the answer; `wait` for a client that is sending already."""
+        self._closes, self._drains = True, wait
 
     async def receive(self) -> Message:
         if self._complete:
@@ -137,18 +142,19 @@ class _Exchange:
             async with asyncio.timeout(self._timeout_s):
                 message = await self._receive()
         except TimeoutError as error:
+            self.refuse_body(wait=False)
             raise problem.RequestTimeout("The request's body stopped coming. Send it again.") from error
         self._complete = not message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            self.visit.body_refused = True
+            self.refuse_body(wait=True)
             raise _too_large(self._limit)
         return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begin(message)
-        elif self.visit.body_refused and not message.get("more_body", False):
+        elif self._drains and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
             await self._drain()
             message = {"type": "http.response.body", "body": b""}
@@ -160,20 +166,18 @@ class _Exchange:
         present = {name for name, _ in headers}
         headers += [item for item in _DEFAULTS.items() if item[0] not in present]
         headers.append((b"x-request-id", self.visit.request_id.encode()))
-        if self.visit.body_refused:
+        if self._closes:
             headers.append((b"connection", b"close"))
         message["headers"] = headers
 
     async def _drain(self) -> None:
-        """Swallow what a client still sends for a while: many read the refusal only once they have sent
-        everything,
-        and a connection closed on unread data would lose it.
+        """Swallow what a client still sends for a while.
+
+        Many read the refusal only once they have sent everything, and closing on unread data would lose it.
         """
         try:
             async with asyncio.timeout(_DRAIN_S):
-                while (message := await self._receive())["type"] == "http.request" and message.get(
-                    "more_body"
-                ):
+                while (await self._receive()).get("more_body", False):
                     pass
         except TimeoutError:
             _log.info("closed a connection that kept sending a body over the limit")

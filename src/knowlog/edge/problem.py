@@ -38,21 +38,21 @@ _OURS: Mapping[int, type[KnowlogError]] = {
 _log = logging.getLogger("knowlog.edge")
 
 
-class MethodNotAllowed(KnowlogError):  # noqa: N818 - named like its family in kernel
+class MethodNotAllowed(KnowlogError):
     """The address exists, and answers other methods."""
 
     status: ClassVar[int] = 405
     code: ClassVar[str] = "method-not-allowed"
 
 
-class RequestTimeout(KnowlogError):  # noqa: N818 - named like its family in kernel
+class RequestTimeout(KnowlogError):
     """The client stopped sending before its request was complete."""
 
     status: ClassVar[int] = 408
     code: ClassVar[str] = "request-timeout"
 
 
-class HeadersTooLarge(KnowlogError):  # noqa: N818 - named like its family in kernel
+class HeadersTooLarge(KnowlogError):
     """Request line and headers together are over the limit."""
 
     status: ClassVar[int] = 431

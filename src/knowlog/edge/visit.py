@@ -24,7 +24,6 @@ class Visit:
     status: int = 0
     tenant: str = ""
     principal: str = ""
-    body_refused: bool = False
 
 
 def visit_of(scope: Any) -> Visit:

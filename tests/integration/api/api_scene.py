@@ -1,8 +1,10 @@
 """What the tests of the API do again and again."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -59,3 +61,13 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, object]
     assert found["request_id"] == answer.headers["x-request-id"]
     assert str(found["detail"]).endswith(".")
     return found
+
+
+def events_of(stream: str) -> list[tuple[str, dict[str, Any]]]:
+    """The (name, data) of the events in a stream; comments are left out."""
+    events = []
+    for block in stream.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if fields:
+            events.append((fields["event"], json.loads(fields["data"])))
+    return events

@@ -78,7 +78,8 @@ async def test_title_and_metadata_change_if_the_state_is_the_one_that_was_read(a
 
 
 @pytest.mark.parametrize(
-    "change", [{"title": ""}, {"title": "x" * 1001}, {"metadata": {"a": "\0"}}, {"metadata": []}, {"metadata": {"a": "x" * 20000}},
+    "change", [{"title": ""}, {"title": "x" * 1001}, {"metadata": {"a": "\0"}}, {"metadata": []},
+               {"metadata": {"a": "x" * 20000}},
                {"state": "indexed"}]
 )  # fmt: skip
 async def test_a_bad_change_is_refused(alice: Client, change: dict[str, object]) -> None:

@@ -1,0 +1,56 @@
+"""Every route demands to know who is calling."""
+
+from collections.abc import Iterator
+from inspect import iscoroutinefunction
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from knowlog.api.application import ROUTERS
+from knowlog.edge import Caller, Operator
+
+OPEN = {"/", "/health/live", "/health/ready", "/metrics", "/docs", "/docs/{asset}"}
+"""What holds no tenant's data and answers anybody. FastAPI's own /openapi.json is not among our routers."""
+
+ROUTES = [route for router in ROUTERS for route in router.routes]
+
+
+def demands(dependant: Dependant) -> Iterator[Caller | Operator]:
+    """What a route's dependencies ask of the caller, at any depth."""
+    for each in dependant.dependencies:
+        if isinstance(each.call, (Caller, Operator)):
+            yield each.call
+        yield from demands(each)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
+def test_every_route_knows_its_caller(route: APIRoute) -> None:
+    """One principal a route, or a place in the list of open ones."""
+    found = list(demands(route.dependant))
+    if route.path in OPEN:
+        assert found == []
+    else:
+        assert len(found) == 1, "the route has no principal: give its handler a caller"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
+def test_what_changes_something_demands_more_than_a_reader(route: APIRoute) -> None:
+    """But for questions, which are POSTs that change nothing."""
+    if route.methods == {"GET"} or route.path in {"/v1/search", "/v1/answers"}:
+        return
+    caller = next(demands(route.dependant))
+    assert isinstance(caller, Operator) or caller.role != "reader"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
+def test_nothing_runs_in_a_thread(route: APIRoute) -> None:
+    """Handlers and dependencies are coroutines: a thread pool would limit and slow every request."""
+
+    def calls(dependant: Dependant) -> Iterator[object]:
+        yield dependant.call
+        for each in dependant.dependencies:
+            yield from calls(each)
+
+    for call in calls(route.dependant):
+        assert iscoroutinefunction(call) or iscoroutinefunction(type(call).__call__)

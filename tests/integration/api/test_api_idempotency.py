@@ -1,0 +1,81 @@
+"""Idempotency-Key on every POST that creates within a tenant."""
+
+import asyncio
+
+import pytest
+from api_scene import Client, problem
+
+PLACE = "/v1/collections/handbook/documents"
+CREATING = [
+    ("/v1/collections", {"name": "once"}),
+    ("/v1/keys", {"name": "once"}),
+    (PLACE, {"text": "once"}),
+    (f"{PLACE}:batch", [{"text": "once"}]),
+]
+
+
+@pytest.mark.parametrize(("place", "body"), CREATING)
+async def test_a_repeated_request_gets_the_same_answer(alice: Client, place: str, body: object) -> None:
+    """Same status, same body but for a secret, and the effect once."""
+    first = await alice.post(place, json=body, headers={"Idempotency-Key": "k1"})
+    again = await alice.post(place, json=body, headers={"Idempotency-Key": "k1"})
+    assert again.status_code == first.status_code
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"]
+    assert {**again.json(), "secret": 0} == {**first.json(), "secret": 0}
+    if "secret" in first.json():
+        assert again.json()["secret"] is None
+
+
+@pytest.mark.parametrize(("place", "body"), CREATING)
+async def test_the_key_of_another_request_is_refused(alice: Client, place: str, body: object) -> None:
+    """A key names one request."""
+    await alice.post("/v1/collections", json={"name": "first"}, headers={"Idempotency-Key": "k"})
+    problem(await alice.post(place, json=body, headers={"Idempotency-Key": "k"}), 422, "invalid")
+
+
+async def test_twins_have_one_effect(alice: Client) -> None:
+    """Twenty at once: one creates, the others are given its answer."""
+    answers = await asyncio.gather(
+        *(
+            alice.post("/v1/collections", json={"name": "twin"}, headers={"Idempotency-Key": "t"})
+            for _ in range(20)
+        )
+    )
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["collection_id"] for answer in answers}) == 1
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
+
+
+async def test_a_refused_request_keeps_nothing(alice: Client) -> None:
+    """A corrected request may use the same key."""
+    headers = {"Idempotency-Key": "k"}
+    problem(await alice.post("/v1/collections", json={"name": "handbook"}, headers=headers), 409, "conflict")
+    assert (await alice.post("/v1/collections", json={"name": "other"}, headers=headers)).status_code == 201
+
+
+async def test_keys_of_others_are_independent(alice: Client, charlie: Client) -> None:
+    """The same key in another tenant is another key."""
+    headers = {"Idempotency-Key": "k"}
+    ours = await alice.post("/v1/collections", json={"name": "same"}, headers=headers)
+    theirs = await charlie.post("/v1/collections", json={"name": "same"}, headers=headers)
+    assert ours.json()["collection_id"] != theirs.json()["collection_id"]
+
+
+async def test_a_form_is_the_same_whatever_its_boundary(alice: Client) -> None:
+    """What counts is what was uploaded."""
+    answers = [
+        await alice.post(PLACE, files={"file": ("a.txt", b"A")}, headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    ]
+    assert answers[0].json() == answers[1].json()
+    other = await alice.post(PLACE, files={"file": ("a.txt", b"B")}, headers={"Idempotency-Key": "k"})
+    problem(other, 422, "invalid")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+async def test_a_malformed_key_is_refused(alice: Client, key: str) -> None:
+    """1 to 255 printable ASCII characters."""
+    answer = await alice.post("/v1/collections", json={"name": "x"}, headers={"Idempotency-Key": key})
+    problem(answer, 400, "bad-request")
+    problem(await alice.get("/v1/collections/x"), 404, "not-found")
