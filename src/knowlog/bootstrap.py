@@ -42,9 +42,13 @@ class App:
         except ValidationError as error:
             first = error.errors()[0]
             raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
-        return profile.model_copy(update={"chunking": chunking.model_dump(), "retrieval": retrieval.model_dump()})
+        return profile.model_copy(
+            update={"chunking": chunking.model_dump(), "retrieval": retrieval.model_dump()}
+        )
 
-    async def delete_document(self, scope: Scope, document_id: UUID, expected: int | None = None) -> DeletionReceipt:
+    async def delete_document(
+        self, scope: Scope, document_id: UUID, expected: int | None = None
+    ) -> DeletionReceipt:
         """Delete a document everywhere. See `ingestion.delete_document`."""
         return await delete_document(self.database, self.store, scope, document_id, expected)
 

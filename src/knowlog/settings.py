@@ -91,7 +91,11 @@ def data_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 def describe(settings: Settings) -> list[Described]:
     """Every setting with its value (secrets masked), source and meaning, in the order of the rooms."""
-    rows = [Described("KNOWLOG_DATA_DIR", str(settings.data_dir), "environment or default", OTHERS["KNOWLOG_DATA_DIR"])]
+    rows = [
+        Described(
+            "KNOWLOG_DATA_DIR", str(settings.data_dir), "environment or default", OTHERS["KNOWLOG_DATA_DIR"]
+        )
+    ]
     for room, model in ROOMS.items():
         for key, described in model.model_fields.items():
             value = getattr(getattr(settings, room), key)
@@ -148,5 +152,3 @@ def _shown(value: object) -> str:
     if isinstance(value, frozenset):
         return ",".join(sorted(map(str, value)))
     return "" if value is None else str(value)
-
-

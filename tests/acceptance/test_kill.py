@@ -24,7 +24,9 @@ SEED = int(os.environ.get("KNOWLOG_TEST_SEED", "7"))
 @pytest.fixture
 async def stack() -> AsyncIterator[Stack]:
     """A whole knowlog: PostgreSQL, API, worker, each a process."""
-    with tempfile.TemporaryDirectory(prefix="knowlog-kill-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="knowlog-kill-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
         Path(folder).chmod(0o755)
         environ = {"KNOWLOG_DATA_DIR": folder, "KNOWLOG_API_PORT": "0", "KNOWLOG_WORKER_LEASE_S": "3"}
         async with open_stack({**os.environ, **environ}) as running:
@@ -124,6 +126,8 @@ async def test_every_acknowledged_document_is_indexed_exactly_once(stack: Stack)
     once = dict.fromkeys(found, DOCUMENTS) | {"unfinished": 0}
     assert found == once, f"after {dict(killed)}"
     number = random.Random(SEED).randrange(DOCUMENTS)
-    answer = (await patiently(http, "POST", "/v1/search", json={"question": f"zebra{number}", "limit": 5})).json()
+    answer = (
+        await patiently(http, "POST", "/v1/search", json={"question": f"zebra{number}", "limit": 5})
+    ).json()
     assert answer["passages"][0]["external_id"] == f"note-{number}"
     await http.aclose()

@@ -15,7 +15,9 @@ README = Path(__file__).parents[2] / "README.md"
 
 def commands() -> str:
     """The block that the README marks as executed."""
-    block = re.search(r"<!-- executed by tests/acceptance/test_readme.py -->\n```bash\n(.*?)```", README.read_text(), re.S)
+    block = re.search(
+        r"<!-- executed by tests/acceptance/test_readme.py -->\n```bash\n(.*?)```", README.read_text(), re.S
+    )
     assert block, "the README has lost its example"
     return block[1]
 

@@ -36,7 +36,7 @@ def settings_page(settings: Settings) -> str:
     rows = [f"| `{row.name}` | {row.value or '(unset)'} | {row.meaning} |" for row in describe(settings)[1:]]
     head = [
         "# Settings", "",
-        "Environment variables, read once at start. An unknown `KNOWLOG_` name is an error. `NAME_FILE` names a file that",
+        "Environment variables, read once at start. Unknown `KNOWLOG_` names are errors. `NAME_FILE` names a file that",
         "holds the value, for secrets. `knowlog config` prints the values in force and where each comes from.", "",
         "| name | default | meaning |", "|---|---|---|",
         "| `KNOWLOG_DATA_DIR` | ~/.local/share/knowlog | Folder of everything that knowlog keeps on this machine. |",

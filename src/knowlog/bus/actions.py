@@ -20,15 +20,15 @@ class LeaseLost(Conflict):
 
 
 async def append_events(
-    connection: Connection, type: str, items: Sequence[tuple[UUID, Mapping[str, Any]]]
+    connection: Connection, kind: str, items: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[UUID]:
-    """Write one event of `type` for each (subject, data), in the caller's transaction. Returns their ids in order."""
+    """Write one event of type `kind` for each (subject, data), in the caller's transaction. Returns their ids."""
     if not items:
         return []
     ids = [new_id() for _ in items]
-    state = "waiting" if type in HANDLED else "none"
+    state = "waiting" if kind in HANDLED else "none"
     subjects, data = [subject for subject, _ in items], [dict(payload) for _, payload in items]
-    await connection.execute(_SQL["append"], ids, type, state, subjects, data)
+    await connection.execute(_SQL["append"], ids, kind, state, subjects, data)
     return ids
 
 
@@ -56,7 +56,9 @@ async def complete(connection: Connection, worker: str, event: Event) -> None:
         raise LeaseLost("The lease on this work has passed to another worker.")
 
 
-async def fail(connection: Connection, worker: str, event: Event, reason: str, retry_in_s: float | None) -> None:
+async def fail(
+    connection: Connection, worker: str, event: Event, reason: str, retry_in_s: float | None
+) -> None:
     """Give an event up for good (`retry_in_s` None), or until later. Raises LeaseLost."""
     due_at = None if retry_in_s is None else now() + timedelta(seconds=retry_in_s)
     if not await connection.fetchval(_SQL["fail"], event.event_id, worker, event.attempts, due_at, reason):

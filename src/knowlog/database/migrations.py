@@ -40,13 +40,17 @@ async def check_server(connection: Any) -> None:
     """Raise Misconfigured unless the server is PostgreSQL 16+ with pgvector 0.8+."""
     version = int(await connection.fetchval("show server_version_num"))
     if version < _OLDEST_SERVER:
-        raise Misconfigured(f"PostgreSQL {version // 10000} is too old. knowlog needs PostgreSQL 16 or newer.")
+        raise Misconfigured(
+            f"PostgreSQL {version // 10000} is too old. knowlog needs PostgreSQL 16 or newer."
+        )
     vector = await connection.fetchval(
         "select coalesce((select extversion from pg_extension where extname = 'vector'),"
         " (select default_version from pg_available_extensions where name = 'vector'))"
     )
     if vector is None:
-        raise Misconfigured("PostgreSQL has no pgvector. Install the extension 'vector' 0.8 or newer on the server.")
+        raise Misconfigured(
+            "PostgreSQL has no pgvector. Install the extension 'vector' 0.8 or newer on the server."
+        )
     if tuple(int(part) for part in vector.split(".")[:2]) < _OLDEST_VECTOR:
         raise Misconfigured(
             f"pgvector {vector} is too old. knowlog needs 0.8 or newer: ALTER EXTENSION vector UPDATE."

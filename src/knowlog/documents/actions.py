@@ -40,7 +40,9 @@ class Original:
 
 async def get_documents(connection: Connection, scope: Scope, ids: Iterable[UUID]) -> list[Document]:
     """Return those of the documents that are there and within the scope, in no particular order."""
-    return [Document(**row) for row in await connection.fetch(_SQL["documents_by_id"], list(ids), within(scope))]
+    return [
+        Document(**row) for row in await connection.fetch(_SQL["documents_by_id"], list(ids), within(scope))
+    ]
 
 
 async def get_document(connection: Connection, scope: Scope, document_id: UUID) -> Document:
@@ -83,11 +85,15 @@ async def document_text(
     wanted = version or document.version
     if start < 0 or (end is not None and end < start):
         raise Invalid("A span begins at 0 or later and does not end before it begins.")
-    row = wanted and await connection.fetchrow(_SQL["version_text"], document_id, wanted, start, end or 2**31 - 2)
+    row = wanted and await connection.fetchrow(
+        _SQL["version_text"], document_id, wanted, start, end or 2**31 - 2
+    )
     if not row:
         raise NotFound("This version of the document has no text (not indexed yet, failed, or replaced).")
     text = row["text"]
-    return TextSlice(text, start, start + len(text), row["length"], row["version"], load_structure(row["structure"]))
+    return TextSlice(
+        text, start, start + len(text), row["length"], row["version"], load_structure(row["structure"])
+    )
 
 
 async def document_original(
@@ -113,7 +119,9 @@ async def patch_document(
         raise Invalid("A title has 1 to 1,000 characters.")
     await get_document(connection, scope, document_id)
     if not await connection.fetchval(_SQL["patch_document"], document_id, expected, title, metadata):
-        raise PreconditionFailed("The document has changed since you read it. Read it again, then repeat the change.")
+        raise PreconditionFailed(
+            "The document has changed since you read it. Read it again, then repeat the change."
+        )
     return await get_document(connection, scope, document_id)
 
 
@@ -141,5 +149,6 @@ def load_structure(stored: dict[str, Any] | None) -> Structure:
     """The inverse of `dump_structure`."""
     stored = stored or {"pages": [], "headings": []}
     return Structure(
-        tuple(Page(*page) for page in stored["pages"]), tuple(Heading(*heading) for heading in stored["headings"])
+        tuple(Page(*page) for page in stored["pages"]),
+        tuple(Heading(*heading) for heading in stored["headings"]),
     )

@@ -29,7 +29,9 @@ async def create_collection(connection: Connection, scope: Scope, name: str, pro
     if scope.collections is not None:
         raise Forbidden("Your key is limited to some collections and cannot create others.")
     try:
-        row = await connection.fetchrow(_SQL["insert_collection"], new_id(), clean_name(name), profile.model_dump())
+        row = await connection.fetchrow(
+            _SQL["insert_collection"], new_id(), clean_name(name), profile.model_dump()
+        )
     except asyncpg.UniqueViolationError as error:
         raise _taken(name) from error
     return _collection(row)
@@ -46,7 +48,7 @@ async def get_collection(connection: Connection, scope: Scope, name_or_id: str) 
 async def resolve_collections(
     connection: Connection, scope: Scope, names_or_ids: Sequence[str] | None
 ) -> list[tuple[UUID, str, Profile]]:
-    """Find the (id, name, profile) of the named collections, or of all in the scope. Raises NotFound for one that is not."""
+    """Find the (id, name, profile) of the named collections, or of all in the scope. Raises NotFound."""
     wanted = None if names_or_ids is None else list(names_or_ids)
     rows = await connection.fetch(_SQL["resolve_collections"], wanted, within(scope))
     found = {row["name"] for row in rows} | {str(row["collection_id"]) for row in rows}
@@ -60,7 +62,10 @@ async def list_collections(
     connection: Connection, scope: Scope, after: str | None = None, most: int = 100
 ) -> list[Collection]:
     """List collections in the order of their names, from behind the name `after`."""
-    return [_collection(row) for row in await connection.fetch(_SQL["list_collections"], within(scope), after, most)]
+    return [
+        _collection(row)
+        for row in await connection.fetch(_SQL["list_collections"], within(scope), after, most)
+    ]
 
 
 async def update_collection(
@@ -73,7 +78,9 @@ async def update_collection(
     """
     found = await get_collection(connection, scope, name_or_id)
     if expected is not None and expected != found.profile_version:
-        raise PreconditionFailed("The collection has changed since you read it. Read it again, then repeat the change.")
+        raise PreconditionFailed(
+            "The collection has changed since you read it. Read it again, then repeat the change."
+        )
     try:
         row = await connection.fetchrow(
             _SQL["update_collection"], found.collection_id, None if name is None else clean_name(name),

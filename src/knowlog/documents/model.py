@@ -42,7 +42,9 @@ class Structure:
     def headings_at(self, offset: int) -> tuple[str, ...]:
         """Return the titles of the headings above `offset`, outermost first."""
         path: list[Heading] = []
-        for index in range(bisect_right(self.headings, offset, key=lambda heading: heading.start) - 1, -1, -1):
+        for index in range(
+            bisect_right(self.headings, offset, key=lambda heading: heading.start) - 1, -1, -1
+        ):
             heading = self.headings[index]
             if not path or heading.level < path[-1].level:
                 path.append(heading)

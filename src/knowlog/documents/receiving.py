@@ -66,7 +66,9 @@ class Receiver:
         if not upload.content:
             raise Invalid(f"{upload.filename!r} is empty. Send a file that has content.")
         if len(upload.content) > self._settings.max_upload_bytes:
-            raise TooLarge(f"{upload.filename!r} is larger than {self._settings.max_upload_mb} MB, the limit here.")
+            raise TooLarge(
+                f"{upload.filename!r} is larger than {self._settings.max_upload_mb} MB, the limit here."
+            )
         if upload.title is not None and not 1 <= len(upload.title) <= 1000:
             raise Invalid("A title has 1 to 1,000 characters.")
         check_metadata(upload.metadata, self._settings.max_metadata_kb)
@@ -102,7 +104,10 @@ class Receiver:
     async def _announce(
         self, connection: Connection, scope: Scope, items: Sequence[_Incoming]
     ) -> dict[UUID, UUID]:
-        events = [(item.document_id, {"version": item.version, "size_bytes": len(item.upload.content)}) for item in items]
+        events = [
+            (item.document_id, {"version": item.version, "size_bytes": len(item.upload.content)})
+            for item in items
+        ]
         jobs = await append_events(connection, "document.received", events)
         for item in items:
             await notify_progress(connection, scope.tenant_id, item.document_id) if item.version > 1 else None
@@ -115,7 +120,9 @@ def check_metadata(metadata: dict[str, Any] | None, max_kb: int) -> None:
         return
     raw = orjson.dumps(metadata)
     if len(raw) > max_kb * 1024:
-        raise Invalid(f"The metadata has more than {max_kb} kB. Keep what you filter by; the rest belongs in the text.")
+        raise Invalid(
+            f"The metadata has more than {max_kb} kB. Keep what you filter by; the rest belongs in the text."
+        )
     if b"\\u0000" in raw:
         raise Invalid("Metadata cannot hold the NUL character.")
 
@@ -147,7 +154,9 @@ def _sort_out(
 
 
 def _incoming(scope: Scope, upload: Upload, document_id: UUID, version: int, digest: bytes) -> _Incoming:
-    return _Incoming(upload, document_id, version, digest, f"{scope.tenant_id}/{document_id}/{version}-{new_id().hex[-8:]}")
+    return _Incoming(
+        upload, document_id, version, digest, f"{scope.tenant_id}/{document_id}/{version}-{new_id().hex[-8:]}"
+    )
 
 
 async def _insert_versions(connection: Connection, items: Sequence[_Incoming]) -> None:
@@ -171,7 +180,10 @@ async def _answer(
     ids: dict[str, Any],
 ) -> list[Received]:  # fmt: skip
     by_name = {name: value[0] if isinstance(value, tuple) else value for name, value in ids.items()}
-    documents = {document.document_id: document for document in await get_documents(connection, scope, by_name.values())}
+    documents = {
+        document.document_id: document
+        for document in await get_documents(connection, scope, by_name.values())
+    }
     answers = []
     for upload in uploads:
         document_id = by_name[upload.external_id]

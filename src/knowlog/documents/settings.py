@@ -9,7 +9,8 @@ class DocumentsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     blobs: str = Field(
-        "directory", description='Where originals are kept: "directory" (in the data directory), a path, or s3://bucket/prefix.'
+        "directory",
+        description='Where originals are kept: "directory" (in the data directory), a path, or s3://bucket/prefix.',
     )
     max_upload_mb: int = Field(100, ge=1, le=10_000, description="A larger upload is refused.")
     max_metadata_kb: int = Field(16, ge=1, le=1024, description="Larger metadata of one document is refused.")

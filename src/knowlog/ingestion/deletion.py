@@ -71,7 +71,9 @@ async def get_receipt(connection: Connection, document_id: UUID) -> dict[str, An
     return receipt
 
 
-async def _probes(connection: Connection, store: VectorStore, scope: Scope, document_id: UUID) -> list[_Probe]:
+async def _probes(
+    connection: Connection, store: VectorStore, scope: Scope, document_id: UUID
+) -> list[_Probe]:
     """Up to three chunks of the document, with their vectors."""
     probes = []
     for row in await connection.fetch(_SQL["probe_chunks"], document_id):
@@ -108,5 +110,7 @@ async def _remove(connection: Connection, store: VectorStore, scope: Scope, docu
 
 async def _explain_absence(connection: Connection, scope: Scope, document_id: UUID) -> None:
     if await connection.fetchrow(_SQL["lock_document"], document_id, within(scope), None):
-        raise PreconditionFailed("The document has changed since you read it. Read it again, then repeat the deletion.")
+        raise PreconditionFailed(
+            "The document has changed since you read it. Read it again, then repeat the deletion."
+        )
     raise NotFound("There is no such document.")

@@ -23,7 +23,7 @@ from knowlog.documents import BlobStore, ParsedText, dump_structure
 from knowlog.embedding import Embedder
 from knowlog.ingestion.parsing import Parser
 from knowlog.kernel.errors import InternalError, KnowlogError, ParseFailed
-from knowlog.stores import ChunkRow, DocumentChunks, VectorStore, Vectors, index_chunks, remove_chunks
+from knowlog.stores import ChunkRow, DocumentChunks, Vectors, VectorStore, index_chunks, remove_chunks
 
 _SQL = load_queries("knowlog.ingestion")
 _TRACER = trace.get_tracer("knowlog")
@@ -80,7 +80,9 @@ class Indexer:
 
     async def _index(self, worker: str, scope: Scope, events: Sequence[Event]) -> None:
         sources = await self._read(worker, scope, events)
-        prepared = [item for item in [await self._prepare(worker, scope, source) for source in sources] if item]
+        prepared = [
+            item for item in [await self._prepare(worker, scope, source) for source in sources] if item
+        ]
         if not prepared:
             return
         vectors = await self._embed(worker, scope, prepared)
@@ -95,7 +97,9 @@ class Indexer:
             rows = await connection.fetch(
                 _SQL["read_sources"], [e.subject for e in events], [e.data["version"] for e in events]
             )
-            current = {(row["document_id"], row["version"]): row for row in rows if row["latest"] == row["version"]}
+            current = {
+                (row["document_id"], row["version"]): row for row in rows if row["latest"] == row["version"]
+            }
             await self._set_states(connection, "parsing", events)
             sources = []
             for event in events:
@@ -110,12 +114,12 @@ class Indexer:
         """Parse and cut one version; None when that failed, which is then recorded."""
         try:
             if source.event.attempts > self._settings.max_attempts:
-                raise ParseFailed("Indexing this document ended its worker again and again. It may need too much memory.")
+                raise ParseFailed(
+                    "Indexing this document ended its worker again and again. It may need too much memory."
+                )
             content = await self._blobs.get(source.blob)
             with _TRACER.start_as_current_span("parse"):
-                parsed = await self._parser.parse(
-                    content, source.filename, source.media_type
-                )
+                parsed = await self._parser.parse(content, source.filename, source.media_type)
             with _TRACER.start_as_current_span("chunk"):
                 return await asyncio.to_thread(self._cut, source, parsed)
         except Exception as error:
@@ -123,14 +127,18 @@ class Indexer:
             return None
 
     def _cut(self, source: _Source, parsed: ParsedText) -> _Prepared:
-        profile = ChunkingProfile.read(source.profile.get("chunking", {}), self._embedder.profile.window_tokens)
+        profile = ChunkingProfile.read(
+            source.profile.get("chunking", {}), self._embedder.profile.window_tokens
+        )
         spans = chunk(parsed.text, profile, self._embedder.token_offsets, parsed.structure)
         if not spans:
             raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
         title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
         rows = [_row(ordinal, span, parsed) for ordinal, span in enumerate(spans)]
         chunks = DocumentChunks(source.collection_id, source.event.subject, source.version, title, rows)
-        return _Prepared(source, parsed, chunks, tuple(_content_hash(text) for text in chunks.searchable_texts()))
+        return _Prepared(
+            source, parsed, chunks, tuple(_content_hash(text) for text in chunks.searchable_texts())
+        )
 
     async def _embed(self, worker: str, scope: Scope, prepared: Sequence[_Prepared]) -> dict[UUID, Vectors]:
         """Vectors by content hash. A text that this tenant has had embedded before is not embedded again."""
@@ -163,19 +171,26 @@ class Indexer:
     ) -> list[str]:  # fmt: skip
         locked = {
             row["document_id"]: row
-            for row in await connection.fetch(_SQL["lock_documents"], [item.source.event.subject for item in prepared])
+            for row in await connection.fetch(
+                _SQL["lock_documents"], [item.source.event.subject for item in prepared]
+            )
         }
         for item in prepared:
             await complete(connection, worker, item.source.event)
         current = [item for item in prepared if _is_current(item, locked)]
         if not current:
             return []
-        ids, versions = [item.source.event.subject for item in current], [item.source.version for item in current]
+        ids, versions = (
+            [item.source.event.subject for item in current],
+            [item.source.version for item in current],
+        )
         await connection.execute(
             _SQL["store_text"], ids, versions, [item.parsed.text for item in current],
             [dump_structure(item.parsed.structure) for item in current], [item.parsed.media_type for item in current],
         )  # fmt: skip
-        replaced = [item.source.event.subject for item in current if locked[item.source.event.subject]["version"]]
+        replaced = [
+            item.source.event.subject for item in current if locked[item.source.event.subject]["version"]
+        ]
         await remove_chunks(connection, self._store, scope.tenant_id, replaced)
         await index_chunks(
             connection, self._store, scope.tenant_id, self._embedder.profile.key, [item.rows for item in current],
@@ -183,16 +198,25 @@ class Indexer:
             [digest for item in current for digest in item.hashes],
         )  # fmt: skip
         dropped = [row["blob"] for row in await connection.fetch(_SQL["drop_old_versions"], ids, versions)]
-        titles, attempts = [item.rows.title for item in current], [item.source.event.attempts for item in current]
+        titles, attempts = (
+            [item.rows.title for item in current],
+            [item.source.event.attempts for item in current],
+        )
         await connection.execute(_SQL["switch_version"], ids, versions, titles, attempts)
         indexed = [
-            (item.source.event.subject, {"version": item.source.version, "chunks": len(item.hashes)}) for item in current
+            (item.source.event.subject, {"version": item.source.version, "chunks": len(item.hashes)})
+            for item in current
         ]
         await append_events(connection, "document.indexed", indexed)
         return dropped
 
     async def _write_one_by_one(
-        self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: dict[UUID, Vectors], error: Exception
+        self,
+        worker: str,
+        scope: Scope,
+        prepared: Sequence[_Prepared],
+        vectors: dict[UUID, Vectors],
+        error: Exception,
     ) -> None:
         """The batch could not be written: find out whose fault it was."""
         for item in prepared:
@@ -207,7 +231,11 @@ class Indexer:
 
     async def give_up(self, worker: str, scope: Scope, event: Event, error: Exception) -> None:
         """Record that an attempt failed: for good if trying again cannot help, else until later."""
-        known = error if isinstance(error, KnowlogError) else InternalError(f"An unexpected fault: {error!r:.300}")
+        known = (
+            error
+            if isinstance(error, KnowlogError)
+            else InternalError(f"An unexpected fault: {error!r:.300}")
+        )
         final = known.permanent or event.attempts >= self._settings.max_attempts
         delay = None if final else _backoff(self._settings.backoff_s, event.attempts)
         try:
@@ -215,7 +243,12 @@ class Indexer:
                 await fail(connection, worker, event, known.detail, delay)
                 state = "failed" if final else "received"
                 await connection.execute(
-                    _SQL["fail_document"], event.subject, event.data["version"], state, known.detail, event.attempts
+                    _SQL["fail_document"],
+                    event.subject,
+                    event.data["version"],
+                    state,
+                    known.detail,
+                    event.attempts,
                 )
                 if final:
                     data = {"version": event.data["version"], "reason": known.detail}

@@ -15,7 +15,9 @@ from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant
 
 _SQL = load_queries("knowlog.tenants")
 _KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
-_REFUSED = "The API key is not valid. Check it for typing errors, or ask an admin of your tenant for a new one."
+_REFUSED = (
+    "The API key is not valid. Check it for typing errors, or ask an admin of your tenant for a new one."
+)
 
 
 async def authenticate(database: Database, secret: str) -> Principal:
@@ -137,7 +139,9 @@ def _check_rights(creator: Principal, role: Role, collections: Sequence[UUID] | 
         raise Forbidden(f"A key with the role {creator.role} cannot make one with the role {role}.")
     allowed = creator.scope.collections
     if allowed is not None and (collections is None or not allowed.issuperset(collections)):
-        raise Forbidden("Your key is limited to some collections; a key that it makes must be limited to those.")
+        raise Forbidden(
+            "Your key is limited to some collections; a key that it makes must be limited to those."
+        )
 
 
 def _hash(secret: str) -> bytes:

@@ -110,7 +110,9 @@ class Worker:
         """Remove the original bytes of what was deleted or replaced."""
         for event in events:
             await self._app.blobs.delete(event.data["blobs"])
-            async with self._app.database.transaction(Scope(event.tenant_id, f"worker:{worker}")) as connection:
+            async with self._app.database.transaction(
+                Scope(event.tenant_id, f"worker:{worker}")
+            ) as connection:
                 with contextlib.suppress(LeaseLost):
                     await complete(connection, worker, event)
 
@@ -153,7 +155,9 @@ class Worker:
             by_tenant[event.tenant_id].append(event)
         for tenant_id, events in by_tenant.items():
             with contextlib.suppress(KnowlogError):
-                async with self._app.database.transaction(Scope(tenant_id, f"worker:{self.name}")) as connection:
+                async with self._app.database.transaction(
+                    Scope(tenant_id, f"worker:{self.name}")
+                ) as connection:
                     for event in events:
                         await release(connection, self.name, event)
 

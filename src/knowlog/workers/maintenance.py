@@ -17,7 +17,7 @@ _IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 
 async def maintain(app: App) -> None:
-    """Fold statistics each second, give large collections their index, forget old idempotency keys. Runs until cancelled."""
+    """Fold statistics each second, give large collections their index, forget old idempotency keys. Runs on."""
     await asyncio.gather(
         _every(_OFTEN_S, lambda: fold_statistics(app.database)),
         _every(_SELDOM_S, lambda: graduate_large_collections(app.database)),
@@ -39,5 +39,3 @@ async def _every(pause_s: float, step: Callable[[], Awaitable[object]]) -> None:
 async def _forget_idempotency_keys(app: App) -> None:
     async with app.database.system() as connection:
         await connection.execute("select forget_idempotency_keys($1)", _IDEMPOTENCY_KEPT)
-
-

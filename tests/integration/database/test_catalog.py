@@ -81,7 +81,9 @@ async def test_application_roles_own_nothing_and_bypass_nothing(rows) -> None:
 
 async def test_application_login_is_powerless_by_itself(rows) -> None:
     """The login of the embedded server may put on the two working roles and can do nothing else."""
-    found = await rows("select rolsuper, rolbypassrls, rolinherit, rolcreaterole from pg_roles where rolname = 'knowlog'")
+    found = await rows(
+        "select rolsuper, rolbypassrls, rolinherit, rolcreaterole from pg_roles where rolname = 'knowlog'"
+    )
     memberships = await rows("""
         select r.rolname::text from pg_auth_members m join pg_roles r on r.oid = m.roleid
         where m.member = 'knowlog'::regrole order by 1""")

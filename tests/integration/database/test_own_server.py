@@ -12,7 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, connect, migrate, open_database
+from knowlog.database import (
+    Database,
+    DatabaseSettings,
+    EmbeddedServer,
+    Scope,
+    connect,
+    migrate,
+    open_database,
+)
 from knowlog.database.migrations import check_server
 from knowlog.documents import Profile, create_collection, list_collections
 from knowlog.kernel.errors import Misconfigured
@@ -30,7 +38,7 @@ async def sockets(server_dir: Path, database: Database) -> str:
 
 
 @pytest.fixture(scope="module")
-async def plain_url(database: Database, sockets: str, server_dir: Path) -> AsyncIterator[str]:
+async def plain_url(database: Database, sockets: str, server_dir: Path) -> str:
     """A database whose owner is no superuser: it may create roles, as the admin login of a managed server may."""
     async with database.owner() as connection:
         await connection.execute("create role dba login createrole password 'pw'")
@@ -40,7 +48,7 @@ async def plain_url(database: Database, sockets: str, server_dir: Path) -> Async
     superuser = await connect(owner_url(server_dir).replace("/knowlog?", "/managed?"))
     await superuser.execute("create extension vector")
     await superuser.close()
-    yield f"postgresql://dba:pw@/managed?host={sockets}"
+    return f"postgresql://dba:pw@/managed?host={sockets}"
 
 
 async def in_and_out(database: Database) -> list[str]:
@@ -59,16 +67,20 @@ async def test_login_without_superuser_rights_will_do(plain_url: str, tmp_path: 
     opened = await open_database(DatabaseSettings(url=plain_url), tmp_path)
     assert await in_and_out(opened) == ["plans"]
     async with opened.owner() as connection:
-        assert await connection.fetchval("select count(*) from knowlog.collections") == 0, "the policy binds the owner"
+        assert await connection.fetchval("select count(*) from knowlog.collections") == 0, (
+            "the policy binds the owner"
+        )
     await opened.close()
 
 
-async def test_login_that_may_not_create_is_told_what_it_needs(database: Database, sockets: str, tmp_path: Path) -> None:
+async def test_login_that_may_not_create_is_told_what_it_needs(
+    database: Database, sockets: str, tmp_path: Path
+) -> None:
     """A login without rights gets one sentence, and nothing is half made."""
     async with database.owner() as connection:
         await connection.execute("create role weak login password 'pw'")
     settings = DatabaseSettings(url=f"postgresql://weak:pw@/postgres?host={sockets}")
-    with pytest.raises(Misconfigured, match="OWNER_URL|may not set up|pgvector"):
+    with pytest.raises(Misconfigured, match=r"OWNER_URL|may not set up|pgvector"):
         await open_database(settings, tmp_path)
 
 
@@ -136,7 +148,9 @@ async def test_tls_with_verified_certificate(tls_port, server_dir: Path, tmp_pat
     await opened.close()
 
 
-async def test_tls_with_a_strangers_certificate_is_refused(tls_port, server_dir: Path, tmp_path: Path) -> None:
+async def test_tls_with_a_strangers_certificate_is_refused(
+    tls_port, server_dir: Path, tmp_path: Path
+) -> None:
     """Nobody in the middle is talked to."""
     port, _ = tls_port
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -175,7 +189,11 @@ class Told:
 
 @pytest.mark.parametrize(
     ("server", "vector", "sentence"),
-    [("150020", "0.8.0", "PostgreSQL 15 is too old"), ("160004", "0.6.2", "0.6.2 is too old"), ("180001", None, "no pgvector")],
+    [
+        ("150020", "0.8.0", "PostgreSQL 15 is too old"),
+        ("160004", "0.6.2", "0.6.2 is too old"),
+        ("180001", None, "no pgvector"),
+    ],
 )
 async def test_old_servers_are_told(server: str, vector: str | None, sentence: str) -> None:
     """Each refusal says what is too old and what is needed."""

@@ -51,7 +51,11 @@ async def test_other_bytes_make_a_new_version(receive) -> None:
     """New content under an old identity becomes version 2, with the metadata kept."""
     await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2024}))
     (renewed,) = await receive(Upload("a", "a.txt", b"hello again"))
-    assert (renewed.outcome, renewed.document.latest, renewed.document.metadata) == ("updated", 2, {"year": 2024})
+    assert (renewed.outcome, renewed.document.latest, renewed.document.metadata) == (
+        "updated",
+        2,
+        {"year": 2024},
+    )
 
 
 async def test_same_bytes_with_other_metadata_relabel(receive) -> None:

@@ -4,7 +4,13 @@ from knowlog.documents import Heading, Page, Structure
 
 STRUCTURE = Structure(
     pages=(Page(1, 0, 50), Page(2, 50, 100)),
-    headings=(Heading(1, "One", 0), Heading(2, "A", 10), Heading(3, "a", 20), Heading(2, "B", 30), Heading(1, "Two", 60)),
+    headings=(
+        Heading(1, "One", 0),
+        Heading(2, "A", 10),
+        Heading(3, "a", 20),
+        Heading(2, "B", 30),
+        Heading(1, "Two", 60),
+    ),
 )
 
 

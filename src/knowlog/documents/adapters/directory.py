@@ -44,7 +44,7 @@ class DirectoryBlobStore:
     def _put(self, blobs: Mapping[str, bytes]) -> None:
         try:
             folders = {self._write(self._path(key), content) for key, content in blobs.items()}
-            for folder in {above for folder in folders for above in (folder, *folder.parents)}:
+            for folder in {above for written in folders for above in (written, *written.parents)}:
                 if folder.is_relative_to(self._root):
                     _sync_folder(folder)
         except OSError as error:
@@ -91,5 +91,9 @@ def _sync_folder(folder: Path) -> None:
 
 def _unavailable(error: OSError) -> Unavailable:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Unavailable("The disk of the blob store is full; nothing was kept. Free space on it and try again.")
-    return Unavailable(f"The blob store cannot be used: {error.strerror or error}. Check its folder and permissions.")
+        return Unavailable(
+            "The disk of the blob store is full; nothing was kept. Free space on it and try again."
+        )
+    return Unavailable(
+        f"The blob store cannot be used: {error.strerror or error}. Check its folder and permissions."
+    )

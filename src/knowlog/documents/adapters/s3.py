@@ -18,12 +18,16 @@ class S3BlobStore:
     def __init__(self, url: str, **config: Any) -> None:
         parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc:
-            raise Misconfigured(f"KNOWLOG_DOCUMENTS_BLOBS={url} is no place for blobs. Give s3://bucket/prefix.")
+            raise Misconfigured(
+                f"KNOWLOG_DOCUMENTS_BLOBS={url} is no place for blobs. Give s3://bucket/prefix."
+            )
         prefix = parts.path.strip("/") or None
         try:
             self._store = S3Store(parts.netloc, prefix=prefix, **config)
         except BaseError as error:
-            raise Misconfigured(f"The S3 settings cannot be used: {error}. Check the AWS_* variables.") from error
+            raise Misconfigured(
+                f"The S3 settings cannot be used: {error}. Check the AWS_* variables."
+            ) from error
 
     async def put(self, blobs: Mapping[str, bytes]) -> None:
         """Keep the bytes; S3 answers when they are durable."""
@@ -57,4 +61,6 @@ class S3BlobStore:
             raise NotFound("The original file is not in the blob store any more.") from error
         except BaseError as error:
             first_line = str(error).strip().splitlines()[0]
-            raise Unavailable(f"The blob store does not answer: {first_line}. Check KNOWLOG_DOCUMENTS_BLOBS.") from error
+            raise Unavailable(
+                f"The blob store does not answer: {first_line}. Check KNOWLOG_DOCUMENTS_BLOBS."
+            ) from error
