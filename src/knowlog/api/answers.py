@@ -26,7 +26,7 @@ from knowlog.retrieval import Retrieved
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, responses=problems(404, 429))
 
-_PASSAGES = 8
+_PASSAGES = 10
 """An answer is sought in so many passages."""
 
 
