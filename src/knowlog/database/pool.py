@@ -15,7 +15,8 @@ from knowlog.kernel.errors import InternalError, Misconfigured, Unavailable
 Connection: TypeAlias = asyncpg.Connection
 """A connection inside a transaction, as `transaction` yields it."""
 
-_SEARCH_PATH = "set local search_path = knowlog, public, pg_catalog"
+# pg_temp last, or a temporary table could stand in for one of ours.
+_SEARCH_PATH = "set local search_path = knowlog, public, pg_catalog, pg_temp"
 _BEGIN_TENANT = (
     "begin; set local role knowlog_app; "
     + _SEARCH_PATH

@@ -83,8 +83,6 @@ create table knowlog.versions (
 );
 
 -- Spans of a version's text: text = versions.text[start_offset:end_offset], copied so that a hit costs one row.
--- terms are the chunk's lexemes, hashed with the tenant, so that the posting lists of tenants do not mix; weights has the
--- BM25 weight of each (see decision 0005).
 create table knowlog.chunks (
     tenant_id     uuid not null,
     chunk_id      bigint generated always as identity,
@@ -97,13 +95,10 @@ create table knowlog.chunks (
     page          integer,
     headings      text[] not null,
     text          text not null,
-    terms         integer[] not null,
-    weights       sparsevec not null,
     primary key (tenant_id, chunk_id),
     unique (tenant_id, document_id, version, ordinal),
     foreign key (tenant_id, document_id, version) references knowlog.versions on delete cascade
 );
-create index chunks_terms on knowlog.chunks using gin (terms) with (fastupdate = off);
 
 -- One vector for each chunk and embedding key; vectors of different keys are never compared.
 -- content_hash finds the vector of a text that this tenant has embedded before.

@@ -3,8 +3,6 @@
 -- The terms of each chunk, numbered by collection so that the posting lists of collections and tenants do not mix, and
 -- their BM25 weights (decision 0003). A table of its own: a candidate costs one narrow row, which the text would
 -- triple. Rows up to a page in size stay whole and uncompressed.
-drop index knowlog.chunks_terms;
-alter table knowlog.chunks drop column terms, drop column weights;
 create table knowlog.chunk_terms (
     tenant_id     uuid not null,
     chunk_id      bigint not null,
