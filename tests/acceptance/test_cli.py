@@ -57,7 +57,10 @@ class Running:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdout is not None
-        self.said = json.loads(self.process.stdout.readline() or "{}")
+        assert self.process.stderr is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.said = json.loads(line)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send a signal and wait for the end."""
@@ -186,11 +189,10 @@ def test_no_child_outlives_a_killed_supervisor(data_dir: Path) -> None:
     killed = Running(env)
     killed.stop(signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while any("knowlog" in line for line in processes_of(data_dir)) and time.monotonic() < deadline:
+    while any("-m knowlog" in line for line in processes_of(data_dir)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert [line for line in processes_of(data_dir) if "-m knowlog" in line] == []
     after = Running(env)
-    assert after.said["url"]
     assert after.stop(signal.SIGTERM) == 0
     assert processes_of(data_dir) == []
 
