@@ -5,8 +5,10 @@ The vocabulary is google-research/bert's `vocab.txt` of bert-base-uncased, byte 
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import as_file, files
+from itertools import chain
+from string import ascii_lowercase, digits, punctuation
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,18 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import BertProcessing
 
 LONGEST_WORD = 100  # characters; BERT reads a longer word as one unknown token
-PIECE = 4096  # characters of a long text that are tokenised together: small pieces are fastest
-BATCH = 64  # pieces at once, so that a text of 50 MB never has all its tokens in memory as objects
+PIECE = 1024  # characters of a long text that are tokenised together
 
 _UNKNOWN = "[UNK]"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LAST_SPACE = re.compile(r"\s(?=\S*\Z)")
+_CONTROL = re.compile(r"[^ -~\t\n\r]")
+
+_WORD, _MARK = 1, 2
+_KINDS = np.zeros(128, np.uint8)  # of ASCII characters; 0 is white space
+_KINDS[[ord(character) for character in ascii_lowercase + digits]] = _WORD
+_KINDS[[ord(character) for character in punctuation]] = _MARK
+_MARKS_AWAY = str.maketrans(dict.fromkeys(punctuation, " "))
 
 
 @cache
@@ -61,19 +69,8 @@ def token_offsets(text: str) -> NDArray[np.int32]:
 
     A word without end, such as base64, is cut into pieces of PIECE characters, each one unknown token.
     """
-    parts = [_starts(batch) for batch in _batches(readable(text))]
+    parts = [_piece_offsets(piece) + np.int32(start) for start, piece in _pieces(readable(text))]
     return np.concatenate(parts) if parts else np.empty(0, np.int32)
-
-
-def _batches(text: str) -> Iterator[list[tuple[int, str]]]:
-    batch: list[tuple[int, str]] = []
-    for piece in _pieces(text):
-        batch.append(piece)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
@@ -87,10 +84,30 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
         start += len(piece)
 
 
-def _starts(batch: list[tuple[int, str]]) -> NDArray[np.int32]:
-    encodings = wordpiece().encode_batch([piece for _, piece in batch], add_special_tokens=False)
-    starts = [
-        np.fromiter((begin for begin, _ in encoding.offsets), np.int32, count=len(encoding)) + np.int32(start)
-        for (start, _), encoding in zip(batch, encodings, strict=True)
-    ]
-    return np.concatenate(starts)
+def _piece_offsets(piece: str) -> NDArray[np.int32]:
+    if piece.isascii() and not _CONTROL.search(piece):
+        return _plain_offsets(piece.lower())
+    (encoding,) = wordpiece().encode_batch([piece], add_special_tokens=False)
+    return np.fromiter((start for start, _ in encoding.offsets), np.int32, count=len(encoding))
+
+
+def _plain_offsets(plain: str) -> NDArray[np.int32]:
+    """Tokenise lower-case ASCII without control characters: the same starts, several times as fast.
+
+    A mark is a token. A word is what lies between marks and white space; most words are one token, and how the
+    others are divided is remembered.
+    """
+    kinds = _KINDS[np.frombuffer(plain.encode("ascii"), np.uint8)]
+    in_word = kinds == _WORD
+    word_starts = np.flatnonzero(in_word & ~np.concatenate([[False], in_word[:-1]]))
+    within = [_later_starts(word[: LONGEST_WORD + 1]) for word in plain.translate(_MARKS_AWAY).split()]
+    counts = np.fromiter(map(len, within), np.intp, count=len(within))
+    later = np.fromiter(chain.from_iterable(within), np.intp, count=counts.sum())
+    starts = [word_starts, np.flatnonzero(kinds == _MARK), np.repeat(word_starts, counts) + later]
+    return np.sort(np.concatenate(starts)).astype(np.int32)
+
+
+@lru_cache(maxsize=1 << 15)
+def _later_starts(word: str) -> tuple[int, ...]:
+    """Return where the second and further tokens of a word start in it."""
+    return tuple(start for start, _ in wordpiece().encode(word, add_special_tokens=False).offsets[1:])

@@ -32,6 +32,13 @@ def test_text_without_white_space_is_cut_all_the_same() -> None:
     assert len(token_offsets("x" * 10 * PIECE)) == 10
 
 
+@given(st.text(st.characters(max_codepoint=0x2FF), max_size=200))
+def test_the_short_way_for_plain_text_changes_nothing(text: str) -> None:
+    """Offsets are those of the full tokenizer, control characters and accents or none."""
+    whole = wordpiece().encode(text, add_special_tokens=False).offsets
+    assert token_offsets(text).tolist() == [start for start, _ in whole]
+
+
 @given(st.text(st.characters(), max_size=300))
 def test_offsets_ascend_within_any_text(text: str) -> None:
     """Surrogates, marks, zero-width characters and all."""

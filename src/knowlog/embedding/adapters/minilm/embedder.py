@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from knowlog.embedding import wordpiece
 from knowlog.embedding.adapters.minilm.network import DIMENSIONS, POSITIONS
 from knowlog.embedding.adapters.minilm.session import Session, Vector
-from knowlog.embedding.adapters.minilm.store import IDENTITY, load_network
+from knowlog.embedding.adapters.minilm.store import IDENTITY, network_file
 from knowlog.embedding.model import EmbeddingProfile
 from knowlog.embedding.settings import EmbeddingSettings
 from knowlog.kernel.errors import Misconfigured
@@ -90,7 +90,7 @@ def open_minilm(settings: EmbeddingSettings, data_dir: Path) -> MiniLMEmbedder:
             f'The model "minilm" has one form, {DIMENSIONS} dimensions and at most {POSITIONS} tokens: '
             "correct KNOWLOG_EMBEDDING_MODEL, _WINDOW_TOKENS or _DIMENSIONS."
         )
-    return MiniLMEmbedder(Session(load_network(data_dir)), settings.threads or available_cpus(), window)
+    return MiniLMEmbedder(Session(network_file(data_dir)), settings.threads or available_cpus(), window)
 
 
 def available_cpus() -> int:

