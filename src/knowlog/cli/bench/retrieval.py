@@ -11,6 +11,10 @@ from knowlog.cli.bench.system import System
 from knowlog.evaluation import BeirDataset, load_beir, mean, ndcg, ranked, recall
 
 _DEPTH = 100
+_PROFILE = {
+    "chunking": {"size_tokens": 510, "overlap": 0.0},  # one chunk a document where it fits the model's window
+    "retrieval": {"one_per_document": True},
+}
 
 
 def retrieval(
@@ -27,7 +31,7 @@ def retrieval(
 
 async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> Report:
     texts = beir_texts(dataset)
-    await load_texts(system.api, texts, {"retrieval": {"one_per_document": True}})
+    await load_texts(system.api, texts, _PROFILE)
     asked = every(list(dataset.questions), limit)
 
     async def search(question_id: str) -> list[dict[str, Any]]:

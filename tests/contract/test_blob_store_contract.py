@@ -1,0 +1,110 @@
+"""Every blob store keeps the port's promises."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from knowlog.documents import BlobStore, DocumentsSettings, open_blob_store
+from knowlog.documents.adapters.s3 import S3BlobStore
+from knowlog.kernel.errors import Misconfigured, NotFound, Unavailable
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    """A server on this machine that speaks S3, with one bucket."""
+    import boto3
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket="originals")
+    yield endpoint
+    server.stop()
+
+
+@pytest.fixture(params=["directory", "s3"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, s3_endpoint: str, monkeypatch) -> BlobStore:
+    """One store after the other, opened as an installation opens it."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": s3_endpoint, "AWS_ALLOW_HTTP": "true",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    place = "directory" if request.param == "directory" else f"s3://originals/{tmp_path.name}"
+    return open_blob_store(DocumentsSettings(blobs=place), tmp_path)
+
+
+async def test_what_was_put_comes_back(blobs: BlobStore) -> None:
+    """The same bytes, whatever they are."""
+    content = bytes(range(256)) * 100
+    await blobs.put({"t/d/1": content, "t/d/2": b""})
+    assert await blobs.get("t/d/1") == content
+    assert await blobs.get("t/d/2") == b""
+
+
+async def test_an_absent_key_is_not_found(blobs: BlobStore) -> None:
+    """The error says that the original is gone, not where it would lie."""
+    with pytest.raises(NotFound):
+        await blobs.get("t/d/absent")
+
+
+async def test_deleting_removes_and_may_be_repeated(blobs: BlobStore) -> None:
+    """A second deletion of the same key is no error."""
+    await blobs.put({"t/d/1": b"x"})
+    await blobs.delete(["t/d/1", "t/d/never"])
+    await blobs.delete(["t/d/1"])
+    with pytest.raises(NotFound):
+        await blobs.get("t/d/1")
+
+
+async def test_a_check_leaves_nothing_behind(blobs: BlobStore) -> None:
+    """`knowlog doctor` writes, reads and removes."""
+    await blobs.check()
+
+
+async def test_a_key_cannot_leave_the_directory(tmp_path: Path) -> None:
+    """A forged key opens no other file."""
+    blobs = open_blob_store(DocumentsSettings(), tmp_path)
+    with pytest.raises(ValueError, match="not a blob key"):
+        await blobs.get("../../etc/passwd")
+
+
+async def test_a_dead_s3_is_unavailable(monkeypatch) -> None:
+    """The sentence names the setting."""
+    blobs = S3BlobStore(
+        "s3://bucket", endpoint="http://127.0.0.1:9", region="us-east-1", access_key_id="x", secret_access_key="y",
+        client_options={"allow_http": True}, retry_config={"max_retries": 0},
+    )  # fmt: skip
+    with pytest.raises(Unavailable, match="KNOWLOG_DOCUMENTS_BLOBS"):
+        await blobs.put({"a": b"b"})
+
+
+def test_a_place_that_is_none_is_told() -> None:
+    """s3:// needs a bucket."""
+    with pytest.raises(Misconfigured, match="s3://bucket"):
+        open_blob_store(DocumentsSettings(blobs="s3://"), Path("/tmp"))
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 64 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+async def test_a_full_disk_keeps_nothing_half_written(full_disk: Path) -> None:
+    """The upload is refused in words, and no partial file stays."""
+    blobs = open_blob_store(DocumentsSettings(blobs=str(full_disk / "blobs")), full_disk)
+    with pytest.raises(Unavailable, match="disk of the blob store is full"):
+        await blobs.put({"t/d/1": b"x" * 200_000})
+    assert [path for path in full_disk.rglob("*") if path.is_file()] == []
