@@ -176,7 +176,7 @@ async def open_pool(settings: DatabaseSettings, url: str) -> asyncpg.Pool:
 
 async def _prepare(connection: Any) -> None:
     await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=lambda value: b"\x01" + orjson.dumps(value),
+        "jsonb", schema="pg_catalog", encoder=lambda value: b"\x01" + orjson.dumps(value, default=str),
         decoder=lambda data: orjson.loads(data[1:]), format="binary",
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ documents cost hardly more than for one. Whatever goes wrong with one of them is
 """
 
 import asyncio
+import contextlib
 import hashlib
 import random
 from collections import defaultdict
@@ -105,7 +106,8 @@ class Indexer:
             for event in events:
                 row = current.get((event.subject, event.data["version"]))
                 if row is None:
-                    await complete(connection, worker, event)
+                    with contextlib.suppress(LeaseLost):
+                        await complete(connection, worker, event)
                 else:
                     sources.append(_source(event, row))
         return sources

@@ -1,0 +1,264 @@
+"""Documents become findable once, are replaced at one moment, fail in words, and are deleted for good."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from knowlog.bootstrap import App, open_app
+from knowlog.bus import LeaseLost, claim, complete, list_jobs
+from knowlog.database import Database, Scope
+from knowlog.documents import (
+    Document,
+    Profile,
+    Upload,
+    create_collection,
+    document_text,
+    get_collection,
+    get_document,
+    retry_document,
+)
+from knowlog.kernel.errors import NotFound, PreconditionFailed
+from knowlog.retrieval import Passage, Search, retrieve
+from knowlog.settings import load_settings
+from knowlog.workers import Worker
+
+Send = Callable[..., Awaitable[Document]]
+
+
+@pytest.fixture(scope="module")
+async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
+    """A process's App on the shared database, with the fake model: these tests are not about its quality."""
+    environ = {
+        "KNOWLOG_DATA_DIR": str(server_dir),
+        "KNOWLOG_EMBEDDING_MODEL": "fake",
+        "KNOWLOG_WORKER_BACKOFF_S": "0.05",
+    }
+    async with open_app(load_settings(environ)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def working(app: App) -> AsyncIterator[Worker]:
+    """A worker that takes jobs during the test."""
+    stop = asyncio.Event()
+    worker = Worker(app)
+    task = asyncio.create_task(worker.run(stop))
+    yield worker
+    stop.set()
+    await task
+
+
+@pytest.fixture
+async def send(app: App, tenant: Scope) -> Send:
+    """Upload a text as Alice."""
+    async with app.database.transaction(tenant) as connection:
+        await create_collection(connection, tenant, "notes", app.complete_profile(Profile()))
+
+    async def call(name: str, content: bytes, **more: object) -> Document:
+        async with app.database.transaction(tenant) as connection:
+            upload = Upload(name, more.pop("filename", f"{name}.txt"), content, **more)
+            (received,) = await app.receiver.receive(connection, tenant, "notes", [upload])
+        return received.document
+
+    return call
+
+
+async def settled(app: App, scope: Scope, document_id: UUID) -> Document:
+    """The document when its latest version is indexed or has failed."""
+    for _ in range(600):
+        async with app.database.transaction(scope) as connection:
+            document = await get_document(connection, scope, document_id)
+        if document.state == "failed" or (
+            document.state == "indexed" and document.version == document.latest
+        ):
+            return document
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"still {document.state}")
+
+
+async def find(app: App, scope: Scope, question: str) -> list[Passage]:
+    async with app.database.transaction(scope) as connection:
+        collection = await get_collection(connection, scope, "notes")
+    search = Search(question, (collection.collection_id,), 5)
+    found = await retrieve(app.database, scope, app.embedder, app.store, search)
+    return list(found.passages)
+
+
+async def test_an_upload_becomes_findable_with_an_exact_span(app, working, send, tenant) -> None:
+    """A passage is exactly its span of the stored text."""
+    sent = await send("a", b"The zebra sleeps at noon.\n\nNobody knows why.")
+    await settled(app, tenant, sent.document_id)
+    passage = (await find(app, tenant, "when does the zebra sleep"))[0]
+    async with app.database.transaction(tenant) as connection:
+        text = await document_text(connection, tenant, sent.document_id, None, passage.start, passage.end)
+    assert text.text == passage.text
+
+
+async def test_a_new_version_replaces_the_old_one_whole(app, working, send, tenant) -> None:
+    """After an update nothing of the old version is found, and its text is gone."""
+    sent = await send("a", b"The code word is heliotrope.")
+    await settled(app, tenant, sent.document_id)
+    await send("a", b"The code word is marigold.")
+    document = await settled(app, tenant, sent.document_id)
+    assert (document.version, document.latest) == (2, 2)
+    assert all("heliotrope" not in passage.text for passage in await find(app, tenant, "heliotrope"))
+    async with app.database.transaction(tenant) as connection:
+        with pytest.raises(NotFound):
+            await document_text(connection, tenant, sent.document_id, 1)
+
+
+async def test_the_old_version_answers_until_the_new_one_is_indexed(app, send, tenant) -> None:
+    """Without a worker the update waits, and the first version stays."""
+    stop, worker = asyncio.Event(), Worker(app)
+    task = asyncio.create_task(worker.run(stop))
+    sent = await send("a", b"The code word is heliotrope.")
+    await settled(app, tenant, sent.document_id)
+    stop.set()
+    await task
+    await send("a", b"The code word is marigold.")
+    assert "heliotrope" in (await find(app, tenant, "code word"))[0].text
+
+
+async def test_a_newer_upload_overtakes_one_that_waits(app, send, tenant) -> None:
+    """Of versions that came in before a worker looked, only the newest is indexed."""
+    sent = await send("a", b"one")
+    await send("a", b"two")
+    await send("a", b"three is the last")
+    stop, worker = asyncio.Event(), Worker(app)
+    task = asyncio.create_task(worker.run(stop))
+    document = await settled(app, tenant, sent.document_id)
+    stop.set()
+    await task
+    assert document.version == 3
+    async with app.database.transaction(tenant) as connection:
+        assert await connection.fetchval("select count(*) from chunks") == 1
+        assert {job.state for job in await list_jobs(connection)} == {"done"}
+
+
+async def test_an_unreadable_file_fails_in_words_and_can_be_retried(app, working, send, tenant) -> None:
+    """A permanent failure is not repeated; the person is told why, and may try again."""
+    sent = await send("a", b"%PDF-1.7 this is no PDF", filename="a.pdf")
+    failed = await settled(app, tenant, sent.document_id)
+    assert (failed.state, failed.attempts) == ("failed", 1)
+    assert failed.reason.endswith(".")
+    async with app.database.transaction(tenant) as connection:
+        await retry_document(connection, tenant, sent.document_id)
+    assert (await settled(app, tenant, sent.document_id)).state == "failed"
+
+
+async def test_a_broken_neighbour_harms_nobody(app, working, send, tenant) -> None:
+    """Documents of one batch fail alone."""
+    good = await send("good", b"All is well.")
+    bad = await send("bad", b"%PDF-1.7 broken", filename="bad.pdf")
+    also = await send("also", b"Here too.")
+    states = [(await settled(app, tenant, each.document_id)).state for each in (good, bad, also)]
+    assert states == ["indexed", "failed", "indexed"]
+
+
+async def test_identical_text_is_embedded_once(app, working, send, tenant, monkeypatch) -> None:
+    """A tenant's own vector of the same text is used again."""
+    await settled(app, tenant, (await send("a", b"The same words.", title="T")).document_id)
+    embedded: list[str] = []
+    original = type(app.embedder).embed_documents
+
+    async def watched(self, texts):
+        embedded.extend(texts)
+        return await original(self, texts)
+
+    monkeypatch.setattr(type(app.embedder), "embed_documents", watched)
+    await settled(app, tenant, (await send("b", b"The same words.", title="T")).document_id)
+    assert embedded == []
+
+
+async def test_deletion_leaves_nothing_and_says_so(app, working, send, tenant) -> None:
+    """The receipt counts what went, found it before and not after; the original bytes go too."""
+    sent = await send("a", b"The secret ingredient is cardamom.")
+    await settled(app, tenant, sent.document_id)
+    receipt = await app.delete_document(tenant, sent.document_id)
+    assert (receipt.versions, receipt.chunks, receipt.vectors) == (1, 1, 1)
+    assert receipt.proof["found_before"] == 2
+    assert receipt.proof["found_after"] == 0
+    assert await find(app, tenant, "cardamom") == []
+    for _ in range(200):
+        if not [
+            path
+            for path in (app.settings.data_dir / "blobs" / str(tenant.tenant_id)).rglob("*")
+            if path.is_file()
+        ]:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the original bytes are still there")
+
+
+async def test_deletion_of_another_revision_is_refused(app, working, send, tenant) -> None:
+    """Who has read an older state does not delete a newer one."""
+    sent = await send("a", b"Text.")
+    await settled(app, tenant, sent.document_id)
+    with pytest.raises(PreconditionFailed):
+        await app.delete_document(tenant, sent.document_id, expected=99)
+
+
+async def test_a_stranger_can_neither_find_nor_delete(app, working, send, tenant, other_tenant) -> None:
+    """Another tenant's document is absent in every call."""
+    sent = await send("a", b"The secret ingredient is cardamom.")
+    await settled(app, tenant, sent.document_id)
+    with pytest.raises(NotFound):
+        await app.delete_document(other_tenant, sent.document_id)
+    async with app.database.transaction(tenant) as connection:
+        collection = (await get_collection(connection, tenant, "notes")).collection_id
+    found = await retrieve(
+        app.database, other_tenant, app.embedder, app.store, Search("cardamom", (collection,), 5)
+    )
+    assert found.passages == ()
+
+
+async def test_a_deletion_in_mid_job_wins(app, send, tenant) -> None:
+    """A worker that comes back with the text of a deleted document writes nothing."""
+    sent = await send("a", b"Gone before it was read.")
+    events = [event for event in await claim(app.database, "w", 30, 100) if event.subject == sent.document_id]
+    await app.delete_document(tenant, sent.document_id)
+    await app.indexer.index("w", events)
+    async with app.database.transaction(tenant) as connection:
+        assert await connection.fetchval("select count(*) from chunks") == 0
+
+
+async def test_a_worker_that_lost_its_lease_writes_nothing(app, send, tenant) -> None:
+    """The late one is fenced off by the number of the attempt; the one that took over is not disturbed."""
+    sent = await send("a", b"Indexed by one of two.")
+    (mine,) = [e for e in await claim(app.database, "slow", 0.01, 100) if e.subject == sent.document_id]
+    await asyncio.sleep(0.05)
+    (theirs,) = [e for e in await claim(app.database, "quick", 30, 100) if e.subject == sent.document_id]
+    await app.indexer.index("slow", [mine])
+    async with app.database.transaction(tenant) as connection:
+        assert await connection.fetchval("select count(*) from chunks") == 0
+    await app.indexer.index("quick", [theirs])
+    async with app.database.transaction(tenant) as connection:
+        assert await connection.fetchval("select count(*) from chunks") == 1
+
+
+async def test_the_same_worker_name_does_not_pass_the_fence(app, send, tenant) -> None:
+    """A process that was restarted under its old name cannot finish what it held before."""
+    sent = await send("a", b"Text.")
+    (old,) = [e for e in await claim(app.database, "same", 0.01, 100) if e.subject == sent.document_id]
+    await asyncio.sleep(0.05)
+    (new,) = [e for e in await claim(app.database, "same", 30, 100) if e.subject == sent.document_id]
+    with pytest.raises(LeaseLost):
+        async with app.database.transaction(tenant) as connection:
+            await complete(connection, "same", old)
+    async with app.database.transaction(tenant) as connection:
+        await complete(connection, "same", new)
+
+
+async def test_a_document_that_ends_its_workers_is_given_up(app, send, tenant) -> None:
+    """After the last attempt it fails, though no worker lived to say why."""
+    sent = await send("a", b"Text.")
+    (event,) = [e for e in await claim(app.database, "w", 30, 100) if e.subject == sent.document_id]
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute("update events set attempts = 6 where event_id = $1", event.event_id)
+    await app.indexer.index("w", [replace(event, attempts=6)])
+    failed = await settled(app, tenant, sent.document_id)
+    assert "again and again" in failed.reason
