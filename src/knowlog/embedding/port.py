@@ -28,8 +28,9 @@ class Embedder(Protocol):
     def token_offsets(self, text: str) -> NDArray[np.int32]:
         """Return where each token starts: code point offsets, ascending, without special tokens.
 
-        An offset is there as often as tokens start at it: in some scripts one character is several. Blocks for up to half a second per megabyte; other threads run meanwhile. Models without a tokenizer
-        on this machine count in BERT's word pieces.
+        An offset is there as often as tokens start at it: in some scripts one character is several. Blocks for
+        up to half a second per megabyte; other threads run meanwhile. Models without a tokenizer on this machine
+        count in BERT's word pieces.
         """
 
     async def close(self) -> None:
