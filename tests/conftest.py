@@ -14,7 +14,9 @@ from knowlog.tenants import create_tenant
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
     """A data directory that any user may pass, with an embedded server in it that is stopped at the end."""
-    with tempfile.TemporaryDirectory(prefix="knowlog-test-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="knowlog-test-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
         path = Path(folder)
         path.chmod(0o755)
         yield path
@@ -24,7 +26,9 @@ def server_dir() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def database(server_dir: Path) -> AsyncIterator[Database]:
     """A migrated database, shared by all tests: each works in tenants of its own."""
-    opened = await open_database(DatabaseSettings(url=os.environ.get("KNOWLOG_TEST_DATABASE_URL")), server_dir)
+    opened = await open_database(
+        DatabaseSettings(url=os.environ.get("KNOWLOG_TEST_DATABASE_URL")), server_dir
+    )
     yield opened
     await opened.close()
 

@@ -50,9 +50,10 @@ async def extend(database: Database, worker: str, lease_s: float, events: Sequen
     return int(kept)
 
 
-async def complete(connection: Connection, worker: str, event: Event) -> None:
-    """Mark an event as handled, in the transaction that wrote its effect. Raises LeaseLost."""
-    if not await connection.fetchval(_SQL["complete"], event.event_id, worker, event.attempts):
+async def complete(connection: Connection, worker: str, events: Sequence[Event]) -> None:
+    """Mark events as handled, in the transaction that wrote their effect. Raises LeaseLost if one is no longer ours."""
+    held = [event.event_id for event in events], worker, [event.attempts for event in events]
+    if len(await connection.fetch(_SQL["complete"], *held)) != len(events):
         raise LeaseLost("The lease on this work has passed to another worker.")
 
 

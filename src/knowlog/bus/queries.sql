@@ -8,10 +8,12 @@ with written as (
 select pg_notify('knowlog_work', '') from written limit 1
 
 -- name: complete
--- The work is done, if it is still ours.
-update events set state = 'done', finished_at = clock_timestamp(), lease_until = null, reason = null
-where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
-returning 1
+-- The work is done, as far as it is still ours.
+update events e set state = 'done', finished_at = clock_timestamp(), lease_until = null, reason = null
+from unnest($1::uuid[], $3::int[]) as held (event_id, attempts)
+where e.tenant_id = tenant() and e.event_id = held.event_id and e.state = 'running' and e.worker = $2
+  and e.attempts = held.attempts
+returning e.event_id
 
 -- name: fail
 -- Give up the work, if it is still ours: for good, or until `due_at`.

@@ -107,7 +107,7 @@ class Indexer:
                 row = current.get((event.subject, event.data["version"]))
                 if row is None:
                     with contextlib.suppress(LeaseLost):
-                        await complete(connection, worker, event)
+                        await complete(connection, worker, [event])
                 else:
                     sources.append(_source(event, row))
         return sources
@@ -177,8 +177,7 @@ class Indexer:
                 _SQL["lock_documents"], [item.source.event.subject for item in prepared]
             )
         }
-        for item in prepared:
-            await complete(connection, worker, item.source.event)
+        await complete(connection, worker, [item.source.event for item in prepared])
         current = [item for item in prepared if _is_current(item, locked)]
         if not current:
             return []

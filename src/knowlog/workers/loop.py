@@ -114,7 +114,7 @@ class Worker:
                 Scope(event.tenant_id, f"worker:{worker}")
             ) as connection:
                 with contextlib.suppress(LeaseLost):
-                    await complete(connection, worker, event)
+                    await complete(connection, worker, [event])
 
     async def _keep_leases(self) -> None:
         """Prolong the leases of everything held, well before they end."""

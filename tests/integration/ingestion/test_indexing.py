@@ -248,9 +248,9 @@ async def test_the_same_worker_name_does_not_pass_the_fence(app, send, tenant) -
     (new,) = [e for e in await claim(app.database, "same", 30, 100) if e.subject == sent.document_id]
     with pytest.raises(LeaseLost):
         async with app.database.transaction(tenant) as connection:
-            await complete(connection, "same", old)
+            await complete(connection, "same", [old])
     async with app.database.transaction(tenant) as connection:
-        await complete(connection, "same", new)
+        await complete(connection, "same", [new])
 
 
 async def test_a_document_that_ends_its_workers_is_given_up(app, send, tenant) -> None:
