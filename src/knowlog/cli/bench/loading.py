@@ -59,9 +59,8 @@ async def until_indexed(
         indexed = states.get("indexed", 0)
         seen(indexed)
         if states.get("failed"):
-            raise Unavailable(
-                f"{states['failed']} documents failed. `knowlog documents list --state failed` says why."
-            )
+            failed = await api.get(f"/v1/collections/{collection}/documents?state=failed&limit=1")
+            raise Unavailable(f"{states['failed']} documents failed. One says: {failed['items'][0]['reason']}")
         if indexed >= count:
             return
         quiet_s, before = (0.0 if indexed != before else quiet_s + _POLL_S), indexed
