@@ -62,7 +62,7 @@ class AnswerBody(Body):
 @router.post(
     "",
     response_model=AnswerBody,
-    responses={200: {"content": {STREAM_TYPE: {"schema": {"type": "string"}}}, "description": "The answer."}},
+    responses={200: {"content": {STREAM_TYPE: {}}, "description": "The answer."}},
 )
 async def answer(
     body: Asked,

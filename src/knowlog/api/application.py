@@ -1,5 +1,6 @@
 """The HTTP application: every route, inside the gate."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,6 +57,7 @@ def create_api(app: App) -> FastAPI:
     api.state.settings = app.settings.api
     api.state.metrics = metrics
     api.state.slots = Slots(app.settings.api.streams_per_tenant)
+    api.state.fetches = asyncio.Semaphore(app.settings.api.fetches_at_once)
     api.state.progress = Progress(app.database)
     api.state.readiness = health.Readiness()
     return api

@@ -191,7 +191,7 @@ async def upload(
     version.
     """
     uploads = await read_uploads(request, app, filename, describe(external_id, title, metadata))
-    return await _receive(app, caller, collection, uploads, idempotency_key)
+    return await _receive(request, caller, collection, uploads, idempotency_key)
 
 
 @router.post(
@@ -213,7 +213,7 @@ async def upload_batch(
 ) -> Response:
     """Take many texts in at once, all of them or none: up to 1,000 in one request."""
     uploads = await read_batch(request, app.settings.api.max_batch_items)
-    return await _receive(app, caller, collection, uploads, idempotency_key)
+    return await _receive(request, caller, collection, uploads, idempotency_key)
 
 
 @router.get("/documents", response_model=Listing[Document], responses=problems(404))
@@ -262,7 +262,7 @@ async def listing_of_collection(
     return await listing(caller, app, cursor, limit, collection, state, external_id, metadata)
 
 
-@router.get("/documents/{document_id}", response_model=Document, responses=problems(404))
+@router.get("/documents/{document_id:uuid}", response_model=Document, responses=problems(404))
 async def show(document_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one document."""
     async with app.database.transaction(caller.scope) as connection:
@@ -311,7 +311,7 @@ async def content(document_id: UUID, caller: AsReader, app: TheApp, version: _Ve
     return Response(await app.blobs.get(original.blob), 200, headers, "application/octet-stream")
 
 
-@router.patch("/documents/{document_id}", response_model=Document, responses=problems(404, 412))
+@router.patch("/documents/{document_id:uuid}", response_model=Document, responses=problems(404, 412))
 async def change(
     document_id: UUID, body: ChangedDocument, caller: AsEditor, app: TheApp, if_match: IfMatch = None
 ) -> Response:
@@ -327,7 +327,7 @@ async def change(
     return reply(document, headers={"ETag": _tag(document)})
 
 
-@router.delete("/documents/{document_id}", response_model=DeletionReceipt, responses=problems(404, 412))
+@router.delete("/documents/{document_id:uuid}", response_model=DeletionReceipt, responses=problems(404, 412))
 async def delete(document_id: UUID, caller: AsEditor, app: TheApp, if_match: IfMatch = None) -> Response:
     """Delete a document everywhere. The receipt counts what was removed, and proves by searching that it is
     gone.
@@ -346,8 +346,9 @@ async def retry(document_id: UUID, caller: AsEditor, app: TheApp) -> Response:
 
 
 async def _receive(
-    app: App, caller: Principal, collection: str, uploads: list[Upload], idempotency_key: str | None
+    request: Request, caller: Principal, collection: str, uploads: list[Upload], idempotency_key: str | None
 ) -> Response:
+    app: App = request.app.state.knowlog
     asked = _asked(collection, uploads) if idempotency_key else b""
     async with app.database.transaction(caller.scope) as connection:
 
@@ -361,6 +362,8 @@ async def _receive(
             )
 
         answer = await once(connection, caller.scope, idempotency_key, asked, act)
+    for item in () if answer.repeated else answer.body["items"]:
+        request.app.state.metrics.document_received(item["outcome"])
     return reply_once(answer)
 
 

@@ -60,7 +60,7 @@ class Watch:
 @router.get(
     "/documents/{document_id}/events",
     response_class=Response,
-    responses={200: {"content": {STREAM_TYPE: {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {STREAM_TYPE: {}}}},
 )
 async def document_events(document_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
     """Watch a document until it is indexed or has failed: one event `state` for each state that is seen."""
@@ -85,7 +85,7 @@ async def document_events(document_id: UUID, request: Request, caller: AsReader,
 @router.get(
     "/jobs/{job_id}/events",
     response_class=Response,
-    responses={200: {"content": {STREAM_TYPE: {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {STREAM_TYPE: {}}}},
 )
 async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
     """Watch a job until it is done or has failed: one event `state` for each state that is seen."""

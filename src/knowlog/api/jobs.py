@@ -29,7 +29,7 @@ async def listing(
     return reply({"items": shown, "next_cursor": following})
 
 
-@router.get("/{job_id}", response_model=Job, responses=problems(404))
+@router.get("/{job_id:uuid}", response_model=Job, responses=problems(404))
 async def show(job_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one job."""
     async with app.database.transaction(caller.scope) as connection:

@@ -5,6 +5,7 @@ Identity is the external id: given, or a file's name, or a URL, or for a text wi
 the text.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from knowlog.bootstrap import App
 from knowlog.documents import Upload
 from knowlog.edge import check_body, fetch
 from knowlog.formats import Source, detect
-from knowlog.kernel.errors import BadRequest, Invalid, KnowlogError, TooLarge, UnsupportedType
+from knowlog.kernel.errors import BadRequest, Invalid, KnowlogError, LimitReached, TooLarge, UnsupportedType
 
 _ExternalId = Annotated[str, Field(min_length=1, max_length=2000), NO_NUL]
 _Title = Annotated[str, Field(min_length=1, max_length=1000), NO_NUL]
@@ -63,7 +64,7 @@ async def read_uploads(
     if kind == "multipart/form-data":
         uploads = await _from_form(request)
     elif kind == "application/json":
-        uploads = [await _from_json(orjson_loads(await request.body()), app)]
+        uploads = [await _from_json(request, app)]
     elif kind == "application/x-www-form-urlencoded":
         raise UnsupportedType("A form without files cannot be read. Send multipart/form-data, text or JSON.")
     else:
@@ -170,13 +171,18 @@ async def _file_upload(file: UploadFile, described: Described) -> Upload:
     return Upload(name, filename, content, file.content_type or None, described.title, described.metadata)
 
 
-async def _from_json(value: Any, app: App) -> Upload:
-    if isinstance(value, dict) and "url" in value:
-        wanted = check_body(_URL, value)
+async def _from_json(request: Request, app: App) -> Upload:
+    value = orjson_loads(await request.body())
+    if not isinstance(value, dict) or "url" not in value:
+        return _text_upload(check_body(_TEXT, value))
+    wanted = check_body(_URL, value)
+    fetches: asyncio.Semaphore = request.app.state.fetches
+    if fetches.locked():
+        raise LimitReached("Too many documents are being fetched by URL. Try again soon.", retry_after_s=5)
+    async with fetches:
         got = await fetch(wanted.url, app.settings.api, app.settings.documents.max_upload_bytes)
-        name = wanted.external_id or wanted.url
-        return Upload(name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata)
-    return _text_upload(check_body(_TEXT, value))
+    name = wanted.external_id or wanted.url
+    return Upload(name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata)
 
 
 def _text_upload(document: TextDocument) -> Upload:

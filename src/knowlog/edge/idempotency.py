@@ -20,6 +20,7 @@ from knowlog.kernel.errors import BadRequest, Invalid
 _SQL = load_queries("knowlog.edge")
 _KEPT = timedelta(hours=24)
 _LONGEST_KEY = 255
+_REPLAYED = "Idempotency-Replayed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Answer:
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
     secret: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether this was the answer to an earlier request."""
+        return _REPLAYED in self.headers
 
 
 def fingerprint(*parts: object) -> bytes:
@@ -67,7 +73,7 @@ async def _repeat(connection: Connection, scope: Scope, key: str, request: bytes
     row = await connection.fetchrow(_SQL["stored_answer"], scope.principal, key)
     if row["request_hash"] != request:
         raise Invalid("This Idempotency-Key was used for another request. Use a new key for a new request.")
-    headers = {**row["response"]["headers"], "Idempotency-Replayed": "true"}
+    headers = {**row["response"]["headers"], _REPLAYED: "true"}
     return Answer(row["status"], row["response"]["body"], headers)
 
 

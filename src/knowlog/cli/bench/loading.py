@@ -60,7 +60,9 @@ async def until_indexed(
         seen(indexed)
         if states.get("failed"):
             failed = await api.get(f"/v1/collections/{collection}/documents?state=failed&limit=1")
-            raise Unavailable(f"{states['failed']} documents failed. One says: {failed['items'][0]['reason']}")
+            raise Unavailable(
+                f"{states['failed']} documents failed. One says: {failed['items'][0]['reason']}"
+            )
         if indexed >= count:
             return
         quiet_s, before = (0.0 if indexed != before else quiet_s + _POLL_S), indexed
