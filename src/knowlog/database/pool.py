@@ -120,6 +120,10 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database has no connection left. Lower KNOWLOG_DATABASE_POOL_SIZE or raise its limit.",
     ),
     (
+        (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError),
+        "Another change was in the way. Nothing was changed; try again.",
+    ),
+    (
         (
             asyncpg.PostgresConnectionError,
             asyncpg.OperatorInterventionError,

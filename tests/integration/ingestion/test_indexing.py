@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from knowlog.bootstrap import App, open_app
-from knowlog.bus import LeaseLost, claim, complete, list_jobs
+from knowlog.bus import claim, complete, extend, list_jobs
 from knowlog.database import Database, Scope
 from knowlog.documents import (
     Document,
@@ -240,19 +240,6 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(app, send, tenant) ->
         assert await connection.fetchval("select count(*) from chunks") == 1
 
 
-async def test_the_same_worker_name_does_not_pass_the_fence(app, send, tenant) -> None:
-    """A process that was restarted under its old name cannot finish what it held before."""
-    sent = await send("a", b"Text.")
-    (old,) = [e for e in await claim(app.database, "same", 0.01, 100) if e.subject == sent.document_id]
-    await asyncio.sleep(0.05)
-    (new,) = [e for e in await claim(app.database, "same", 30, 100) if e.subject == sent.document_id]
-    with pytest.raises(LeaseLost):
-        async with app.database.transaction(tenant) as connection:
-            await complete(connection, "same", [old])
-    async with app.database.transaction(tenant) as connection:
-        await complete(connection, "same", [new])
-
-
 async def test_a_document_that_ends_its_workers_is_given_up(app, send, tenant) -> None:
     """After the last attempt it fails, though no worker lived to say why."""
     sent = await send("a", b"Text.")
@@ -262,3 +249,25 @@ async def test_a_document_that_ends_its_workers_is_given_up(app, send, tenant) -
     await app.indexer.index("w", [replace(event, attempts=6)])
     failed = await settled(app, tenant, sent.document_id)
     assert "again and again" in failed.reason
+
+
+async def test_a_heartbeat_does_not_wait_for_what_is_being_finished(app, send, tenant) -> None:
+    """While one event's effect is being written, the leases of the others are prolonged all the same."""
+    sent = [await send(name, b"Text.") for name in ("a", "b")]
+    ids = {each.document_id for each in sent}
+    first, second = [e for e in await claim(app.database, "w", 30, 100) if e.subject in ids]
+    async with app.database.transaction(tenant) as connection:
+        await complete(connection, "w", [first])
+        async with asyncio.timeout(5):
+            assert await extend(app.database, "w", 30, [first.event_id, second.event_id]) == 1
+        await complete(connection, "w", [second])
+
+
+async def test_a_worker_does_not_take_its_own_work_over(app, send, tenant) -> None:
+    """A lease that ran out under load is not claimed again by the process that still works on it."""
+    sent = await send("a", b"Text.")
+    (event,) = [e for e in await claim(app.database, "busy", 0.01, 100) if e.subject == sent.document_id]
+    await asyncio.sleep(0.05)
+    assert [e for e in await claim(app.database, "busy", 30, 100) if e.subject == sent.document_id] == []
+    async with app.database.transaction(tenant) as connection:
+        await complete(connection, "busy", [event])

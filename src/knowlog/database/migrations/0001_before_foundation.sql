@@ -167,6 +167,7 @@ create table knowlog.events (
     primary key (tenant_id, event_id)
 );
 create index events_queue on knowlog.events (position) where state in ('waiting', 'running');
+create index events_running on knowlog.events (worker) where state = 'running';
 create index events_subject on knowlog.events (tenant_id, subject, position);
 
 -- Idempotency-Key: the answer given to a key, so that a repeated request gets the same one.
@@ -200,7 +201,7 @@ language sql volatile security definer set search_path = pg_catalog, knowlog, pg
         from events e
         where e.state in ('waiting', 'running')
           and case e.state when 'waiting' then e.due_at <= clock_timestamp()
-                           else e.lease_until < clock_timestamp() end
+                           else e.lease_until < clock_timestamp() and e.worker <> worker_name end
           and not exists (
               select from events earlier
               where earlier.tenant_id = e.tenant_id and earlier.subject = e.subject
@@ -216,13 +217,18 @@ language sql volatile security definer set search_path = pg_catalog, knowlog, pg
     returning e.tenant_id, e.event_id, e.type, e.subject, e.data, e.attempts
 $$;
 
--- Heartbeat: keep what a worker is still working on.
+-- Heartbeat: keep what a worker is still working on. What it is about to finish is locked by its own transaction and
+-- passed over: waiting for that would let the other leases run out, and nobody can claim a locked event.
 create function knowlog.extend_leases(worker_name text, lease interval, event_ids uuid[])
 returns bigint
 language sql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
-    with kept as (
-        update events e set lease_until = clock_timestamp() + lease
+    with held as (
+        select e.tenant_id, e.event_id from events e
         where e.event_id = any(event_ids) and e.state = 'running' and e.worker = worker_name
+        for update skip locked),
+    kept as (
+        update events e set lease_until = clock_timestamp() + lease from held h
+        where e.tenant_id = h.tenant_id and e.event_id = h.event_id
         returning 1)
     select count(*) from kept
 $$;
@@ -252,9 +258,12 @@ language sql stable security definer set search_path = pg_catalog, knowlog, pg_t
     order by t.tenant_id limit most
 $$;
 create function knowlog.delete_tenant(id uuid) returns boolean
-language sql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
-    with gone as (delete from tenants where tenant_id = id returning 1) select exists (select from gone)
-$$;
+language plpgsql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock(hashtext('knowlog.fold_statistics'));  -- both touch many rows, in different orders
+    delete from tenants where tenant_id = id;
+    return found;
+end $$;
 
 -- Answers to idempotency keys are kept for a day or longer.
 create function knowlog.forget_idempotency_keys(older_than interval) returns bigint
