@@ -9,9 +9,9 @@ from knowlog.answering import Citation
 from knowlog.api.dependencies import NO_NUL, JsonObject, Text
 from knowlog.api.model import Body
 from knowlog.bootstrap import App
-from knowlog.database import Scope
+from knowlog.database import Connection, Scope
 from knowlog.documents import resolve_collections
-from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve
+from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve_resolved
 from knowlog.stores import parse_filter
 
 _FILTERS = [{"year": 2026, "team": ["support", "sales"]}]
@@ -68,11 +68,13 @@ class FoundPassage(Place):
 async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved:
     """Find passages. Raises NotFound for a collection that is not there, Invalid for what cannot be asked."""
     wanted = parse_filter(asked.filter)
-    async with app.database.transaction(scope) as connection:
+
+    async def resolve(connection: Connection) -> Search:
         found = await resolve_collections(connection, scope, asked.collections)
-    profile = RetrievalProfile(**found[0][2].retrieval) if len(found) == 1 else RetrievalProfile()
-    search = Search(asked.question, tuple(each[0] for each in found), limit, wanted, profile)
-    return await retrieve(app.database, scope, app.embedder, app.store, search)
+        profile = RetrievalProfile(**found[0][2].retrieval) if len(found) == 1 else RetrievalProfile()
+        return Search(asked.question, tuple(each[0] for each in found), limit, wanted, profile)
+
+    return await retrieve_resolved(app.database, scope, app.embedder, app.store, asked.question, resolve)
 
 
 def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -62,10 +63,32 @@ async def retrieve(
     the dense leg only, which `degraded` then says. Raises Invalid, and NotFound for a collection outside
     the scope.
     """
-    _check(scope, search)
-    embedding = asyncio.ensure_future(embedder.embed_query(search.question))
+
+    async def as_it_is(_connection: Connection) -> Search:
+        return search
+
+    return await retrieve_resolved(database, scope, embedder, store, search.question, as_it_is, reranker)
+
+
+async def retrieve_resolved(
+    database: Database,
+    scope: Scope,
+    embedder: Embedder,
+    store: VectorStore,
+    question: str,
+    resolve: Callable[[Connection], Awaitable[Search]],
+    reranker: Reranker | None = None,
+) -> Retrieved:
+    """As `retrieve`, for a caller who must ask the database what to search.
+
+    `resolve` is called in the search's own transaction, while the question is being embedded.
+    """
+    _check_question(question)
+    embedding = asyncio.ensure_future(embedder.embed_query(question))
     try:
         async with database.transaction(scope) as connection:
+            search = await resolve(connection)
+            _check(scope, search)
             legs = _Legs(connection, scope, store, search, embedder.profile.key)
             fused, statistics, degraded = await legs.search(embedding)
             passages = await _fetch(connection, fused, search, reranker.depth if reranker else 0)
@@ -121,13 +144,16 @@ class _Legs:
         return dense
 
 
-def _check(scope: Scope, search: Search) -> None:
-    if not search.question.strip():
+def _check_question(question: str) -> None:
+    if not question.strip():
         raise Invalid("The question is empty. Ask something.")
-    if len(search.question) > _LONGEST_QUESTION:
+    if len(question) > _LONGEST_QUESTION:
         raise Invalid(f"The question is longer than {_LONGEST_QUESTION} characters. Ask something shorter.")
-    if "\0" in search.question:
+    if "\0" in question:
         raise Invalid("The question contains a NUL character. Remove it.")
+
+
+def _check(scope: Scope, search: Search) -> None:
     if not 1 <= search.limit <= _MOST:
         raise Invalid(f"The limit must be between 1 and {_MOST}.")
     if not all(scope.may_touch(collection_id) for collection_id in search.collections):

@@ -1,18 +1,42 @@
 """Two legs into one ranking, by normalised scores (decision 0005)."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 from knowlog.retrieval.model import Leg
 
 
-@dataclass(frozen=True, slots=True)
-class Fused:
-    """A chunk in the joint ranking: its score, 0 to 1, and how each leg that has one sees it."""
+class Ranked:
+    """The scores of both legs. Ranks are counted when they are asked for: few of the candidates are shown."""
+
+    def __init__(self, dense: Mapping[int, float], lexical: Mapping[int, float]) -> None:
+        self._scores = {"lexical": lexical, "dense": dense}
+
+    def legs(self, chunk_id: int) -> dict[str, Leg]:
+        """How each leg that has the chunk sees it."""
+        return {
+            name: Leg(self._ranks[name][chunk_id], scores[chunk_id])
+            for name, scores in self._scores.items()
+            if chunk_id in scores
+        }
+
+    @cached_property
+    def _ranks(self) -> dict[str, dict[int, int]]:
+        return {name: _ranks(scores) for name, scores in self._scores.items()}
+
+
+class Fused(NamedTuple):
+    """A chunk in the joint ranking, and its score, 0 to 1."""
 
     chunk_id: int
     score: float
-    legs: dict[str, Leg]
+    ranked: Ranked
+
+    @property
+    def legs(self) -> dict[str, Leg]:
+        """How each leg that has the chunk sees it."""
+        return self.ranked.legs(self.chunk_id)
 
 
 def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float) -> list[Fused]:
@@ -22,31 +46,25 @@ def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight:
     lexemes has a lexical score of 0, one without a vector counts as the lowest. With one leg empty, the
     other decides alone.
     """
-    candidates = sorted(dense.keys() | lexical.keys())
+    candidates = list(dense.keys() | lexical.keys())
     share = dense_weight if dense and lexical else 1.0 if dense else 0.0
     by_meaning = _scaled(dense, candidates, min(dense.values(), default=0.0))
     by_words = _scaled(lexical, candidates, 0.0)
-    legs = {"lexical": _legs(lexical), "dense": _legs(dense)}
-    fused = [
-        Fused(
-            chunk_id,
-            share * by_meaning[chunk_id] + (1 - share) * by_words[chunk_id],
-            {name: ranked[chunk_id] for name, ranked in legs.items() if chunk_id in ranked},
-        )
-        for chunk_id in candidates
-    ]
+    ranked = Ranked(dense, lexical)
+    scores = zip(candidates, by_meaning, by_words, strict=True)
+    fused = [Fused(each, share * meaning + (1 - share) * words, ranked) for each, meaning, words in scores]
     return sorted(fused, key=lambda each: (-each.score, each.chunk_id))
 
 
-def _scaled(scores: Mapping[int, float], candidates: Iterable[int], absent: float) -> dict[int, float]:
+def _scaled(scores: Mapping[int, float], candidates: Sequence[int], absent: float) -> list[float]:
     """Min-max over the candidates; where all are equal, each counts as the best."""
-    complete = {chunk_id: scores.get(chunk_id, absent) for chunk_id in candidates}
-    low, high = min(complete.values(), default=0.0), max(complete.values(), default=0.0)
+    complete = [scores.get(chunk_id, absent) for chunk_id in candidates]
+    low, high = min(complete, default=0.0), max(complete, default=0.0)
     if high <= low:
-        return dict.fromkeys(complete, 1.0)
-    return {chunk_id: (score - low) / (high - low) for chunk_id, score in complete.items()}
+        return [1.0] * len(complete)
+    return [(score - low) / (high - low) for score in complete]
 
 
-def _legs(scores: Mapping[int, float]) -> dict[int, Leg]:
+def _ranks(scores: Mapping[int, float]) -> dict[int, int]:
     ranking = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
-    return {chunk_id: Leg(rank, scores[chunk_id]) for rank, chunk_id in enumerate(ranking, 1)}
+    return {chunk_id: rank for rank, chunk_id in enumerate(ranking, 1)}
