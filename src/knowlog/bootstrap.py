@@ -12,11 +12,12 @@ from knowlog.chunking import ChunkingProfile
 from knowlog.database import Database, Scope, open_database
 from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
 from knowlog.embedding import Embedder, open_embedder
-from knowlog.ingestion import Indexer, Parser, delete_document
+from knowlog.ingestion import Indexer, Parser, delete_document, sweep_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.stores import VectorStore, open_store
+from knowlog.tenants import delete_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class App:
     ) -> DeletionReceipt:
         """Delete a document everywhere. See `ingestion.delete_document`."""
         return await delete_document(self.database, self.store, scope, document_id, expected)
+
+    async def delete_tenant(self, tenant_id: UUID) -> None:
+        """Delete a tenant: every row, then the original bytes. Raises NotFound."""
+        await delete_tenant(self.database, tenant_id)
+        await sweep_originals(self.database, self.blobs, older_than_s=0, prefix=str(tenant_id))
 
 
 @asynccontextmanager

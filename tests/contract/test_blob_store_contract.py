@@ -108,3 +108,10 @@ async def test_a_full_disk_keeps_nothing_half_written(full_disk: Path) -> None:
     with pytest.raises(Unavailable, match="disk of the blob store is full"):
         await blobs.put({"t/d/1": b"x" * 200_000})
     assert [path for path in full_disk.rglob("*") if path.is_file()] == []
+
+
+async def test_keys_are_listed_by_folder_and_age(blobs: BlobStore) -> None:
+    """What was just put is no older than an hour."""
+    await blobs.put({"t/d/1": b"x", "u/d/1": b"y"})
+    assert {key async for page in blobs.keys("t") for key in page} == {"t/d/1"}
+    assert [key async for page in blobs.keys("t", older_than_s=3600) for key in page] == []

@@ -14,7 +14,6 @@ from knowlog.tenants import (
     Tenant,
     create_key,
     create_tenant,
-    delete_tenant,
     get_tenant,
     list_tenants,
     operator_principal,
@@ -72,5 +71,5 @@ async def show(tenant_id: UUID, app: TheApp) -> Response:
 @router.delete("/{tenant_id}", status_code=204, responses=problems(404))
 async def delete(tenant_id: UUID, app: TheApp) -> Response:
     """Delete a tenant and everything that belongs to it."""
-    await delete_tenant(app.database, tenant_id)
+    await app.delete_tenant(tenant_id)
     return Response(status_code=204)

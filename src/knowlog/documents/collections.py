@@ -10,7 +10,7 @@ from knowlog.bus import append_events
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents.model import Collection, Profile
 from knowlog.kernel import new_id
-from knowlog.kernel.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from knowlog.tenants import clean_name
 
 _SQL = load_queries("knowlog.documents")
@@ -19,6 +19,16 @@ _SQL = load_queries("knowlog.documents")
 def within(scope: Scope) -> list[UUID] | None:
     """The collections of a scope as SQL takes them: None for all."""
     return None if scope.collections is None else list(scope.collections)
+
+
+def collection_name(name: str) -> str:
+    """Return a name for a collection. Raises Invalid also for one that looks like an id, and could pass for another's."""
+    name = clean_name(name)
+    try:
+        UUID(name)
+    except ValueError:
+        return name
+    raise Invalid("A collection's name must not be an id. Choose words.")
 
 
 async def create_collection(connection: Connection, scope: Scope, name: str, profile: Profile) -> Collection:
@@ -30,7 +40,7 @@ async def create_collection(connection: Connection, scope: Scope, name: str, pro
         raise Forbidden("Your key is limited to some collections and cannot create others.")
     try:
         row = await connection.fetchrow(
-            _SQL["insert_collection"], new_id(), clean_name(name), profile.model_dump()
+            _SQL["insert_collection"], new_id(), collection_name(name), profile.model_dump()
         )
     except asyncpg.UniqueViolationError as error:
         raise _taken(name) from error
@@ -83,7 +93,7 @@ async def update_collection(
         )
     try:
         row = await connection.fetchrow(
-            _SQL["update_collection"], found.collection_id, None if name is None else clean_name(name),
+            _SQL["update_collection"], found.collection_id, None if name is None else collection_name(name),
             None if profile is None else profile.model_dump(),
         )  # fmt: skip
     except asyncpg.UniqueViolationError as error:

@@ -1,6 +1,6 @@
 """Where original bytes are kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Protocol
 
 
@@ -15,6 +15,10 @@ class BlobStore(Protocol):
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Remove the bytes; a key that is not there is no error. Raises Unavailable."""
+
+    def keys(self, prefix: str = "", older_than_s: float = 0) -> AsyncIterator[list[str]]:
+        """List, in portions, the keys that begin with `prefix` (a whole folder) and were put so long ago."""
+        ...
 
     async def check(self) -> None:
         """Write, read and remove a probe. Raises Unavailable or Misconfigured with what to mend."""

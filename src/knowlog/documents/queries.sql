@@ -135,3 +135,7 @@ set title = coalesce($2, title), title_given = title_given or $2 is not null, me
     revision = revision + 1, updated_at = now()
 where tenant_id = tenant() and document_id = $1
   and (title <> coalesce($2, title) or metadata <> coalesce($3, metadata))
+
+-- name: withdraw_documents
+-- Documents of this transaction that must be sorted out anew.
+delete from documents where tenant_id = tenant() and document_id = any($1)

@@ -16,7 +16,7 @@ from knowlog.documents.model import Received, Upload
 from knowlog.documents.port import BlobStore
 from knowlog.documents.settings import DocumentsSettings
 from knowlog.kernel import new_id
-from knowlog.kernel.errors import Conflict, Invalid, TooLarge
+from knowlog.kernel.errors import Invalid, TooLarge
 
 _SQL = load_queries("knowlog.documents")
 
@@ -51,9 +51,11 @@ class Receiver:
         collection_id = (await get_collection(connection, scope, collection)).collection_id
         known = await self._known(connection, collection_id, uploads)
         new, renewed, unchanged = _sort_out(scope, uploads, known)
-        await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
-        await self._insert(connection, collection_id, new)
+        if not await self._insert(connection, collection_id, new):  # a twin was quicker: now it is known
+            await connection.execute(_SQL["withdraw_documents"], [item.document_id for item in new])
+            return await self.receive(connection, scope, collection, uploads)
         await self._renew(connection, renewed)
+        await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
         await _relabel(connection, unchanged)
         jobs = await self._announce(connection, scope, (*new, *renewed))
         return await _answer(connection, scope, uploads, {item.document_id for item in new}, jobs, unchanged | {
@@ -80,17 +82,19 @@ class Receiver:
         rows = await connection.fetch(_SQL["lock_documents"], collection_id, names)
         return {row["external_id"]: row for row in rows}
 
-    async def _insert(self, connection: Connection, collection_id: UUID, new: Sequence[_Incoming]) -> None:
+    async def _insert(self, connection: Connection, collection_id: UUID, new: Sequence[_Incoming]) -> bool:
+        """Insert new documents; False when another transaction has made one of them meanwhile."""
         if not new:
-            return
+            return True
         made = await connection.fetch(
             _SQL["insert_documents"], collection_id, [item.document_id for item in new],
             [item.upload.external_id for item in new], [item.upload.title or item.upload.filename for item in new],
             [item.upload.title is not None for item in new], [item.upload.metadata or {} for item in new],
         )  # fmt: skip
         if len(made) != len(new):
-            raise Conflict("Another upload of the same document is under way. Try again in a moment.")
+            return False
         await _insert_versions(connection, new)
+        return True
 
     async def _renew(self, connection: Connection, renewed: Sequence[_Incoming]) -> None:
         if not renewed:
@@ -110,7 +114,8 @@ class Receiver:
         ]
         jobs = await append_events(connection, "document.received", events)
         for item in items:
-            await notify_progress(connection, scope.tenant_id, item.document_id) if item.version > 1 else None
+            if item.version > 1:
+                await notify_progress(connection, scope.tenant_id, item.document_id)
         return {item.document_id: job for item, job in zip(items, jobs, strict=True)}
 
 

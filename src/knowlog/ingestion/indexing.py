@@ -29,6 +29,8 @@ from knowlog.stores import ChunkRow, DocumentChunks, Vectors, VectorStore, index
 _SQL = load_queries("knowlog.ingestion")
 _TRACER = trace.get_tracer("knowlog")
 _LONGEST_BACKOFF_S = 300
+_SLICE = 64
+"""Texts that are embedded at a time: between two slices others have their turn, and a deletion is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class _Prepared:
     parsed: ParsedText
     rows: DocumentChunks
     hashes: tuple[UUID, ...]
+
+
+class _Outdated(Exception):
+    """What was being indexed has been deleted or replaced."""
 
 
 class Indexer:
@@ -86,7 +92,11 @@ class Indexer:
         ]
         if not prepared:
             return
-        vectors = await self._embed(worker, scope, prepared)
+        try:
+            vectors = await self._embed(worker, scope, prepared)
+        except _Outdated:
+            await self._let_go(worker, scope, prepared)
+            return
         try:
             await self._write(worker, scope, prepared, vectors)
         except Exception as error:
@@ -154,9 +164,22 @@ class Indexer:
             await self._set_states(connection, "embedding", [item.source.event for item in prepared])
             known = await self._store.known_vectors(connection, scope.tenant_id, key, list(wanted))
         missing = [digest for digest in wanted if digest not in known]
+        vectors = dict(known)
         with _TRACER.start_as_current_span("embed", attributes={"chunks": len(missing)}):
-            vectors = await self._embedder.embed_documents([wanted[digest] for digest in missing])
-        return known | dict(zip(missing, vectors, strict=True))
+            for start in range(0, len(missing), _SLICE):
+                if start:
+                    await self._require_current(scope, prepared)
+                digests = missing[start : start + _SLICE]
+                made = await self._embedder.embed_documents([wanted[digest] for digest in digests])
+                vectors |= dict(zip(digests, made, strict=True))
+        return vectors
+
+    async def _require_current(self, scope: Scope, prepared: Sequence[_Prepared]) -> None:
+        """Raise _Outdated when every one of the documents was deleted or replaced meanwhile."""
+        ids, versions = _ids_and_versions(prepared)
+        async with self._database.transaction(scope) as connection:
+            if not await connection.fetchval(_SQL["any_current"], ids, versions):
+                raise _Outdated
 
     async def _write(
         self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: dict[UUID, Vectors]
@@ -181,10 +204,7 @@ class Indexer:
         current = [item for item in prepared if _is_current(item, locked)]
         if not current:
             return []
-        ids, versions = (
-            [item.source.event.subject for item in current],
-            [item.source.version for item in current],
-        )
+        ids, versions = _ids_and_versions(current)
         await connection.execute(
             _SQL["store_text"], ids, versions, [item.parsed.text for item in current],
             [dump_structure(item.parsed.structure) for item in current], [item.parsed.media_type for item in current],
@@ -229,6 +249,13 @@ class Indexer:
                 continue
             except Exception as own:
                 await self.give_up(worker, scope, item.source.event, own)
+
+    async def _let_go(self, worker: str, scope: Scope, prepared: Sequence[_Prepared]) -> None:
+        """Be done with work whose result nobody wants."""
+        async with self._database.transaction(scope) as connection:
+            for item in prepared:
+                with contextlib.suppress(LeaseLost):
+                    await complete(connection, worker, [item.source.event])
 
     async def give_up(self, worker: str, scope: Scope, event: Event, error: Exception) -> None:
         """Record that an attempt failed: for good if trying again cannot help, else until later."""
@@ -279,6 +306,10 @@ def _row(ordinal: int, span: Span, parsed: ParsedText) -> ChunkRow:
         ordinal, span.start, span.end, parsed.text[span.start : span.end], structure.page_at(span.start),
         structure.headings_at(span.start),
     )  # fmt: skip
+
+
+def _ids_and_versions(items: Sequence[_Prepared]) -> tuple[list[UUID], list[int]]:
+    return [item.source.event.subject for item in items], [item.source.version for item in items]
 
 
 def _is_current(item: _Prepared, locked: dict[UUID, Any]) -> bool:

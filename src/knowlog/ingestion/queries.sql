@@ -105,3 +105,14 @@ select k.collection_id, v.embedding_key, k.text, v.content_hash
 from chunks k join vectors v using (tenant_id, chunk_id)
 where k.tenant_id = tenant() and k.document_id = $1
 order by length(k.text) desc limit 3
+
+-- name: any_current
+-- Whether any of these versions is still the latest of its document.
+select exists (select from unnest($1::uuid[], $2::int[]) as n (document_id, version)
+               join documents d on d.tenant_id = tenant() and d.document_id = n.document_id and d.latest = n.version)
+
+-- name: unknown_blobs
+-- Those of the given originals that no version knows.
+select given.blob from unnest($1::uuid[], $2::text[]) as given (document_id, blob)
+where not exists (select from versions v
+                  where v.tenant_id = tenant() and v.document_id = given.document_id and v.blob = given.blob)

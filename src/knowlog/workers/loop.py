@@ -14,12 +14,17 @@ from knowlog.bootstrap import App, open_app
 from knowlog.bus import Event, LeaseLost, claim, complete, extend, fail, release
 from knowlog.database import Scope
 from knowlog.kernel import new_id
-from knowlog.kernel.errors import KnowlogError, Unavailable
+from knowlog.kernel.errors import KnowlogError
 from knowlog.settings import Settings
 from knowlog.workers.maintenance import maintain
 
 _LOG = logging.getLogger("knowlog.worker")
-_BATCHES_AT_ONCE = 2
+_SMALL_AT_ONCE = 2
+_LARGE_AT_ONCE = 1
+_LARGE_BYTES = 64 * 1024
+_HELD_BATCHES = (
+    3  # claimed in advance: enough to keep all turns busy, few enough to leave work to other workers
+)
 _IDLE_POLL_S = 1.0
 
 Handler = Callable[[str, Sequence[Event]], Awaitable[None]]
@@ -35,6 +40,8 @@ class Worker:
         self._held: dict[UUID, Event] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._small = asyncio.Semaphore(_SMALL_AT_ONCE)
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._handlers: dict[str, Handler] = {
             "document.received": app.indexer.index,
             "document.replaced": self._drop_originals,
@@ -64,8 +71,8 @@ class Worker:
         self._wake.clear()
         try:
             events = await claim(self._app.database, self.name, self._settings.lease_s, self._settings.batch)
-        except Unavailable as error:
-            _LOG.warning("cannot claim jobs: %s", error.detail)
+        except Exception as error:
+            _LOG.warning("cannot claim jobs: %s", error)
             await asyncio.sleep(_IDLE_POLL_S)
             return
         if not events:
@@ -74,29 +81,29 @@ class Worker:
             return
         self._held.update({event.event_id: event for event in events})
         for batch in split(events, self._settings.batch_kb * 1024):
-            while len(self._running) >= _BATCHES_AT_ONCE and not stop.is_set():
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                return  # what is not begun stays in _held and is handed back
-            task = asyncio.create_task(self._handle(batch))
+            task = asyncio.create_task(self._handle(batch, stop))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+        while len(self._held) >= _HELD_BATCHES * self._settings.batch and not stop.is_set():
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _handle(self, batch: Sequence[Event]) -> None:
-        try:
-            await self._handlers[batch[0].type](self.name, batch)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            _LOG.warning("a batch of %s failed: %r", batch[0].type, error)
-            await self._fail(batch, error)
-        for event in batch:
-            self._held.pop(event.event_id, None)
+    async def _handle(self, batch: Sequence[Event], stop: asyncio.Event) -> None:
+        """Handle a batch when it is its turn. Large documents take turns of their own, so that small ones pass them."""
+        async with self._large if is_large(batch) else self._small:
+            if stop.is_set():
+                return  # not begun: it stays in _held and is handed back
+            try:
+                await self._handlers[batch[0].type](self.name, batch)
+            except Exception as error:
+                _LOG.warning("a batch of %s failed: %r", batch[0].type, error)
+                await self._fail(batch, error)
+            for event in batch:  # not after a cancellation: what was begun is then handed back
+                self._held.pop(event.event_id, None)
 
     async def _fail(self, batch: Sequence[Event], error: Exception) -> None:
         """What a handler did not settle itself is tried again; if even that cannot be written, the lease runs out."""
         for event in batch:
-            with contextlib.suppress(KnowlogError):
+            with contextlib.suppress(Exception):  # whatever it is, the lease must be free to run out
                 scope = Scope(event.tenant_id, f"worker:{self.name}")
                 if event.type == "document.received":
                     await self._app.indexer.give_up(self.name, scope, event, error)
@@ -121,7 +128,7 @@ class Worker:
         while True:
             await asyncio.sleep(self._settings.lease_s / 4)
             if self._held:
-                with contextlib.suppress(Unavailable):
+                with contextlib.suppress(Exception):  # the next beat comes before the lease ends
                     await extend(self._app.database, self.name, self._settings.lease_s, list(self._held))
 
     async def _listen(self) -> None:
@@ -134,7 +141,7 @@ class Worker:
                 if payload == "broken":
                     broken.set()
 
-            with contextlib.suppress(KnowlogError):
+            with contextlib.suppress(Exception):
                 async with self._app.database.listen("knowlog_work", heard):
                     await broken.wait()
             await asyncio.sleep(_IDLE_POLL_S)
@@ -162,17 +169,27 @@ class Worker:
                         await release(connection, self.name, event)
 
 
+def size_of(event: Event) -> int:
+    """The size in bytes of the document that an event is about, as far as it says."""
+    return int(event.data.get("size_bytes", 0))
+
+
+def is_large(batch: Sequence[Event]) -> bool:
+    """Whether a batch is one document that takes its time."""
+    return len(batch) == 1 and size_of(batch[0]) > _LARGE_BYTES
+
+
 def split(events: Sequence[Event], size_bytes: int) -> list[list[Event]]:
-    """Group events into batches of one type whose documents together stay below `size_bytes`; a larger one goes alone."""
+    """Group events into batches of one type whose documents together stay below `size_bytes`; a large one goes alone."""
     batches: list[list[Event]] = []
     room, previous = 0, ""
     for event in sorted(events, key=lambda event: event.type):
-        size = int(event.data.get("size_bytes", 0))
-        if not batches or event.type != previous or size > room:
+        size = size_of(event)
+        if not batches or event.type != previous or size > room or size > _LARGE_BYTES:
             batches.append([])
             room, previous = size_bytes, event.type
         batches[-1].append(event)
-        room -= size
+        room -= size if size <= _LARGE_BYTES else room
     return batches
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from knowlog.bootstrap import App
+from knowlog.ingestion import sweep_originals
 from knowlog.kernel.errors import KnowlogError
 from knowlog.stores import fold_statistics, graduate_large_collections
 
@@ -22,6 +23,7 @@ async def maintain(app: App) -> None:
         _every(_OFTEN_S, lambda: fold_statistics(app.database)),
         _every(_SELDOM_S, lambda: graduate_large_collections(app.database)),
         _every(_RARELY_S, lambda: _forget_idempotency_keys(app)),
+        _every(_RARELY_S, lambda: sweep_originals(app.database, app.blobs, older_than_s=_RARELY_S)),
     )
 
 

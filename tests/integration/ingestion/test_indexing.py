@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from knowlog.bootstrap import App, open_app
@@ -21,6 +22,7 @@ from knowlog.documents import (
     get_document,
     retry_document,
 )
+from knowlog.ingestion import sweep_originals
 from knowlog.kernel.errors import NotFound, PreconditionFailed
 from knowlog.retrieval import Passage, Search, retrieve
 from knowlog.settings import load_settings
@@ -271,3 +273,62 @@ async def test_a_worker_does_not_take_its_own_work_over(app, send, tenant) -> No
     assert [e for e in await claim(app.database, "busy", 30, 100) if e.subject == sent.document_id] == []
     async with app.database.transaction(tenant) as connection:
         await complete(connection, "busy", [event])
+
+
+def originals(app: App, scope: Scope) -> list[Path]:
+    folder = app.settings.data_dir / "blobs" / str(scope.tenant_id)
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_originals_of_a_deleted_tenant_are_gone(app, send, tenant) -> None:
+    """The operator's deletion takes the bytes with it."""
+    await send("a", b"Text.")
+    assert originals(app, tenant)
+    await app.delete_tenant(tenant.tenant_id)
+    assert originals(app, tenant) == []
+
+
+async def test_originals_that_no_version_knows_are_swept(app, send, tenant) -> None:
+    """What a rolled back upload left is removed; what belongs to a version stays."""
+    await send("a", b"Text.")
+    known = originals(app, tenant)
+    await app.blobs.put({f"{tenant.tenant_id}/{tenant.tenant_id}/1-lost": b"x"})
+    assert await sweep_originals(app.database, app.blobs, 3600, str(tenant.tenant_id)) == 0
+    assert await sweep_originals(app.database, app.blobs, 0, str(tenant.tenant_id)) == 1
+    assert originals(app, tenant) == known
+
+
+async def test_parallel_uploads_of_one_document_all_succeed(app, send, tenant) -> None:
+    """They are taken in one after the other; the last one is the latest, and no original is left over."""
+    sent = await asyncio.gather(*(send("same", f"Text {number}.".encode()) for number in range(20)))
+    assert len({each.document_id for each in sent}) == 1
+    assert max(each.latest for each in sent) == 20
+
+
+async def test_a_small_document_passes_a_large_one(app, working, send, tenant) -> None:
+    """While a long text is being embedded, a short one is indexed."""
+    long = await send(
+        "long", b"\n\n".join(b"Paragraph %d says something of its own." % n for n in range(40_000))
+    )
+    await asyncio.sleep(0.3)
+    short = await send("short", b"A short note.")
+    await settled(app, tenant, short.document_id)
+    async with app.database.transaction(tenant) as connection:
+        assert (await get_document(connection, tenant, long.document_id)).state != "indexed"
+    await app.delete_document(tenant, long.document_id)
+
+
+async def test_an_unforeseen_fault_frees_the_lease(app, send, tenant, monkeypatch) -> None:
+    """Whatever a handler raises, and even if that cannot be recorded, the work is taken up again."""
+    sent = await send("a", b"Text.")
+    worker = Worker(app)
+    events = [e for e in await claim(app.database, worker.name, 30, 100) if e.subject == sent.document_id]
+    worker._held.update({event.event_id: event for event in events})
+
+    async def broken(*_: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15")
+
+    worker._handlers["document.received"] = broken
+    monkeypatch.setattr(type(app.indexer), "give_up", broken)
+    await worker._handle(events, asyncio.Event())
+    assert worker._held == {}

@@ -30,8 +30,9 @@ class Program:
     async def start(self) -> asyncio.subprocess.Process:
         """Start the process in a session of its own, out of reach of the terminal's Ctrl-C."""
         parent = os.getpid()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log.open("ab") as output:
+            self.log.chmod(0o600)
             return await asyncio.create_subprocess_exec(
                 *self.arguments(),
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,

@@ -11,7 +11,7 @@ from knowlog.kernel.errors import Misconfigured
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-_STEADY_AFTER_S = 60.0
+_STEADY_AFTER_S = 20.0
 _MISCONFIGURED = 2  # the exit code of every knowlog process that a person must help
 
 
@@ -24,7 +24,7 @@ class Supervisor:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._watches: list[asyncio.Task[None]] = []
         self.failures = {program.name: 0 for program in programs}
-        """How often each program has ended since it last ran for a minute."""
+        """How often each program has ended since it last ran steadily."""
 
     @property
     def process_ids(self) -> dict[str, int]:

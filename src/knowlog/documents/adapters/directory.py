@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Mapping
+import stat
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from knowlog.kernel.errors import NotFound, Unavailable
@@ -35,6 +37,21 @@ class DirectoryBlobStore:
         """Remove the bytes, and folders that become empty."""
         await asyncio.to_thread(self._delete, list(keys))
 
+    async def keys(self, prefix: str = "", older_than_s: float = 0) -> AsyncIterator[list[str]]:
+        """List the keys, folder by folder."""
+        top = self._path(prefix) if prefix else self._root
+        for folder in await asyncio.to_thread(lambda: sorted(top.glob("*"))):
+            yield await asyncio.to_thread(self._old_keys, folder, time.time() - older_than_s)
+
+    def _old_keys(self, folder: Path, before: float) -> list[str]:
+        found = []
+        for path in folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime <= before:
+                    found.append(str(path.relative_to(self._root)))
+        return found
+
     async def check(self) -> None:
         """Write, read and remove a probe."""
         await self.put({_PROBE: b"probe"})
@@ -51,10 +68,15 @@ class DirectoryBlobStore:
             raise _unavailable(error) from error
 
     def _write(self, path: Path, content: bytes) -> Path:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (
+            self._root,
+            path.parent.parent,
+            path.parent,
+        ):  # parents of a mkdir get the default mode
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         try:
-            with partial.open("wb") as file:
+            with open(partial, "wb", opener=_private) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -79,6 +101,10 @@ class DirectoryBlobStore:
         if ".." in path.parts or not path.is_relative_to(self._root):
             raise ValueError(f"not a blob key: {key}")
         return path
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

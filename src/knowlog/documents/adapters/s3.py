@@ -1,6 +1,7 @@
 """Blobs in S3, or anything that speaks its language, through obstore."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -9,6 +10,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from knowlog.kernel import now
 from knowlog.kernel.errors import Misconfigured, NotFound, Unavailable
 
 
@@ -46,6 +48,12 @@ class S3BlobStore:
                 await self._call(obstore.delete_async(self._store, key))
             except NotFound:
                 continue
+
+    async def keys(self, prefix: str = "", older_than_s: float = 0) -> AsyncIterator[list[str]]:
+        """List the keys, as many at a time as the server gives."""
+        before = now() - timedelta(seconds=older_than_s)
+        async for page in self._store.list(prefix or None):
+            yield [each["path"] for each in page if each["last_modified"] <= before]
 
     async def check(self) -> None:
         """Write, read and remove a probe."""
