@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel
 
 from knowlog.bootstrap import App
 from knowlog.edge import Answer, Caller, Operator
+from knowlog.kernel.errors import BadRequest
+from knowlog.kernel.nesting import MOST_LEVELS, too_deep
 from knowlog.tenants import Principal
 
 Item = TypeVar("Item")
@@ -40,12 +42,23 @@ IdempotencyKey = Annotated[
 CollectionName = Annotated[str, Path(description="Name or id of a collection.", max_length=200)]
 
 
+TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
+
+
+def read_json(raw: bytes) -> Any:
+    """Read JSON that a client sent. Raises json.JSONDecodeError, or BadRequest when it is nested too deep."""
+    value = orjson.loads(raw)
+    if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and too_deep(value):
+        raise BadRequest(f"The JSON is {TOO_DEEP}. Send it flatter.")
+    return value
+
+
 class JsonRequest(Request):
     """A request whose body orjson reads: strict (no NaN, no lone surrogates, bounded depth), and faster."""
 
     async def json(self) -> Any:
-        """Return the body as Python values. Raises json.JSONDecodeError."""
-        return orjson.loads(await self.body())
+        """Return the body as Python values. Raises as `read_json` does."""
+        return read_json(await self.body())
 
 
 class Route(APIRoute):
@@ -93,6 +106,8 @@ Text = Annotated[str, NO_NUL]
 
 def storable(value: dict[str, Any] | None) -> dict[str, Any] | None:
     """Check a JSON object on its way to the database."""
+    if too_deep(value):
+        raise ValueError(f"must not be {TOO_DEEP}")
     if value is not None and b"\\u0000" in orjson.dumps(value):
         raise ValueError("must not hold the NUL character")
     return value

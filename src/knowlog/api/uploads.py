@@ -15,7 +15,7 @@ from fastapi import Request
 from pydantic import Field, TypeAdapter
 from starlette.datastructures import FormData, UploadFile
 
-from knowlog.api.dependencies import NO_NUL, JsonObject
+from knowlog.api.dependencies import NO_NUL, JsonObject, read_json
 from knowlog.api.model import Body
 from knowlog.bootstrap import App
 from knowlog.documents import Upload
@@ -101,8 +101,8 @@ def describe(external_id: str | None, title: str | None, metadata: str | None) -
     given: dict[str, Any] = {"external_id": external_id, "title": title}
     if metadata is not None:
         try:
-            given["metadata"] = orjson.loads(metadata)
-        except orjson.JSONDecodeError as error:
+            given["metadata"] = read_json(metadata.encode())
+        except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
             raise Invalid(f"metadata must be a JSON object: {error}.") from error
     return check_body(_DESCRIBED, given)
 
@@ -115,7 +115,7 @@ def text_id(content: bytes) -> str:
 def orjson_loads(raw: bytes) -> Any:
     """Read JSON. Raises BadRequest."""
     try:
-        return orjson.loads(raw)
+        return read_json(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
 
@@ -205,7 +205,7 @@ def _kind(request: Request) -> str:
 
 def _line(number: int, line: bytes) -> Any:
     try:
-        return orjson.loads(line)
+        return read_json(line)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"Line {number} is not valid JSON: {error}.") from error
 

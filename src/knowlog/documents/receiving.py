@@ -17,6 +17,7 @@ from knowlog.documents.port import BlobStore
 from knowlog.documents.settings import DocumentsSettings
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Invalid, TooLarge
+from knowlog.kernel.nesting import MOST_LEVELS, too_deep
 
 _SQL = load_queries("knowlog.documents")
 
@@ -120,9 +121,11 @@ class Receiver:
 
 
 def check_metadata(metadata: dict[str, Any] | None, max_kb: int) -> None:
-    """Raise Invalid for metadata that is too large or holds a NUL character."""
+    """Raise Invalid for metadata that is too large, nested too deep, or holds a NUL character."""
     if metadata is None:
         return
+    if too_deep(metadata):
+        raise Invalid(f"The metadata is nested more than {MOST_LEVELS} levels deep. Keep it flat.")
     raw = orjson.dumps(metadata)
     if len(raw) > max_kb * 1024:
         raise Invalid(
