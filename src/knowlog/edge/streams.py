@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from knowlog.database import Database
-from knowlog.kernel.errors import KnowlogError, LimitReached
+from knowlog.kernel.errors import LimitReached
 
 STREAM_TYPE = "text/event-stream"
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -61,8 +61,9 @@ class Progress:
     well.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reconnect_s: float = _RECONNECT_S) -> None:
         self._database = database
+        self._reconnect_s = reconnect_s
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._broken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -91,16 +92,16 @@ class Progress:
 
     async def _listen(self) -> None:
         while True:
+            self._broken.clear()
             try:
                 async with self._database.listen("knowlog_progress", self._heard):
-                    self._broken.clear()
                     await self._broken.wait()
-            except KnowlogError as error:
-                _log.warning("cannot listen for progress: %s", error.detail)
-            await asyncio.sleep(_RECONNECT_S)
+            except Exception as error:  # whatever it is, the next attempt may succeed
+                _log.warning("cannot listen for progress: %s", error)
+            await asyncio.sleep(self._reconnect_s)
 
     def _heard(self, payload: str) -> None:
-        if not payload:
+        if payload == "broken":
             self._broken.set()
         for changed in self._watchers.get(payload, ()):
             changed.set()
