@@ -85,6 +85,8 @@ async def create_key(
     collection that is not there.
     """
     _check_rights(creator, role, collections)
+    if collections is not None and not collections:
+        raise Invalid("A key for no collection opens nothing. Name its collections, or give null for all.")
     if expires_at is not None and expires_at <= now():
         raise Invalid("expires_at lies in the past. Give a moment in the future, or none.")
     missing = await connection.fetch(_SQL["missing_collections"], list(collections or ()))

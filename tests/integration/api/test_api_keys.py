@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from api_scene import Client, MakeClient, client_of, problem
+from api_scene import Client, MakeClient, client_of, problem, upload
 from fastapi import FastAPI
 
 from knowlog.database import Scope
@@ -106,3 +106,26 @@ async def test_a_wrong_key_is_refused(api: FastAPI, sent: str) -> None:
         answer = await nobody.get("/v1/collections", headers=headers)
     problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_pages_of_jobs_show_a_limited_key_its_own_only(
+    alice: Client, make_client: MakeClient, tenant: Scope
+) -> None:
+    """Neither the length of a page nor its cursor tells of jobs elsewhere."""
+    open_id = (await alice.post("/v1/collections", json={"name": "open"})).json()["collection_id"]
+    limited = await make_client(tenant, "reader", [open_id])
+    for number in range(3):
+        await upload(alice, f"secret {number}")
+    assert (await limited.get("/v1/jobs")).json() == {"items": [], "next_cursor": None}
+    assert (await limited.get("/v1/jobs", params={"limit": 1})).json() == {"items": [], "next_cursor": None}
+    mine = await alice.post("/v1/collections/open/documents", json={"text": "open"})
+    await upload(alice, "secret again")
+    page = (await limited.get("/v1/jobs", params={"limit": 1})).json()
+    assert [job["job_id"] for job in page["items"]] == [mine.json()["items"][0]["job_id"]]
+    assert page["next_cursor"] is None
+
+
+async def test_a_key_for_no_collection_is_refused(alice: Client) -> None:
+    """It could open nothing; null is what stands for all."""
+    told = problem(await alice.post("/v1/keys", json={"name": "x", "collections": []}), 422, "invalid")
+    assert "collection" in str(told["detail"])
