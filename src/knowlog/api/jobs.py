@@ -23,10 +23,11 @@ async def listing(
     """List jobs, newest first. A key that is limited to some collections sees those about their documents."""
     before: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
-        found = await list_jobs(connection, state, before and before[0], limit + 1)
-        shown = await _visible(connection, caller.scope, found[:limit])
+        found = await list_jobs(
+            connection, state, before and before[0], limit + 1, caller.scope.collections
+        )
     following = encode_cursor(found[limit - 1].job_id) if len(found) > limit else None
-    return reply({"items": shown, "next_cursor": following})
+    return reply({"items": found[:limit], "next_cursor": following})
 
 
 @router.get("/{job_id:uuid}", response_model=Job, responses=problems(404))

@@ -1,6 +1,6 @@
 """Events are written with the change they report; workers take them by lease."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -95,10 +95,16 @@ async def latest_job_of(connection: Connection, subject: UUID) -> UUID | None:
 
 
 async def list_jobs(
-    connection: Connection, state: JobState | None = None, before: UUID | None = None, most: int = 50
+    connection: Connection,
+    state: JobState | None = None,
+    before: UUID | None = None,
+    most: int = 50,
+    within: Collection[UUID] | None = None,
 ) -> list[Job]:
-    """List jobs, newest first, from behind the job `before`."""
-    return [Job(**row) for row in await connection.fetch(_SQL["list_jobs"], state, before, most)]
+    """List jobs, newest first, from behind the job `before`; with `within`, about documents of these collections."""
+    collections = None if within is None else list(within)
+    rows = await connection.fetch(_SQL["list_jobs"], state, before, most, collections)
+    return [Job(**row) for row in rows]
 
 
 async def notify_progress(connection: Connection, tenant_id: UUID, subject: UUID) -> None:

@@ -42,10 +42,13 @@ select event_id as job_id, type as kind, subject as document_id, state, attempts
 from events where tenant_id = tenant() and event_id = $1 and state <> 'none'
 
 -- name: list_jobs
--- Jobs, newest first, from before `$2`.
+-- Jobs, newest first, from before `$2`; with `$4`, those about documents of these collections.
 select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, finished_at
 from events
 where tenant_id = tenant() and state <> 'none' and ($1::text is null or state = $1) and ($2::uuid is null or event_id < $2)
+  and ($4::uuid[] is null or exists (
+    select from documents d
+    where d.tenant_id = tenant() and d.document_id = events.subject and d.collection_id = any($4)))
 order by event_id desc limit $3
 
 -- name: latest_job_of
