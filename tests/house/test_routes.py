@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from knowlog.api.application import ROUTERS
 from knowlog.edge import Caller, Operator
 
-OPEN = {"/", "/health/live", "/health/ready", "/metrics", "/docs", "/docs/{asset}"}
+OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"}
 """What holds no tenant's data and answers anybody. FastAPI's own /openapi.json is not among our routers."""
 
 ROUTES = [route for router in ROUTERS for route in router.routes]

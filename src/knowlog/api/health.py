@@ -1,4 +1,4 @@
-"""Health, figures, and the front page: what answers without a key, and holds no tenant's data."""
+"""Health and the front page, which answer without a key and hold no tenant's data; figures, for the operator."""
 
 import asyncio
 from time import monotonic
@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from knowlog import __version__
-from knowlog.api.dependencies import Route, TheApp, reply
+from knowlog.api.dependencies import AS_OPERATOR, Route, TheApp, reply
+from knowlog.api.model import problems
 from knowlog.bootstrap import App
 from knowlog.edge import METRICS_TYPE
 from knowlog.kernel.errors import KnowlogError
@@ -69,13 +70,15 @@ async def ready(request: Request, app: TheApp) -> Response:
 @router.get(
     "/metrics",
     response_class=Response,
+    dependencies=[AS_OPERATOR],
     responses={
+        **problems(),
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         503: {"description": "No database."},
     },
 )
 async def metrics(request: Request, app: TheApp) -> Response:
-    """Figures for Prometheus."""
+    """Figures for Prometheus, over all tenants. It sends the operator's key as its bearer token."""
     return Response(
         await request.app.state.metrics.render(app.database), headers={"Content-Type": METRICS_TYPE}
     )

@@ -51,11 +51,9 @@ class Operator(SecurityBase):
         offered = bearer_secret(request)
         key = request.app.state.settings.operator_key
         if key is None:
-            raise Forbidden("Tenants are not managed over HTTP here: KNOWLOG_API_OPERATOR_KEY is not set.")
+            raise Forbidden("This is for the operator alone, and KNOWLOG_API_OPERATOR_KEY is not set here.")
         if not hmac.compare_digest(_digest(offered), _digest(key.get_secret_value())):
-            raise Unauthenticated(
-                "This is not the operator's key. Tenants are managed by the operator alone."
-            )
+            raise Unauthenticated(f"This is not the operator's key, which is needed here. {_HOW}")
         visit_of(request.scope).principal = "operator"
 
 

@@ -22,7 +22,7 @@ class ApiSettings(BaseModel):
     operator_key: SecretStr | None = Field(
         None,
         min_length=20,
-        description="Key that manages tenants. Unset: tenants cannot be managed over HTTP.",
+        description="Key that manages tenants and reads /metrics. Unset: neither is possible over HTTP.",
     )
     max_body_bytes: int = Field(
         1 * _MIB,

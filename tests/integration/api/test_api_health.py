@@ -1,4 +1,4 @@
-"""Health, figures, documentation: what answers without a key."""
+"""Health and documentation, which answer without a key; figures, for the operator."""
 
 import dataclasses
 from collections.abc import AsyncIterator
@@ -48,17 +48,25 @@ async def test_a_server_without_its_model_is_not_ready(app: App) -> None:
     }
 
 
-async def test_figures_count_requests_and_the_queue(nobody: Client, alice: Client) -> None:
+async def test_figures_count_requests_and_the_queue(nobody: Client, operator: Client, alice: Client) -> None:
     """By route and status, never by tenant."""
     await alice.post("/v1/collections/handbook/documents", json={"text": "waiting"})
-    figures = await nobody.get("/metrics")
+    figures = await operator.get("/metrics")
     assert figures.headers["content-type"].startswith("text/plain")
     assert 'route="/v1/collections/{collection}/documents",status="202"' in figures.text
     assert 'knowlog_queue_jobs{state="waiting"}' in figures.text
     assert 'knowlog_documents_unfinished{state="received"}' in figures.text
     assert "handbook" not in figures.text
     await nobody.get("/wp-login.php")
-    assert "wp-login" not in (await nobody.get("/metrics")).text
+    assert "wp-login" not in (await operator.get("/metrics")).text
+
+
+async def test_figures_are_for_the_operator(nobody: Client, alice: Client) -> None:
+    """They count over all tenants: no key and a tenant's key are refused."""
+    for client in (nobody, alice):
+        refused = await client.get("/metrics")
+        problem(refused, 401, "unauthenticated")
+        assert refused.headers["www-authenticate"] == "Bearer"
 
 
 async def test_the_documentation_loads_nothing_from_elsewhere(nobody: Client) -> None:
@@ -73,11 +81,12 @@ async def test_the_documentation_loads_nothing_from_elsewhere(nobody: Client) ->
     problem(await nobody.get("/docs/..%2f__init__.py"), 404, "not-found")
 
 
-async def test_the_front_page_says_where_to_go(nobody: Client) -> None:
-    """Each address that it names answers."""
+async def test_the_front_page_says_where_to_go(nobody: Client, operator: Client) -> None:
+    """Each address that it names answers, the figures the operator alone."""
     links = (await nobody.get("/")).json()
     for name in ("documentation", "openapi", "health", "metrics"):
-        assert (await nobody.get(links[name])).status_code == 200
+        client = operator if name == "metrics" else nobody
+        assert (await client.get(links[name])).status_code == 200
 
 
 async def test_every_answer_carries_its_headers(nobody: Client) -> None:
