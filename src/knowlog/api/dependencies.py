@@ -1,6 +1,7 @@
 """What handlers ask for, and how they answer."""
 
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import orjson
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel
 
 from knowlog.bootstrap import App
 from knowlog.edge import Answer, Caller, Operator
@@ -102,6 +103,17 @@ def without_nul(text: str) -> str:
 
 NO_NUL = AfterValidator(without_nul)
 Text = Annotated[str, NO_NUL]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Bring a moment to UTC, which may lead out of the years that there are."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must lie within the years 1 to 9999 of UTC") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 
 
 def storable(value: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -5,12 +5,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from knowlog.api.dependencies import (
     NO_NUL,
     AsAdmin,
     IdempotencyKey,
+    Moment,
     Route,
     Text,
     TheApp,
@@ -36,7 +37,7 @@ class NewKey(Body):
     collections: Annotated[list[Text] | None, Field(max_length=1000)] = Field(
         None, description="Names or ids of the collections that it may touch. Null: all, later ones too."
     )
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class CreatedKey(Body):

@@ -48,7 +48,9 @@ class TextDocument(Described):
 class UrlDocument(Described):
     """A document that the server fetches."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2000, examples=["https://example.com/report.pdf"])]
+    url: Annotated[
+        str, Field(min_length=1, max_length=2000, examples=["https://example.com/report.pdf"]), NO_NUL
+    ]
 
 
 _DESCRIBED = TypeAdapter(Described)

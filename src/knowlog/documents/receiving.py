@@ -66,6 +66,8 @@ class Receiver:
         """Raise Invalid or TooLarge for an upload that cannot be taken."""
         if not 1 <= len(upload.external_id) <= 2000 or "\x00" in upload.external_id:
             raise Invalid("An external id has 1 to 2,000 characters and no NUL.")
+        if "\x00" in f"{upload.filename}{upload.media_type or ''}{upload.title or ''}":
+            raise Invalid("A filename, a media type and a title cannot hold the NUL character.")
         if not upload.content:
             raise Invalid(f"{upload.filename!r} is empty. Send a file that has content.")
         if len(upload.content) > self._settings.max_upload_bytes:

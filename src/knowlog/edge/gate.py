@@ -75,8 +75,10 @@ class Gate:
             raise problem.HeadersTooLarge(
                 f"Headers may have {self._settings.max_header_bytes} bytes together."
             )
-        if "\0" in scope["path"]:
-            raise BadRequest("The address holds a NUL character.")
+        if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+            raise BadRequest("The address holds a NUL character (%00). Send it without.")
+        if any(b"\0" in value for _, value in scope["headers"]):
+            raise BadRequest("A header holds a NUL character. Send it without.")
         limit = self._body_limit(scope["method"], scope["path"])
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced[:20]) > limit:

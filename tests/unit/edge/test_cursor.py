@@ -33,7 +33,9 @@ def test_no_cursor_is_the_first_page() -> None:
     ["", "x", "é", "====", "a" * 501, encode_cursor("name"), encode_cursor("a", "b"),
      urlsafe_b64encode(b'["2026-01-01T00:00:00"]').decode(), urlsafe_b64encode(b"{}").decode(),
      urlsafe_b64encode(b"[null]").decode(), urlsafe_b64encode(b"[1]").decode(),
-     urlsafe_b64encode(b"17").decode()],
+     urlsafe_b64encode(b"17").decode(),
+     urlsafe_b64encode(b'["0001-01-01T00:00:00+14:00"]').decode(),
+     urlsafe_b64encode(b'["9999-12-31T23:59:59-14:00"]').decode()],
 )  # fmt: skip
 def test_what_no_list_gave_out_is_refused(cursor: str) -> None:
     """A forged or cut cursor is 400, never 500."""
