@@ -131,3 +131,26 @@ async def test_every_acknowledged_document_is_indexed_exactly_once(stack: Stack)
     ).json()
     assert answer["passages"][0]["external_id"] == f"note-{number}"
     await http.aclose()
+
+
+@pytest.mark.timeout(180)
+async def test_a_worker_survives_the_death_of_postgresql(stack: Stack) -> None:
+    """Only PostgreSQL is killed, again and again; the worker that was in mid-work is left alone and loses nothing."""
+    scope, http = await new_tenant(stack)
+    server = EmbeddedServer(stack.settings.data_dir, stack.settings.database)
+    worker = stack.supervisor.process_ids["worker"]
+    for number in range(60):
+        await patiently(
+            http, "POST", "/v1/collections/notes/documents", params={"external_id": f"note-{number}"},
+            content=f"Note {number} says {number * 7}.".encode(), headers={"Content-Type": "text/plain"},
+        )  # fmt: skip
+        if number % 15 == 7 and (pid := server.process_id):
+            os.kill(pid, signal.SIGKILL)
+    for _ in range(900):
+        states = (await patiently(http, "GET", "/v1/collections/notes/states")).json()["states"]
+        if states == {"indexed": 60}:
+            break
+        await asyncio.sleep(0.1)
+    assert states == {"indexed": 60}
+    assert stack.supervisor.process_ids["worker"] == worker, "the worker was not to be restarted"
+    await http.aclose()

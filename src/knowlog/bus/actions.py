@@ -32,11 +32,16 @@ async def append_events(
     return ids
 
 
-async def claim(database: Database, worker: str, lease_s: float, most: int) -> list[Event]:
-    """Take up to `most` events, each the oldest unfinished one of its subject, for `lease_s` seconds."""
+async def claim(
+    database: Database, worker: str, lease_s: float, most: int, held: Collection[UUID] = ()
+) -> list[Event]:
+    """Take up to `most` events, each the oldest unfinished one of its subject, for `lease_s` seconds.
+
+    `held` are the events that this worker is at work on: they are not taken over from itself.
+    """
     async with database.system() as connection:
         rows = await connection.fetch(
-            "select * from claim_events($1, $2, $3)", worker, timedelta(seconds=lease_s), most
+            "select * from claim_events($1, $2, $3, $4)", worker, timedelta(seconds=lease_s), most, list(held)
         )
     return [Event(**row) for row in rows]
 

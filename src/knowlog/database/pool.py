@@ -1,5 +1,6 @@
 """Connections, and transactions that belong to exactly one tenant."""
 
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +11,9 @@ import orjson
 
 from knowlog.database.scope import Scope
 from knowlog.database.settings import DatabaseSettings
-from knowlog.kernel.errors import InternalError, Misconfigured, Unavailable
+from knowlog.kernel.errors import InternalError, Invalid, Misconfigured, Unavailable
+
+_log = logging.getLogger("knowlog.database")
 
 Connection: TypeAlias = asyncpg.Connection
 """A connection inside a transaction, as `transaction` yields it."""
@@ -91,7 +94,7 @@ class Database:
                         )
                 finally:
                     await _leave_idle(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _FOREIGN as error:
             raise translate(error) from error
 
 
@@ -106,6 +109,14 @@ async def _leave_idle(connection: Any) -> None:
         raise
 
 
+# What asyncpg raises, a protocol state that a killed server leaves behind (InternalClientError) included.
+_FOREIGN = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     (
         (asyncpg.DiskFullError,),
@@ -132,14 +143,27 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database does not answer. Nothing was changed; try again in a moment.",
     ),
     (
-        (asyncpg.InterfaceError, OSError, TimeoutError),
+        (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError),
         "The database cannot be reached. Nothing was changed; try again in a moment.",
     ),
 )
 
 
+_UNSTORABLE = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.DatetimeFieldOverflowError,
+    asyncpg.NumericValueOutOfRangeError,
+)
+
+
 def translate(error: Exception) -> Exception:
     """Map what asyncpg raises to an error of ours; one that callers handle themselves comes back as it is."""
+    if type(error) is asyncpg.DataError or isinstance(error, _UNSTORABLE):  # plain: asyncpg's own refusal
+        _log.warning("a value cannot be stored: %s", error)
+        return Invalid(
+            "A value is out of range or holds characters that cannot be stored. Correct it and try again."
+        )
     for kinds, sentence in _CAUSES:
         if isinstance(error, kinds):
             return Unavailable(sentence)

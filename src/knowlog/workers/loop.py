@@ -70,7 +70,9 @@ class Worker:
         """Claim a batch and start on it, or wait until there is something to do."""
         self._wake.clear()
         try:
-            events = await claim(self._app.database, self.name, self._settings.lease_s, self._settings.batch)
+            events = await claim(
+                self._app.database, self.name, self._settings.lease_s, self._settings.batch, self._held
+            )
         except Exception as error:
             _LOG.warning("cannot claim jobs: %s", error)
             await asyncio.sleep(_IDLE_POLL_S)

@@ -270,9 +270,20 @@ async def test_a_worker_does_not_take_its_own_work_over(app, send, tenant) -> No
     sent = await send("a", b"Text.")
     (event,) = [e for e in await claim(app.database, "busy", 0.01, 100) if e.subject == sent.document_id]
     await asyncio.sleep(0.05)
-    assert [e for e in await claim(app.database, "busy", 30, 100) if e.subject == sent.document_id] == []
+    again = await claim(app.database, "busy", 30, 100, held=[event.event_id])
+    assert [e for e in again if e.subject == sent.document_id] == []
     async with app.database.transaction(tenant) as connection:
         await complete(connection, "busy", [event])
+
+
+async def test_a_claim_that_was_never_heard_of_is_made_again(app, send, tenant) -> None:
+    """PostgreSQL died between the commit of a claim and its answer: the worker's own name does not protect it."""
+    sent = await send("a", b"Text.")
+    await claim(app.database, "only", 0.01, 100)
+    await asyncio.sleep(0.05)
+    assert [
+        e.attempts for e in await claim(app.database, "only", 30, 100) if e.subject == sent.document_id
+    ] == [2]
 
 
 def originals(app: App, scope: Scope) -> list[Path]:

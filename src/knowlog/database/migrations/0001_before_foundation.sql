@@ -192,8 +192,9 @@ create table knowlog.deletion_receipts (
     primary key (tenant_id, receipt_id)
 );
 
--- Work of the bus across tenants: claim the oldest unfinished event of each subject, for `lease` seconds.
-create function knowlog.claim_events(worker_name text, lease interval, most integer)
+-- Work of the bus across tenants: claim the oldest unfinished event of each subject, for `lease` seconds. What the worker
+-- still holds (a lease may run out under load) is not claimed anew; what it claimed without hearing of it, is.
+create function knowlog.claim_events(worker_name text, lease interval, most integer, held uuid[])
 returns table (tenant_id uuid, event_id uuid, type text, subject uuid, data jsonb, attempts integer)
 language sql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
     with claimable as (
@@ -201,7 +202,7 @@ language sql volatile security definer set search_path = pg_catalog, knowlog, pg
         from events e
         where e.state in ('waiting', 'running')
           and case e.state when 'waiting' then e.due_at <= clock_timestamp()
-                           else e.lease_until < clock_timestamp() and e.worker <> worker_name end
+                           else e.lease_until < clock_timestamp() and e.event_id <> all(held) end
           and not exists (
               select from events earlier
               where earlier.tenant_id = e.tenant_id and earlier.subject = e.subject
@@ -284,6 +285,6 @@ grant usage on all sequences in schema knowlog to knowlog_app, knowlog_definer;
 
 select knowlog.protect_tables();
 select knowlog.give_to_definer('knowlog_system', array[
-    'claim_events(text, interval, integer)', 'extend_leases(text, interval, uuid[])', 'queue_depth()',
+    'claim_events(text, interval, integer, uuid[])', 'extend_leases(text, interval, uuid[])', 'queue_depth()',
     'create_tenant(uuid, text)', 'list_tenants(uuid, integer)', 'delete_tenant(uuid)',
     'forget_idempotency_keys(interval)']);
