@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import asyncpg
@@ -9,7 +10,7 @@ import pytest
 
 from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
 from knowlog.documents import Profile, create_collection, list_collections
-from knowlog.kernel.errors import InternalError, Unavailable
+from knowlog.kernel.errors import InternalError, Invalid, Unavailable
 
 
 @pytest.fixture
@@ -109,6 +110,19 @@ async def test_a_failed_commit_is_told(database, tenant) -> None:
 
     with pytest.raises(InternalError, match="rolled back"):
         await swallow()
+
+
+@pytest.mark.parametrize(("query", "value"), [
+    ("select $1::text", "a\0b"), ("select $1::text", "\ud800"), ("select $1::int", 2**40),
+    ("select $1::timestamptz", datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))),
+    ("select $1::text::timestamptz", "99999999-01-01"), ("select 2147483647 + $1::int", 1),
+])  # fmt: skip
+async def test_what_cannot_be_stored_is_told_as_invalid(narrow, tenant, query, value) -> None:
+    """Whether asyncpg or PostgreSQL refuses it; the connection serves on."""
+    with pytest.raises(Invalid, match="cannot be stored"):
+        async with narrow.transaction(tenant) as connection:
+            await connection.fetchval(query, value)
+    assert await names(narrow, tenant) == []
 
 
 async def test_dead_server_is_unavailable_and_comes_back(tmp_path_factory) -> None:
