@@ -94,7 +94,7 @@ class Database:
                         )
                 finally:
                     await _leave_idle(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _FOREIGN as error:
             raise translate(error) from error
 
 
@@ -109,6 +109,14 @@ async def _leave_idle(connection: Any) -> None:
         raise
 
 
+# What asyncpg raises, a protocol state that a killed server leaves behind (InternalClientError) included.
+_FOREIGN = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     (
         (asyncpg.DiskFullError,),
@@ -135,7 +143,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database does not answer. Nothing was changed; try again in a moment.",
     ),
     (
-        (asyncpg.InterfaceError, OSError, TimeoutError),
+        (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError),
         "The database cannot be reached. Nothing was changed; try again in a moment.",
     ),
 )
