@@ -127,7 +127,7 @@ async def test_a_bad_batch_changes_nothing(
         (b"hello", "text/plain", {"metadata": "{"}, 422, "invalid"),
         (b"hello", "text/plain", {"metadata": "[1]"}, 422, "invalid"),
         (b"hello", "text/plain", {"title": "x" * 1001}, 422, "invalid"),
-        (b"hello", "text/plain", {"external_id": "a\0b"}, 422, "invalid"),
+        (b"hello", "text/plain", {"external_id": "a\0b"}, 400, "bad-request"),
         (b"a=b", "application/x-www-form-urlencoded", {}, 415, "unsupported-type"),
         (b"no boundary", "multipart/form-data", {}, 400, "bad-request"),
         (b"--x\r\nbroken", "multipart/form-data; boundary=x", {}, 422, "invalid"),
