@@ -136,7 +136,7 @@ async def test_every_acknowledged_document_is_indexed_exactly_once(stack: Stack)
 @pytest.mark.timeout(180)
 async def test_a_worker_survives_the_death_of_postgresql(stack: Stack) -> None:
     """Only PostgreSQL is killed, again and again; the worker that was in mid-work is left alone and loses nothing."""
-    scope, http = await new_tenant(stack)
+    _, http = await new_tenant(stack)
     server = EmbeddedServer(stack.settings.data_dir, stack.settings.database)
     worker = stack.supervisor.process_ids["worker"]
     for number in range(60):

@@ -23,9 +23,7 @@ async def listing(
     """List jobs, newest first. A key that is limited to some collections sees those about their documents."""
     before: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
-        found = await list_jobs(
-            connection, state, before and before[0], limit + 1, caller.scope.collections
-        )
+        found = await list_jobs(connection, state, before and before[0], limit + 1, caller.scope.collections)
     following = encode_cursor(found[limit - 1].job_id) if len(found) > limit else None
     return reply({"items": found[:limit], "next_cursor": following})
 
