@@ -1,6 +1,7 @@
 """What all benchmarks share: open the system, measure, publish."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from knowlog.cli.bench.report import Report, check_writable, publish
@@ -14,12 +15,19 @@ def run_bench(
     operator_key: str | None,
     json_file: Path | None,
     connections: int = 8,
+    environment: AbstractAsyncContextManager[Mapping[str, str]] | None = None,
 ) -> None:
-    """Run a benchmark against a system with a tenant of its own, and publish what it found."""
+    """Run a benchmark against a system with a tenant of its own, and publish what it found.
+
+    `environment` yields further settings of a private system; what serves them lives as long as it.
+    """
     check_writable(json_file)
 
     async def main() -> Report:
-        async with open_system(url, operator_key, connections) as system:
+        async with (
+            environment or nullcontext({}) as further,
+            open_system(url, operator_key, connections, further) as system,
+        ):
             return await measure(system)
 
     publish(run_interruptibly(main()), json_file)

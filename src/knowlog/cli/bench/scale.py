@@ -1,8 +1,6 @@
 """`knowlog bench scale`: whether searches stay fast and right when a collection grows."""
 
 import asyncio
-import random
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
@@ -13,6 +11,7 @@ import typer
 from knowlog.cli.bench.bare import Bare, open_bare
 from knowlog.cli.bench.loading import COLLECTION, Text, every, until_indexed, upload
 from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
+from knowlog.cli.bench.recombined import recombined, sentence_pool, serve_means
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System
@@ -25,10 +24,9 @@ _SMALL = 5_000
 _LEAST = 25_000  # from 20,000 on a collection has an index of its own
 _DEPTH = 100
 _TOP = 10
-_SENTENCES = 3
+_POOL = 5_000
 _INDEX_TIMEOUT_S = 900.0
 _TABLES = ("chunks", "chunk_terms", "vectors")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 Chunks = Annotated[int, typer.Option("--chunks", min=_LEAST, help="How many chunks to grow to.")]
 
@@ -43,12 +41,25 @@ def scale(
 ) -> None:
     """Grow a collection from 5,000 chunks to --chunks, sentences of a BEIR corpus recombined; search in both.
 
+    A chunk is a text of three out of 5,000 sentences, uploaded through the API. The private system has these
+    embedded by an endpoint of this process: the mean of MiniLM's vectors of the three sentences, moved a little
+    in a random direction, because the model itself would need most of an hour; questions are embedded by MiniLM.
+    With --url the server's own model embeds everything. So the figures say how well the indexes do beside an
+    exact scan of the same vectors and words, and nothing about how good a model is.
+
     lexical_p50_growth and dense_p50_growth compare each leg's latency; lexical_overlap@10 compares with BM25
     over every chunk that holds any word of the question; dense_recall@10 with an exact scan; sequential_scans
     counts those of the large tables during the measured searches, and must be 0.
     """
     dataset = load_beir(data)
-    run_bench(lambda system: _measure(system, dataset, chunks, limit), url, operator_key, json)
+    sentences = sentence_pool(dataset, _POOL)
+    run_bench(
+        lambda system: _measure(system, dataset, recombined(sentences, chunks), limit),
+        url,
+        operator_key,
+        json,
+        environment=None if url else serve_means(sentences),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +82,7 @@ class _Legs:
             return await self.bare.app.store.search(connection, self.bare.scope.tenant_id, query)
 
 
-async def _measure(system: System, dataset: BeirDataset, chunks: int, limit: int | None) -> Report:
-    texts = recombined(dataset, chunks)
+async def _measure(system: System, dataset: BeirDataset, texts: Sequence[Text], limit: int | None) -> Report:
     questions = every(list(dataset.questions.values()), limit)
     await system.api.post("/v1/collections", {"name": COLLECTION})
     await _grow(system, texts[:_SMALL], 0)
@@ -97,21 +107,8 @@ async def _measure(system: System, dataset: BeirDataset, chunks: int, limit: int
         "chunks": stored,
         "questions": len(questions),
     }
-    return Report(figures, {"data": dataset.name, "small": _SMALL, "depth": _DEPTH})
-
-
-def recombined(dataset: BeirDataset, count: int) -> list[Text]:
-    """Make `count` short texts of three sentences drawn from the whole corpus; the same every time."""
-    sentences = [each for text in dataset.corpus for each in _SENTENCE_END.split(text.text) if len(each) > 20]
-    draw = random.Random(20_25)  # noqa: S311 - reproducible, not secret
-    return [
-        Text(
-            external_id=str(number),
-            title=f"Text {number}",
-            text=" ".join(draw.choices(sentences, k=_SENTENCES)),
-        )
-        for number in range(count)
-    ]
+    settings = {"data": dataset.name, "small": _SMALL, "depth": _DEPTH, "sentences": _POOL}
+    return Report(figures, {**settings, "embedding": system.settings.embedding.model})
 
 
 async def _grow(system: System, texts: Sequence[Text], before: int) -> None:

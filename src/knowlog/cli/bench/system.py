@@ -4,10 +4,11 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from uuid import UUID
 
 from knowlog.cli.bench.connection import Connections
@@ -38,11 +39,15 @@ class System:
 
 @asynccontextmanager
 async def open_system(
-    url: str | None, operator_key: str | None, connections: int = 8
+    url: str | None,
+    operator_key: str | None,
+    connections: int = 8,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[System]:
     """Yield the system to measure, with a fresh tenant, which is deleted at the end.
 
-    Without `url` a private one is started on a free port, its data in a temporary folder.
+    Without `url` a private one is started on a free port, its data in a temporary folder; `environment` comes
+    before the user's settings there.
     """
     if url is not None:
         with connect_operator(url, operator_key) as operator:
@@ -52,7 +57,7 @@ async def open_system(
     folder = _private_folder()
     say("Starting a private knowlog ...")
     try:
-        async with open_stack(_private_environment(folder)) as stack:
+        async with open_stack(_private_environment(folder, environment)) as stack:
             with Client(stack.url, stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
                 async with _tenant(operator, stack.settings, connections, stack) as system:
                     yield system
@@ -66,10 +71,10 @@ def _private_folder() -> Path:
     return folder
 
 
-def _private_environment(folder: Path) -> dict[str, str]:
-    """The user's settings, but for those that say where knowlog runs."""
+def _private_environment(folder: Path, further: Mapping[str, str]) -> dict[str, str]:
+    """The user's settings, but for those that say where knowlog runs, and `further` ones."""
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
-    return {**kept, "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_API_PORT": str(free_port())}
+    return {**kept, **further, "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_API_PORT": str(free_port())}
 
 
 @asynccontextmanager
