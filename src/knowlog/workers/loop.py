@@ -16,6 +16,7 @@ from knowlog.database import Scope
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.settings import Settings
+from knowlog.workers import metrics
 from knowlog.workers.maintenance import maintain
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -98,9 +99,12 @@ class Worker:
                 await self._handlers[batch[0].type](self.name, batch)
             except Exception as error:
                 _LOG.warning("a batch of %s failed: %r", batch[0].type, error)
+                metrics.FAULTS.labels(batch[0].type).inc()
                 await self._fail(batch, error)
             for event in batch:  # not after a cancellation: what was begun is then handed back
                 self._held.pop(event.event_id, None)
+            metrics.JOBS.labels(batch[0].type).inc(len(batch))
+            metrics.HELD.set(len(self._held))
 
     async def _fail(self, batch: Sequence[Event], error: Exception) -> None:
         """What a handler did not settle itself is tried again; if even that cannot be written, the lease runs out."""
@@ -201,5 +205,6 @@ async def run_worker(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    metrics.serve_metrics(settings.worker.metrics_port)
     async with open_app(settings) as app:
         await Worker(app).run(stop)
