@@ -9,7 +9,7 @@ from knowlog.cli.output import progress
 from knowlog.kernel.errors import Unavailable
 
 COLLECTION = "benchmark"
-_BATCH = 250
+_BATCH = 64
 _BATCH_CHARACTERS = 4_000_000
 _POLL_S = 0.1
 _SILENT_TOO_LONG_S = 300.0
