@@ -21,3 +21,9 @@ def test_ids_sort_by_time() -> None:
 def test_ids_do_not_repeat() -> None:
     """Ten thousand made at once differ."""
     assert len({new_id() for _ in range(10_000)}) == 10_000
+
+
+def test_ids_of_one_process_ascend() -> None:
+    """What was made later sorts later, also within a millisecond."""
+    made = [new_id() for _ in range(10_000)]
+    assert made == sorted(made)
