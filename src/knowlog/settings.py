@@ -82,11 +82,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def data_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder of everything kept on this machine: KNOWLOG_DATA_DIR, or the user's data folder."""
+    """The folder of everything kept on this machine: KNOWLOG_DATA_DIR, .knowlog here, or the user's data folder."""
     environ = os.environ if environ is None else environ
     chosen = environ.get("KNOWLOG_DATA_DIR")
+    here = Path(".knowlog")  # made by `make run`
     base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(chosen or f"{base}/knowlog").expanduser().absolute()
+    fallback = here if here.is_dir() else f"{base}/knowlog"
+    return Path(chosen or fallback).expanduser().absolute()
 
 
 def describe(settings: Settings) -> list[Described]:

@@ -1,6 +1,7 @@
 """A tenant of the server on this machine, made for its user without being asked for."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from knowlog.cli.client import Client, Refused
 from knowlog.cli.credentials import Kept, keep_key, kept_keys
@@ -22,12 +23,13 @@ def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str) -> Kep
 
 
 def ensure_collection(client: Client, name: str) -> None:
-    """Create the collection unless it is there."""
+    """Create the collection unless it is there; a key that may not create one can use one that is."""
     try:
-        client.post("/v1/collections", {"name": name})
+        client.get(f"/v1/collections/{quote(name, safe='')}")
     except Refused as refused:
-        if refused.http_status != 409:
+        if refused.http_status != 404:
             raise
+        client.post("/v1/collections", {"name": name})
 
 
 def _works(url: str, key: str) -> bool:

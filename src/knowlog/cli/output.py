@@ -1,5 +1,6 @@
 """How commands speak: values on stdout, as text or as JSON; sentences and progress on stderr."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
@@ -9,12 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PIPE_WIDTH = 200  # where nobody looks at it, lines need not be broken
 
 
 def _console(stream: TextIO, *, stderr: bool) -> Console:
     width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
 
 
 out = _console(sys.stdout, stderr=False)
@@ -26,7 +28,16 @@ def emit(value: Any, as_json: bool, render: Callable[[Any], None]) -> None:
     if as_json:
         print_json(value)
     else:
-        render(value)
+        render(printable(value))
+
+
+def printable(value: Any) -> Any:
+    """The value with control characters made visible: what a document holds must not steer the terminal."""
+    if isinstance(value, str):
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {key: printable(each) for key, each in value.items()}
+    return [printable(each) for each in value] if isinstance(value, list) else value
 
 
 def print_json(value: Any) -> None:

@@ -34,7 +34,7 @@ def create(
     emit(
         made,
         as_json,
-        lambda value: out.print(f"Tenant {value['tenant_id']}\nKey    {value['key']['secret']}"),
+        lambda value: out.print(f"Tenant {value['tenant']['tenant_id']}\nKey    {value['secret']}"),
     )
 
 

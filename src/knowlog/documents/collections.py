@@ -24,6 +24,8 @@ def within(scope: Scope) -> list[UUID] | None:
 def collection_name(name: str) -> str:
     """Return a name for a collection. Raises Invalid also for one that looks like an id, and could pass for another's."""
     name = clean_name(name)
+    if name in (".", "..") or set(name) & set("/\\?#%"):
+        raise Invalid("A collection's name stands in addresses: it has none of / \\ ? # % and is not . or ..")
     try:
         UUID(name)
     except ValueError:
