@@ -95,7 +95,7 @@ async def show(key_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     return reply(key)
 
 
-@router.delete("/{key_id}", response_model=Key, responses=problems(404))
+@router.delete("/{key_id}", response_model=Key, responses=problems(404, 409))
 async def revoke(key_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Revoke a key, at once. It stays in the list, with the time of its end."""
     async with app.database.transaction(caller.scope) as connection:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
-from knowlog.kernel.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant
 
 _SQL = load_queries("knowlog.tenants")
@@ -114,10 +114,18 @@ async def get_key(connection: Connection, key_id: UUID) -> Key:
 
 
 async def revoke_key(connection: Connection, revoker: Principal, key_id: UUID) -> Key:
-    """Revoke a key, at once. Raises NotFound, or Forbidden for a key that may do more than its revoker."""
+    """Revoke a key, at once.
+
+    Raises NotFound, Forbidden for a key that may do more than its revoker, Conflict for the last one of an owner.
+    """
     key = await get_key(connection, key_id)
     if not revoker.may(key.role):
         raise Forbidden(f"A key with the role {key.role} can be revoked by the role {key.role} or above.")
+    owns = key.role == "owner" and key.revoked_at is None
+    if owns and not await connection.fetchval(_SQL["other_owner_key"], key_id):
+        raise Conflict(
+            "This is the last key of the role owner. Create another first, or nobody can manage the tenant."
+        )
     return _key(await connection.fetchrow(_SQL["revoke_key"], key_id))
 
 

@@ -39,3 +39,9 @@ where not exists (select from collections c where c.tenant_id = tenant() and c.c
 -- The tenant of this transaction.
 select tenant_id, name, created_at, (select count(*) from documents d where d.tenant_id = t.tenant_id) as document_count
 from tenants t where tenant_id = tenant()
+
+-- name: other_owner_key
+-- Whether the tenant keeps a valid owner's key without a deadline or limit when this key is gone; the rows are locked, so
+-- that two revocations at once cannot take the last two.
+select exists (select from api_keys where tenant_id = tenant() and key_id <> $1 and role = 'owner' and revoked_at is null
+               and expires_at is null and collections is null for update)

@@ -129,3 +129,11 @@ async def test_a_key_for_no_collection_is_refused(alice: Client) -> None:
     """It could open nothing; null is what stands for all."""
     told = problem(await alice.post("/v1/keys", json={"name": "x", "collections": []}), 422, "invalid")
     assert "collection" in str(told["detail"])
+
+
+async def test_the_last_owners_key_is_not_revoked(alice: Client) -> None:
+    """Nobody locks a tenant by mistake; when there is another owner's key, the first may go."""
+    (own,) = [key for key in (await alice.get("/v1/keys")).json()["items"] if key["role"] == "owner"]
+    problem(await alice.delete(f"/v1/keys/{own['key_id']}"), 409, "conflict")
+    assert (await alice.post("/v1/keys", json={"name": "second", "role": "owner"})).status_code == 201
+    assert (await alice.delete(f"/v1/keys/{own['key_id']}")).status_code == 200

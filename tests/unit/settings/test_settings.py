@@ -50,3 +50,12 @@ def test_every_setting_has_a_meaning(room: str) -> None:
     """Each field carries the sentence that the documentation shows."""
     for name, field in ROOMS[room].model_fields.items():
         assert (field.description or "").endswith("."), f"{room}.{name}"
+
+
+def test_the_folder_that_make_run_made_is_found(tmp_path: Path, monkeypatch) -> None:
+    """Beside a .knowlog the command line speaks to that installation; KNOWLOG_DATA_DIR goes before it."""
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({"XDG_DATA_HOME": "/x"}).data_dir == Path("/x/knowlog")
+    (tmp_path / ".knowlog").mkdir()
+    assert load_settings({"XDG_DATA_HOME": "/x"}).data_dir == tmp_path / ".knowlog"
+    assert load_settings({"KNOWLOG_DATA_DIR": "/y"}).data_dir == Path("/y")
