@@ -17,9 +17,9 @@ class SourceFile:
 
 
 def find_files(given: Sequence[str], relative_to: Path | None = None) -> list[SourceFile]:
-    """Expand folders (all below them but hidden files) and patterns; each file once, in order of name.
+    """Expand folders and patterns: each file once, in order of name.
 
-    A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what
+    Of a folder, hidden files and links that lead out of it are left out. A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what
     is not there, for an empty folder, and for a file outside `relative_to`.
     """
     paths = dict.fromkeys(path.resolve() for each in given for path in _expand(each))
@@ -33,7 +33,9 @@ def _expand(given: str) -> list[Path]:
         return [path]
     if path.is_dir():
         found = sorted(
-            each for each in path.rglob("*") if each.is_file() and not _hidden(each.relative_to(path))
+            each
+            for each in path.rglob("*")
+            if each.is_file() and not _hidden(each.relative_to(path)) and _inside(each, path)
         )
     else:
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - pathlib has no absolute patterns
@@ -45,6 +47,11 @@ def _expand(given: str) -> list[Path]:
     if not found:
         raise typer.BadParameter(f"There is no file in {given}.")
     return found
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether a file really lies in the folder: a link in it must not bring in what lies elsewhere."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _hidden(path: Path) -> bool:
