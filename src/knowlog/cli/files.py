@@ -19,8 +19,9 @@ class SourceFile:
 def find_files(given: Sequence[str], relative_to: Path | None = None) -> list[SourceFile]:
     """Expand folders and patterns: each file once, in order of name.
 
-    Of a folder, hidden files and links that lead out of it are left out. A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what
-    is not there, for an empty folder, and for a file outside `relative_to`.
+    Of a folder, hidden files and links that lead out of it are left out. A file's external id is its absolute
+    path, or its path below `relative_to`. Raises BadParameter for what is not there, for an empty folder, and
+    for a file outside `relative_to`.
     """
     paths = dict.fromkeys(path.resolve() for each in given for path in _expand(each))
     base = relative_to.resolve() if relative_to else None
