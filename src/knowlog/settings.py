@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from knowlog.bus import WorkerSettings
+from knowlog.bus import BusSettings, WorkerSettings
 from knowlog.database import DatabaseSettings
 from knowlog.documents import DocumentsSettings
 from knowlog.edge import ApiSettings, TelemetrySettings
@@ -28,6 +28,7 @@ ROOMS: dict[str, type[BaseModel]] = {
     "embedding": EmbeddingSettings,
     "stores": StoresSettings,
     "parsing": ParsingSettings,
+    "bus": BusSettings,
     "worker": WorkerSettings,
     "api": ApiSettings,
     "telemetry": TelemetrySettings,
@@ -51,6 +52,7 @@ class Settings:
     embedding: EmbeddingSettings
     stores: StoresSettings
     parsing: ParsingSettings
+    bus: BusSettings
     worker: WorkerSettings
     api: ApiSettings
     telemetry: TelemetrySettings

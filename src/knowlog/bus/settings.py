@@ -1,6 +1,35 @@
-"""How workers take jobs from the bus. Environment: KNOWLOG_WORKER_*."""
+"""How events travel and how workers take jobs. Environment: KNOWLOG_BUS_* and KNOWLOG_WORKER_*."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+
+class BusSettings(BaseModel):
+    """What carries the work from the outbox to the workers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    broker: Literal["postgres", "redis", "rabbitmq", "kafka"] = Field(
+        "postgres", description="The queue: postgres (nothing else needed), redis, rabbitmq or kafka."
+    )
+    url: SecretStr | None = Field(
+        None, description="Address of the broker: redis://..., amqp://..., or host:port,... of Kafka."
+    )
+    prefix: str = Field(
+        "knowlog", pattern=r"^[a-z0-9-]{1,40}$", description="Topics and queues of knowlog begin with this."
+    )
+
+    @property
+    def broker_url(self) -> str:
+        """The address in the clear, for the adapter alone."""
+        return self.url.get_secret_value() if self.url else ""
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        if self.broker != "postgres" and self.url is None:
+            raise ValueError(f"{self.broker} needs an address: set KNOWLOG_BUS_URL")
+        return self
 
 
 class WorkerSettings(BaseModel):
