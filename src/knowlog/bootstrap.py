@@ -14,6 +14,7 @@ from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, ope
 from knowlog.embedding import Embedder, open_embedder
 from knowlog.ingestion import Indexer, Parser, delete_document, sweep_originals
 from knowlog.kernel.errors import Invalid
+from knowlog.kernel.wording import wrong_with
 from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.stores import VectorStore, open_store
@@ -42,7 +43,7 @@ class App:
             retrieval = RetrievalProfile(**profile.retrieval)
         except ValidationError as error:
             first = error.errors()[0]
-            raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+            raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))} {wrong_with(first)}.") from error
         return profile.model_copy(
             update={"chunking": chunking.model_dump(), "retrieval": retrieval.model_dump()}
         )

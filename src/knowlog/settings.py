@@ -20,6 +20,7 @@ from knowlog.edge import ApiSettings, TelemetrySettings
 from knowlog.embedding import EmbeddingSettings
 from knowlog.ingestion import ParsingSettings
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.wording import wrong_with
 from knowlog.stores import StoresSettings
 
 ROOMS: dict[str, type[BaseModel]] = {
@@ -139,8 +140,8 @@ def _validated(room: str, values: Mapping[str, str]) -> BaseModel:
         return model.model_validate({key: _parsed(model, key, value) for key, value in values.items()})
     except ValidationError as error:
         first = error.errors()[0]
-        name = _name(room, str(first["loc"][0])) if first["loc"] else room
-        raise Misconfigured(f"{name} cannot be used: {first['msg']}.") from error
+        name = f"{_name(room, str(first['loc'][0]))} " if first["loc"] else ""
+        raise Misconfigured(f"{name}{wrong_with(first)}.") from error
 
 
 def _parsed(model: type[BaseModel], key: str, value: str) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from knowlog.documents.model import Structure
 from knowlog.kernel.errors import Invalid
+from knowlog.kernel.wording import wrong_with
 
 _MARKS = 2  # what models put before and after a text, [CLS] and [SEP] in BERT
 
@@ -79,5 +80,5 @@ Strategy = Callable[[str, ChunkingProfile, TokenOffsets, Structure], list[Span]]
 
 
 def _sentence(error: ValidationError) -> str:
-    problems = (f"chunking.{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    problems = (f"chunking.{'.'.join(map(str, item['loc']))} {wrong_with(item)}" for item in error.errors())
     return "; ".join(problems) + ". Correct the chunking settings of the collection."

@@ -24,6 +24,7 @@ from knowlog.kernel.errors import (
     Unavailable,
     UnsupportedType,
 )
+from knowlog.kernel.wording import wrong_with
 
 Value = TypeVar("Value")
 MEDIA_TYPE = "application/problem+json"
@@ -146,13 +147,13 @@ def _http(caught: HTTPException) -> KnowlogError:
 
 
 def _validation(errors: Sequence[Any]) -> KnowlogError:
-    first = errors[0]
-    if first["type"] == "json_invalid":
-        where, why = first["loc"][-1], first.get("ctx", {}).get("error", "").rstrip(".")
+    if errors[0]["type"] == "json_invalid":
+        where, why = errors[0]["loc"][-1], errors[0].get("ctx", {}).get("error", "").rstrip(".")
         return BadRequest(f"The body is not valid JSON: {why} at character {where}.")
-    found = [{"where": _where(error["loc"]), "problem": _problem(error)} for error in errors[:20]]
+    found = [{"where": _where(error["loc"]), "problem": wrong_with(error)} for error in errors[:20]]
     more = f" ({len(errors) - 1} more below)" if len(errors) > 1 else ""
-    return Invalid(f"{found[0]['where']}: {found[0]['problem']}{more}.", errors=found)
+    first = found[0]
+    return Invalid(f"{_subject(first['where'])} {first['problem']}{more}.", errors=found)
 
 
 def _where(location: Sequence[str | int]) -> str:
@@ -160,8 +161,9 @@ def _where(location: Sequence[str | int]) -> str:
     return ".".join(parts[1:] if parts[:1] == ["body"] and len(parts) > 1 else parts) or "body"
 
 
-def _problem(error: Mapping[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+def _subject(where: str) -> str:
+    """The name of a value at the beginning of a sentence."""
+    return "The body" if where == "body" else where
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -49,7 +49,7 @@ def test_validation_is_one_sentence_with_places() -> None:
         {"type": "missing", "loc": ("body", "question"), "msg": "Field required", "input": {}},
         {"type": "extra_forbidden", "loc": ("body", "x"), "msg": "Not permitted", "input": 1},
     ]))  # fmt: skip
-    assert error.detail == "question: Field required (1 more below)."
+    assert error.detail == "question is missing (1 more below)."
     assert [found["where"] for found in error.extra["errors"]] == ["question", "x"]
 
 

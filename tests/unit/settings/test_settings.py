@@ -35,7 +35,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_value_out_of_range_names_its_variable() -> None:
     """The sentence says which variable is wrong and why."""
-    with pytest.raises(Misconfigured, match="KNOWLOG_WORKER_BATCH cannot be used"):
+    with pytest.raises(Misconfigured, match=r"KNOWLOG_WORKER_BATCH must be at least 1\."):
         load_settings({"KNOWLOG_WORKER_BATCH": "0"})
 
 
