@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types laws docs bench check clean lock
+.PHONY: help run test lint types laws docs bench check clean lock services services-install services-stop
 
 help:  ## List the verbs
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "knowlog needs Python 3.11 or newer; name one with PYTHON=..."; exit 1; }
@@ -46,9 +46,19 @@ bench: $(READY)  ## Run a benchmark: make bench ARGS="retrieval --data DIR"
 
 check: lint types laws test  ## Everything that CI asks for
 
+services: $(READY)  ## Install and start real Redis, RabbitMQ and Kafka on loopback, without Docker
+	@$(BIN)/python deploy/services.py start
+
+services-install: $(READY)  ## Install them and start nothing; the tests start their own
+	@$(BIN)/python deploy/services.py install
+
+services-stop: $(READY)  ## Stop what `make services` has started
+	@$(BIN)/python deploy/services.py stop
+
 lock: $(READY)  ## Renew requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements/dev.txt
 	@rm -f $(READY)
 
 clean:  ## Remove what the verbs have made
-	@rm -rf $(VENV) .knowlog .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@test ! -e .services/pid || $(BIN)/python deploy/services.py stop
+	@rm -rf $(VENV) .knowlog .services .mypy_cache .ruff_cache .pytest_cache .hypothesis

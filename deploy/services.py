@@ -1,0 +1,158 @@
+"""Real Redis, RabbitMQ and Kafka on this machine without Docker: `make services`, `make services-stop`.
+
+Servers come from Debian and Maven Central, listen on loopback alone, and keep everything in `.services`. Their
+addresses are written to `.services/env`.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from knowlog.cli.bench.servers import SERVERS, RabbitServer, RedisServer, Server
+from knowlog.kernel.errors import KnowlogError, Misconfigured
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = ROOT / ".services"
+ENV, PID, LOG = HOME / "env", HOME / "pid", HOME / "log"
+_START_TIMEOUT_S = 120
+
+
+def install() -> None:
+    """Install what is missing: packages of Debian as root, Kafka's jars by Maven."""
+    wanted = [each.packages for each in (RedisServer, RabbitServer) if not each.installed()]
+    wanted += [] if shutil.which("java") else ["openjdk-17-jre-headless"]
+    has_jars = any((HOME / "kafka").glob("kafka_*.jar")) and _is_current()
+    wanted += [] if has_jars or shutil.which("mvn") else ["maven"]
+    if wanted:
+        _install_packages(wanted)
+    if not has_jars:
+        _copy_jars()
+
+
+def _is_current() -> bool:
+    return (HOME / "kafka" / "pom.xml").is_file() and (HOME / "kafka" / "pom.xml").read_bytes() == (
+        ROOT / "deploy/kafka/pom.xml"
+    ).read_bytes()
+
+
+def _install_packages(names: list[str]) -> None:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Misconfigured(f"Install these packages first, which needs root: {' '.join(names)}.")
+    _say(f"Installing {' '.join(names)} ...")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    _run(["apt-get", "update", "-qq"], environment)
+    _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], environment)
+
+
+def _copy_jars() -> None:
+    _say("Fetching Kafka's jars ...")
+    fresh = HOME / "kafka.fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    _run([
+        "mvn", "-q", "-B", "-f", str(ROOT / "deploy/kafka/pom.xml"), "dependency:copy-dependencies",
+        "-DincludeScope=runtime", f"-DoutputDirectory={fresh}",
+    ])  # fmt: skip
+    shutil.copy(ROOT / "deploy/kafka/pom.xml", fresh)
+    shutil.rmtree(HOME / "kafka", ignore_errors=True)
+    fresh.rename(HOME / "kafka")
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-600:]
+        raise Misconfigured(f"`{' '.join(command[:3])}` failed: {said}")
+
+
+def start() -> None:
+    """Install what is missing and start all servers, unless they run."""
+    if _running_pid() is None:
+        install()
+        ENV.unlink(missing_ok=True)
+        with LOG.open("ab") as log:
+            keeper = subprocess.Popen(
+                [sys.executable, __file__, "keep"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=ROOT, start_new_session=True,
+            )  # fmt: skip
+        _wait_for(keeper)
+    _say(f"Running; `make services-stop` ends them. In {ENV.relative_to(ROOT)}:")
+    _say(ENV.read_text().strip())
+
+
+def _wait_for(keeper: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not ENV.exists():
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise Misconfigured(f"The servers did not start. See {LOG} and the logs in {HOME / 'data'}.")
+        time.sleep(0.1)
+
+
+def keep() -> None:
+    """Start the servers and keep them until SIGTERM. They end with this process, however it ends."""
+    end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: end.set())
+    signal.signal(signal.SIGINT, lambda *_: end.set())
+    PID.write_text(str(os.getpid()))
+    servers = {kind: make(HOME / "data" / kind) for kind, make in SERVERS.items()}
+    try:
+        _each(servers, lambda server: server.start())
+        lines = "".join(f"{kind.upper()}_URL={server.url}\n" for kind, server in servers.items())
+        (HOME / "env.fresh").write_text(lines)
+        (HOME / "env.fresh").rename(ENV)
+        end.wait()
+    finally:
+        ENV.unlink(missing_ok=True)
+        _each(servers, lambda server: server.stop())
+        PID.unlink(missing_ok=True)
+
+
+def _each(servers: dict[str, Server], act: Callable[[Server], None]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(act, servers.values()))
+
+
+def stop() -> None:
+    """End all servers. Their data stays."""
+    pid = _running_pid()
+    if pid is None:
+        return _say("Nothing runs.")
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while _running_pid() is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return _say("Stopped.")
+
+
+def _running_pid() -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(PID.read_text())
+        if b"services.py\0keep" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    return None
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
+
+
+def main(verb: str) -> int:
+    """Do one of install, start, keep, stop."""
+    HOME.mkdir(exist_ok=True)
+    try:
+        {"install": install, "start": start, "keep": keep, "stop": stop}[verb]()
+    except KnowlogError as error:
+        sys.stderr.write(f"Error: {error.detail}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
