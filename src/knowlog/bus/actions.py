@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from knowlog.bus.catalogue import QUEUES, validated
 from knowlog.bus.model import Event, Job, JobState
-from knowlog.database import Connection, Database, load_queries
+from knowlog.database import Connection, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, NotFound
 
 _SQL = load_queries("knowlog.bus")
-HANDLED = frozenset({"document.received", "document.replaced", "document.deleted"})
-"""Types of event that ask a worker for something. Others are records only."""
 
 
 class LeaseLost(Conflict):
@@ -26,33 +25,10 @@ async def append_events(
     if not items:
         return []
     ids = [new_id() for _ in items]
-    state = "waiting" if kind in HANDLED else "none"
-    subjects, data = [subject for subject, _ in items], [dict(payload) for _, payload in items]
+    state = "waiting" if kind in QUEUES else "none"
+    subjects, data = [subject for subject, _ in items], [validated(kind, payload) for _, payload in items]
     await connection.execute(_SQL["append"], ids, kind, state, subjects, data)
     return ids
-
-
-async def claim(
-    database: Database, worker: str, lease_s: float, most: int, held: Collection[UUID] = ()
-) -> list[Event]:
-    """Take up to `most` events, each the oldest unfinished one of its subject, for `lease_s` seconds.
-
-    `held` are the events that this worker is at work on: they are not taken over from itself.
-    """
-    async with database.system() as connection:
-        rows = await connection.fetch(
-            "select * from claim_events($1, $2, $3, $4)", worker, timedelta(seconds=lease_s), most, list(held)
-        )
-    return [Event(**row) for row in rows]
-
-
-async def extend(database: Database, worker: str, lease_s: float, events: Sequence[UUID]) -> int:
-    """Prolong the leases of events that `worker` still holds. Returns how many those were."""
-    async with database.system() as connection:
-        kept = await connection.fetchval(
-            "select extend_leases($1, $2, $3)", worker, timedelta(seconds=lease_s), list(events)
-        )
-    return int(kept)
 
 
 async def complete(connection: Connection, worker: str, events: Sequence[Event]) -> None:
@@ -77,11 +53,22 @@ async def release(connection: Connection, worker: str, event: Event) -> None:
 
 
 async def retry(connection: Connection, job_id: UUID) -> Job:
-    """Put a failed job back into the queue. Raises NotFound, or Conflict when it has not failed."""
+    """Put a dead job back into the queue. Raises NotFound, or Conflict when it neither failed nor was cancelled."""
     job = await get_job(connection, job_id)
     if not await connection.fetchval(_SQL["retry"], job_id):
-        raise Conflict(f"Only a failed job can be retried; this one is {job.state}.")
+        raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.state}.")
     await connection.execute("select pg_notify('knowlog_work', '')")
+    return await get_job(connection, job_id)
+
+
+async def cancel(connection: Connection, job_id: UUID, reason: str) -> Job:
+    """Take a job out of the queue. One that runs is stopped at its worker's next heartbeat, and cannot commit any more.
+
+    Raises NotFound, or Conflict when it has ended already.
+    """
+    job = await get_job(connection, job_id)
+    if not await connection.fetchval(_SQL["cancel"], job_id, reason):
+        raise Conflict(f"This job has ended already; it is {job.state}.")
     return await get_job(connection, job_id)
 
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-JobState = Literal["waiting", "running", "done", "failed"]
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened, as a worker takes it. `attempts` counts this one and fences it: a worker whose claim was
-    taken over finds another number there.
+    taken over finds another number there. `weight` is its tenant's share of the workers.
     """
 
     tenant_id: UUID
@@ -20,6 +20,8 @@ class Event:
     subject: UUID
     data: dict[str, Any]
     attempts: int
+    created_at: datetime
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)

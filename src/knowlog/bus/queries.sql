@@ -19,21 +19,28 @@ returning e.event_id
 -- Give up the work, if it is still ours: for good, or until `due_at`.
 update events
 set state = case when $4::timestamptz is null then 'failed' else 'waiting' end,
-    due_at = coalesce($4, due_at), reason = $5, lease_until = null,
+    due_at = coalesce($4, due_at), reason = $5, lease_until = null, announced_at = null,
     finished_at = case when $4::timestamptz is null then clock_timestamp() end
 where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
 returning 1
 
 -- name: release
 -- Hand work back unharmed, as a worker does that is told to stop: the attempt does not count.
-update events set state = 'waiting', lease_until = null, attempts = attempts - 1
+update events set state = 'waiting', lease_until = null, attempts = attempts - 1, announced_at = null
 where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
 returning 1
 
 -- name: retry
--- Put failed work back into the queue, with its attempts forgotten.
-update events set state = 'waiting', attempts = 0, reason = null, due_at = clock_timestamp(), finished_at = null
-where tenant_id = tenant() and event_id = $1 and state = 'failed'
+-- Put dead work back into the queue, with its attempts forgotten.
+update events
+set state = 'waiting', attempts = 0, reason = null, due_at = clock_timestamp(), finished_at = null, announced_at = null
+where tenant_id = tenant() and event_id = $1 and state in ('failed', 'cancelled')
+returning event_id
+
+-- name: cancel
+-- Nobody may do this work any more.
+update events set state = 'cancelled', reason = $2, lease_until = null, finished_at = clock_timestamp()
+where tenant_id = tenant() and event_id = $1 and state in ('waiting', 'running')
 returning event_id
 
 -- name: get_job

@@ -12,6 +12,7 @@ from knowlog.tenants.actions import (
     list_tenants,
     operator_principal,
     revoke_key,
+    set_weight,
 )
 from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant
 
@@ -32,4 +33,5 @@ __all__ = [
     "list_tenants",
     "operator_principal",
     "revoke_key",
+    "set_weight",
 ]

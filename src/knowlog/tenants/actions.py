@@ -60,8 +60,18 @@ async def get_tenant(database: Database, tenant_id: UUID) -> Tenant:
 async def list_tenants(database: Database, after: UUID | None = None, most: int = 100) -> list[Tenant]:
     """List tenants in the order of their creation, from behind `after`. For the operator."""
     async with database.system() as connection:
-        rows = await connection.fetch("select * from list_tenants($1, $2)", after, most)
-    return [Tenant(row["tenant_id"], row["name"], row["created_at"], row["documents"]) for row in rows]
+        rows = await connection.fetch("select * from tenants_page($1, $2)", after, most)
+    return [Tenant(**row) for row in rows]
+
+
+async def set_weight(database: Database, tenant_id: UUID, weight: int) -> Tenant:
+    """Set a tenant's share of the workers, 1 to 1,000; others have 1. For the operator. Raises Invalid, NotFound."""
+    if not 1 <= weight <= 1000:
+        raise Invalid("A tenant's weight is a whole number from 1 to 1,000.")
+    async with database.system() as connection:
+        if not await connection.fetchval("select set_tenant_weight($1, $2)", tenant_id, weight):
+            raise NotFound("There is no such tenant.")
+    return await get_tenant(database, tenant_id)
 
 
 async def delete_tenant(database: Database, tenant_id: UUID) -> None:

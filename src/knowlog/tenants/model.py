@@ -15,12 +15,13 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An isolated customer. Everything stored belongs to exactly one."""
+    """An isolated customer. Everything stored belongs to exactly one. Workers are shared by `weight`."""
 
     tenant_id: UUID
     name: str
     created_at: datetime
     document_count: int = 0
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ where not exists (select from collections c where c.tenant_id = tenant() and c.c
 
 -- name: get_tenant
 -- The tenant of this transaction.
-select tenant_id, name, created_at, (select count(*) from documents d where d.tenant_id = t.tenant_id) as document_count
+select tenant_id, name, created_at, (select count(*) from documents d where d.tenant_id = t.tenant_id) as document_count,
+       weight
 from tenants t where tenant_id = tenant()
 
 -- name: other_owner_key

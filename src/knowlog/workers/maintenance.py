@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from knowlog.bootstrap import App
-from knowlog.ingestion import sweep_originals
+from knowlog.ingestion import Rebuilder, sweep_originals
+from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.stores import fold_statistics, graduate_large_collections
+from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
 _OFTEN_S = 1.0
@@ -18,9 +20,15 @@ _IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 
 async def maintain(app: App) -> None:
-    """Fold statistics each second, give large collections their index, forget old idempotency keys. Runs on."""
+    """Fold statistics each second, bring vectors under the configured model's key, give large collections their index,
+    forget old idempotency keys. Runs on.
+    """
+    rebuilder = Rebuilder(
+        app.database, app.embedder, app.store, f"rebuild-{new_id().hex[-12:]}", metrics.REBUILT.inc
+    )
     await asyncio.gather(
         _every(_OFTEN_S, lambda: fold_statistics(app.database)),
+        _every(_OFTEN_S, rebuilder.rebuild),
         _every(_SELDOM_S, lambda: graduate_large_collections(app.database)),
         _every(_RARELY_S, lambda: _forget_idempotency_keys(app)),
         _every(_RARELY_S, lambda: sweep_originals(app.database, app.blobs, older_than_s=_RARELY_S)),

@@ -8,6 +8,11 @@ JOBS = Counter("knowlog_worker_jobs", "Jobs that this worker was done with.", ["
 FAULTS = Counter("knowlog_worker_faults", "Batches that ended in a fault that no handler foresaw.", ["type"])
 HELD = Gauge("knowlog_worker_jobs_held", "Jobs that this worker holds at this moment.")
 
+ANNOUNCED = Counter("knowlog_worker_announced", "Events of which this process told the broker.")
+REBUILT = Counter(
+    "knowlog_worker_vectors_rebuilt", "Vectors that this worker made anew for another embedding model."
+)
+
 
 def serve_metrics(port: int | None) -> None:
     """Serve the counters on this machine's loopback address. Raises Misconfigured when the port is taken."""

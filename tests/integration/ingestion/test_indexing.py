@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from knowlog.bootstrap import App, open_app
-from knowlog.bus import claim, complete, extend, list_jobs
+from knowlog.bus import claim, complete, keep_leases, list_jobs
 from knowlog.database import Database, Scope
 from knowlog.documents import (
     Document,
@@ -27,6 +27,7 @@ from knowlog.kernel.errors import NotFound, PreconditionFailed
 from knowlog.retrieval import Passage, Search, retrieve
 from knowlog.settings import load_settings
 from knowlog.workers import Worker
+from knowlog.workers.turns import Batch
 
 Send = Callable[..., Awaitable[Document]]
 
@@ -261,7 +262,7 @@ async def test_a_heartbeat_does_not_wait_for_what_is_being_finished(app, send, t
     async with app.database.transaction(tenant) as connection:
         await complete(connection, "w", [first])
         async with asyncio.timeout(5):
-            assert await extend(app.database, "w", 30, [first.event_id, second.event_id]) == 1
+            assert await keep_leases(app.database, "w", 30, [first.event_id, second.event_id]) == set()
         await complete(connection, "w", [second])
 
 
@@ -341,5 +342,8 @@ async def test_an_unforeseen_fault_frees_the_lease(app, send, tenant, monkeypatc
 
     worker._handlers["document.received"] = broken
     monkeypatch.setattr(type(app.indexer), "give_up", broken)
-    await worker._handle(events, asyncio.Event())
+    worker._turns.add([Batch(events)])
+    worker._begin()
+    while worker._running:
+        await asyncio.sleep(0.01)
     assert worker._held == {}

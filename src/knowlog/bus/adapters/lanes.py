@@ -1,0 +1,37 @@
+"""What keeps messages of one key in order while consumers share the work: a topic has a fixed number of lanes.
+
+A key always falls into the same lane, and a lane belongs to one consumer of a group at a time. Kafka has this by
+itself (partitions); for the others the adapters do it with the same numbers.
+"""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+from knowlog.bus.port import Message
+from knowlog.kernel.errors import TooLarge
+
+LANES = 16
+"""More consumers than this of one group find nothing to do."""
+
+FAILS_AFTER_S = 4.5
+"""How long a call waits for a broker that does not answer."""
+
+
+def lane_of(key: str) -> int:
+    """The lane of a key; the same in every process."""
+    return crc32(key.encode()) % LANES
+
+
+def lanes_of(rank: int, members: int) -> set[int]:
+    """The lanes of the member that is number `rank` of so many."""
+    return set(range(rank, LANES, members))
+
+
+def require_size(messages: Sequence[Message], most_bytes: int) -> None:
+    """Raise TooLarge before anything is sent, when one of the bodies is too large for the broker."""
+    for message in messages:
+        if len(message.body) > most_bytes:
+            raise TooLarge(
+                f"A message of {len(message.body):,} bytes is too large for the broker, which takes {most_bytes:,}."
+                " Store the content and send a reference to it."
+            )

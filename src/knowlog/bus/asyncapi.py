@@ -1,0 +1,98 @@
+"""The catalogue of events as an AsyncAPI 3.0 document, for generators and for people."""
+
+from typing import Any
+
+from knowlog.bus.catalogue import CATALOGUE, EventType
+from knowlog.bus.envelope import CONTENT_TYPE, SOURCE
+
+_ABOUT = """What happens in a tenant, as CloudEvents 1.0.
+
+Events are read from `GET /v1/events`, and followed as server-sent events at `GET /v1/events/stream` with an API key.
+Each is delivered at least once; `id` tells repetitions apart, `sequence` sorts as the log does. Members may be added to
+the data of a type; anything else makes a new version, with a `dataschema` of its own.
+"""
+_UUID = {"type": "string", "format": "uuid"}
+_ENVELOPE = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type", "subject", "time", "dataschema", "tenantid", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {**_UUID, "description": "Identifies the event; the same in each repetition."},
+        "source": {"const": SOURCE},
+        "type": {"type": "string"},
+        "subject": {**_UUID, "description": "What the event is about: for document.*, the document."},
+        "time": {"type": "string", "format": "date-time"},
+        "datacontenttype": {"const": "application/json"},
+        "dataschema": {"type": "string", "description": "urn:knowlog:event:<type>:<version>"},
+        "tenantid": _UUID,
+        "sequence": {"type": "string", "description": "Sorts as the log does; where to go on reading."},
+        "data": {"type": "object"},
+    },
+}
+
+
+def describe_events(version: str) -> dict[str, Any]:
+    """Make the document for the version of knowlog that serves it."""
+    names = {each.name: _name(each) for each in CATALOGUE.values()}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "knowlog events", "version": version, "description": _ABOUT},
+        "defaultContentType": CONTENT_TYPE,
+        "channels": {
+            "log": {
+                "address": "/v1/events/stream",
+                "description": "Every event of the tenant that the key may see.",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
+            }
+        },
+        "operations": {
+            "sendEvents": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/log"},
+                "summary": "The server sends each event to whoever follows the log.",
+                "messages": [{"$ref": f"#/channels/log/messages/{name}"} for name in names.values()],
+            }
+        },
+        "components": {
+            "messages": {_name(each): _message(each) for each in CATALOGUE.values()},
+            "schemas": {"Envelope": _ENVELOPE} | {_name(each): _schema(each) for each in CATALOGUE.values()},
+        },
+    }
+
+
+def _name(kind: EventType) -> str:
+    """document.indexed -> documentIndexed: names in the document hold no dot."""
+    first, *rest = kind.name.replace("_", ".").split(".")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _message(kind: EventType) -> dict[str, Any]:
+    data = {"$ref": f"#/components/schemas/{_name(kind)}"}
+    own = {"type": {"const": kind.name}, "dataschema": {"const": kind.key}, "data": data}
+    return {
+        "name": kind.name,
+        "title": kind.name,
+        "summary": kind.description,
+        "contentType": CONTENT_TYPE,
+        "payload": {
+            "allOf": [{"$ref": "#/components/schemas/Envelope"}, {"type": "object", "properties": own}]
+        },
+    }
+
+
+def _schema(kind: EventType) -> dict[str, Any]:
+    """The schema as a part of a larger document, with what it refers to inside it at the place that is then right."""
+    place = f"#/components/schemas/{_name(kind)}/$defs/"
+    schema: dict[str, Any] = _moved(kind.schema(), place)
+    return {name: each for name, each in schema.items() if name not in ("$schema", "$id")}
+
+
+def _moved(node: Any, place: str) -> Any:
+    if isinstance(node, list):
+        return [_moved(each, place) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: each.replace("#/$defs/", place) if key == "$ref" else _moved(each, place)
+        for key, each in node.items()
+    }

@@ -1,0 +1,182 @@
+"""The one catalogue of event types: what each is called, what its data hold, and which workers act on it.
+
+A type here is a contract with whoever follows the events. Its schema is published in schemas/<type>.v<version>.json,
+and tests/house/test_events.py refuses a change that would break a reader. To add a type: a model, and a line in _TYPES.
+To change one so that readers break: a new model, and `version` raised; the old file stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
+
+from knowlog.kernel.errors import InternalError, Invalid
+from knowlog.kernel.wording import wrong_with
+
+
+class EventData(BaseModel):
+    """What an event says. Strict about types; members that it does not know are passed over when it is read, since a
+    newer process may have added some. `internal` are members for our own workers, which no reader is shown.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    internal: ClassVar[frozenset[str]] = frozenset()
+
+
+_Id = Annotated[UUID, Field(strict=False)]  # as a UUID, or as text: so it comes back from the database
+_Version = Annotated[int, Field(ge=1, description="Version of the document that this is about.")]
+_Originals = Annotated[list[str], Field(description="Keys of the original bytes that a worker removes.")]
+
+
+class _OfCollection(EventData):
+    collection_id: _Id | None = Field(None, description="Id of the collection, as far as it is known.")
+
+
+class DocumentReceived(_OfCollection):
+    """A version of a document was taken in and waits to be indexed."""
+
+    version: _Version
+    size_bytes: int = Field(ge=0, description="Size of the original.")
+
+
+class DocumentReplaced(_OfCollection):
+    """A version of a document has given way to a newer one."""
+
+    internal: ClassVar[frozenset[str]] = frozenset({"blobs"})
+    blobs: _Originals = []
+
+
+class DocumentDeleted(_OfCollection):
+    """A document was deleted, with all that hung on it."""
+
+    internal: ClassVar[frozenset[str]] = frozenset({"blobs"})
+    blobs: _Originals = []
+
+
+class CollectionDeleted(_OfCollection):
+    """A collection was deleted with all its documents; there is no event for each of those."""
+
+    internal: ClassVar[frozenset[str]] = frozenset({"blobs"})
+    name: str = Field(description="What the collection was called.")
+    blobs: _Originals = []
+
+
+class DocumentIndexed(_OfCollection):
+    """A version of a document answers questions from now on."""
+
+    version: _Version
+    chunks: int = Field(ge=0, description="Number of chunks that it was cut into.")
+
+
+class DocumentFailed(_OfCollection):
+    """A version of a document could not be indexed; an older one, if there is one, goes on answering."""
+
+    version: _Version
+    reason: str = Field(description="What went wrong, in a sentence for a person.")
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A kind of event. `queue` names the workers' queue when the event asks for work; None: it is a record only."""
+
+    name: str
+    data: type[EventData]
+    queue: str | None = None
+    version: int = 1
+
+    @property
+    def description(self) -> str:
+        """What has happened, in a sentence."""
+        return " ".join((self.data.__doc__ or "").split())
+
+    @property
+    def key(self) -> str:
+        """Identifies the schema: `dataschema` of an envelope and `$id` of the published file."""
+        return schema_key(self.name, self.version)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the data as readers see them."""
+        made = self.data.model_json_schema(schema_generator=_Schema)
+        for name in self.data.internal:
+            del made["properties"][name]
+        made.pop("title")
+        return {"$schema": _Schema.schema_dialect, "$id": self.key, "title": self.name} | made
+
+
+class _Schema(GenerateJsonSchema):
+    """Without titles made from names: they say nothing."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+_TYPES = (
+    EventType("document.received", DocumentReceived, queue="documents"),
+    EventType("document.replaced", DocumentReplaced, queue="cleanup"),
+    EventType("document.deleted", DocumentDeleted, queue="cleanup"),
+    EventType("document.indexed", DocumentIndexed),
+    EventType("document.failed", DocumentFailed),
+    EventType("collection.deleted", CollectionDeleted, queue="cleanup"),
+)
+CATALOGUE: dict[str, EventType] = {each.name: each for each in _TYPES}
+QUEUES: dict[str, str] = {each.name: each.queue for each in _TYPES if each.queue}
+"""Which queue the events of a type are work of. Types that are not here are records only."""
+
+
+def schema_key(name: str, version: int) -> str:
+    """The identifier of a schema, such as urn:knowlog:event:document.indexed:1."""
+    return f"urn:knowlog:event:{name}:{version}"
+
+
+def queue_of(name: str) -> str | None:
+    """The queue of a type, or None when nobody acts on it. Raises Invalid for an unknown type."""
+    return event_type(name).queue
+
+
+def event_type(name: str) -> EventType:
+    """Look a type up. Raises Invalid when there is none."""
+    if name not in CATALOGUE:
+        raise Invalid(f"There is no event type {name!r:.100}. Known are: {', '.join(CATALOGUE)}.")
+    return CATALOGUE[name]
+
+
+def validated(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the data of an event that is about to be written; returns them as JSON can hold them.
+
+    Raises InternalError naming type and field: only our own code writes events.
+    """
+    if name not in CATALOGUE:
+        raise InternalError(f"There is no event type {name!r}: add it to the catalogue of events.")
+    model = CATALOGUE[name].data
+    if unknown := sorted(data.keys() - model.model_fields.keys()):
+        raise InternalError(
+            f"The data of {name} have no member {unknown[0]!r}: the catalogue does not name it."
+        )
+    try:
+        checked = model.model_validate(dict(data))
+    except ValidationError as error:
+        raise InternalError(f"The data of {name} do not fit the catalogue: {_fault(error)}.") from error
+    return checked.model_dump(mode="json", exclude_unset=True)
+
+
+def readable(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reader of the event is shown: the data without the members for our own workers."""
+    known = CATALOGUE.get(name)
+    internal = known.data.internal if known else frozenset()
+    return {member: value for member, value in data.items() if member not in internal}
+
+
+def check_fit(name: str, raw: bytes) -> None:
+    """Check data that came from elsewhere, as JSON. Raises Invalid, naming type and field."""
+    try:
+        event_type(name).data.model_validate_json(raw)
+    except ValidationError as error:
+        raise Invalid(f"The data do not fit {name}: {_fault(error)}.") from error
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'data'} {wrong_with(first)}"

@@ -1,0 +1,91 @@
+"""How workers get at work: claims by lease, announcements by a broker, heartbeats."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from knowlog.bus.catalogue import QUEUES
+from knowlog.bus.model import Event
+from knowlog.database import Connection, Database
+
+_NOBODY = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Turn:
+    """Where in the circle of tenants the next claim begins, so that each has its turn."""
+
+    after: UUID = field(default=_NOBODY)
+
+    def moved(self, events: Sequence[Event]) -> None:
+        """Begin behind the tenant that was served last, as the circle goes from where this turn began."""
+        if events:
+            self.after = max((e.tenant_id for e in events), key=lambda tenant: (tenant <= self.after, tenant))
+
+
+async def claim(
+    database: Database, worker: str, lease_s: float, most: int, types: Collection[str] = tuple(QUEUES), *,
+    held: Collection[UUID] = (), skip: Collection[UUID] = (), turn: Turn | None = None,
+) -> list[Event]:  # fmt: skip
+    """Take up to `most` events of these types, each the oldest unfinished one of its subject, for `lease_s` seconds.
+
+    Tenants share by weight; those in `skip` get nothing this time. `held` are the events that this worker is at work
+    on: they are not taken over from itself.
+    """
+    turn = turn or Turn()
+    async with database.system() as connection:
+        rows = await connection.fetch(
+            "select * from claim_events($1, $2, $3, $4, $5, $6, $7)",
+            worker, timedelta(seconds=lease_s), most, list(types), list(held), list(skip), turn.after,
+        )  # fmt: skip
+    events = _events(rows)
+    turn.moved(events)
+    return events
+
+
+async def claim_announced(
+    database: Database, worker: str, lease_s: float, announced: Sequence[tuple[UUID, UUID]], *,
+    held: Collection[UUID] = (),
+) -> list[Event]:  # fmt: skip
+    """Take those of the announced (tenant, event) pairs that still want doing. The others are done, or another's."""
+    if not announced:
+        return []
+    tenants, ids = [tenant for tenant, _ in announced], [event for _, event in announced]
+    async with database.system() as connection:
+        rows = await connection.fetch(
+            "select * from claim_announced($1, $2, $3, $4, $5)",
+            worker, timedelta(seconds=lease_s), tenants, ids, list(held),
+        )  # fmt: skip
+    return _events(rows)
+
+
+async def announce(
+    connection: Connection, most: int, types: Collection[str], *, window: int, quiet_s: float, turn: Turn
+) -> list[Event]:
+    """Choose up to `most` events that a broker is to be told of, and remember that it was, in a system transaction of
+    the caller, who tells the broker before it commits.
+
+    An event that nobody has taken up `quiet_s` seconds later is chosen again. At most `window` wait at a time.
+    """
+    rows = await connection.fetch(
+        "select * from announce_events($1, $2, $3, $4, $5)",
+        most, list(types), window, timedelta(seconds=quiet_s), turn.after,
+    )  # fmt: skip
+    events = _events(rows)
+    turn.moved(events)
+    return events
+
+
+async def keep_leases(database: Database, worker: str, lease_s: float, events: Collection[UUID]) -> set[UUID]:
+    """Prolong the leases of events that `worker` holds. Returns those it has lost: taken over, cancelled or deleted."""
+    async with database.system() as connection:
+        rows = await connection.fetch(
+            "select keep_leases($1, $2, $3) as lost", worker, timedelta(seconds=lease_s), list(events)
+        )
+    return {row["lost"] for row in rows}
+
+
+def _events(rows: Sequence[Any]) -> list[Event]:
+    return [Event(**row) for row in rows]

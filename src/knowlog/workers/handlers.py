@@ -1,0 +1,42 @@
+"""Which handler does which kind of work, and in which queue it stands."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from knowlog.bootstrap import App
+from knowlog.bus import QUEUES, Event, LeaseLost, WorkerSettings, complete
+from knowlog.database import Scope
+from knowlog.kernel.errors import Misconfigured
+
+Handler = Callable[[str, Sequence[Event]], Awaitable[None]]
+"""Called with the worker's name and events of one tenant and type. Its effect and `complete` are one transaction."""
+
+
+def handlers_of(app: App) -> dict[str, Handler]:
+    """Return the handler of each type of event that asks for work."""
+
+    async def drop_originals(worker: str, events: Sequence[Event]) -> None:
+        """Remove the original bytes of what was deleted or replaced."""
+        for event in events:
+            await app.blobs.delete(event.data["blobs"])
+            async with app.database.transaction(Scope(event.tenant_id, f"worker:{worker}")) as connection:
+                with contextlib.suppress(LeaseLost):
+                    await complete(connection, worker, [event])
+
+    return {
+        "document.received": app.indexer.index,
+        "document.replaced": drop_originals,
+        "document.deleted": drop_originals,
+        "collection.deleted": drop_originals,
+    }
+
+
+def queues_served(settings: WorkerSettings) -> Mapping[str, str]:
+    """Return the queue of each type that a worker serves. Raises Misconfigured for a queue that there is not."""
+    known = sorted(set(QUEUES.values()))
+    unknown = sorted(settings.queues - set(known))
+    if unknown:
+        raise Misconfigured(
+            f"There is no queue {unknown[0]!r}. KNOWLOG_WORKER_QUEUES takes: {', '.join(known)}."
+        )
+    return {kind: queue for kind, queue in QUEUES.items() if not settings.queues or queue in settings.queues}

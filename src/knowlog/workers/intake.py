@@ -1,0 +1,176 @@
+"""Where a worker gets its events: from PostgreSQL itself, or by a broker's announcements."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
+from uuid import UUID
+
+from knowlog.bus import (
+    Broker,
+    BusSettings,
+    Delivery,
+    Event,
+    Subscription,
+    Turn,
+    WorkerSettings,
+    claim,
+    claim_announced,
+    unpack,
+)
+from knowlog.database import Database
+from knowlog.kernel.errors import Invalid, KnowlogError
+
+_LOG = logging.getLogger("knowlog.worker")
+_LEAST_PAUSE_S = 0.02
+"""Between two claims that found nothing: a stream of uploads by others must not become a stream of queries."""
+_PUMP_WAIT_S = 5.0
+_BROKEN_PAUSE_S = 1.0
+
+
+class Intake(Protocol):
+    """A source of events, which are under this worker's lease when they come."""
+
+    async def take(
+        self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
+    ) -> list[Event]:
+        """Return up to `most` events, after waiting at most `wait_s` seconds for the first. `held` are at work here,
+        and of the tenants in `skip` there is enough here. Raises KnowlogError.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Look again at once: there may be work, or room for it."""
+        ...
+
+
+class PostgresIntake:
+    """Claims from the table, woken by notifications."""
+
+    def __init__(
+        self, database: Database, worker: str, types: Collection[str], settings: WorkerSettings
+    ) -> None:
+        self._database = database
+        self._worker = worker
+        self._types = types
+        self._settings = settings
+        self._turn = Turn()
+        self._woken = asyncio.Event()
+
+    async def take(
+        self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
+    ) -> list[Event]:
+        """Claim; if there is nothing, wait to be woken and let the caller come again."""
+        self._woken.clear()
+        events = await claim(
+            self._database, self._worker, self._settings.lease_s, most, self._types,
+            held=held, skip=skip, turn=self._turn,
+        ) if most else []  # fmt: skip
+        if not events:
+            await asyncio.sleep(_LEAST_PAUSE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), wait_s)
+        return events
+
+    def wake(self) -> None:
+        """End the wait."""
+        self._woken.set()
+
+
+class BrokerIntake:
+    """Receives announcements, and claims the announced events. What was received is settled at once: from then on the
+    lease in PostgreSQL tells whose work it is, and the relay announces again what a dead worker leaves behind.
+    """
+
+    def __init__(self, database: Database, worker: str, settings: WorkerSettings) -> None:
+        self._database = database
+        self._worker = worker
+        self._settings = settings
+        self._received: asyncio.Queue[tuple[Subscription, list[Delivery]]] = asyncio.Queue(maxsize=1)
+        self._room = asyncio.Event()
+
+    async def pump(self, subscription: Subscription) -> None:
+        """Receive from one queue for ever. Stops receiving while the worker has enough."""
+        while True:
+            try:
+                deliveries = await subscription.receive(self._settings.batch, _PUMP_WAIT_S)
+            except KnowlogError as error:
+                _LOG.warning("announcements cannot be received: %s", error.detail)
+                await asyncio.sleep(_BROKEN_PAUSE_S)
+                continue
+            if deliveries:
+                await self._received.put((subscription, deliveries))
+
+    async def take(
+        self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
+    ) -> list[Event]:
+        """Claim what was announced, all queues in turn."""
+        del skip  # the relay has shared out the announcements
+        if not most:
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), wait_s)
+            return []
+        try:
+            subscription, deliveries = await asyncio.wait_for(self._received.get(), wait_s)
+        except TimeoutError:
+            return []
+        announced = await _readable(subscription, deliveries)
+        events = await claim_announced(
+            self._database, self._worker, self._settings.lease_s,
+            [ids for _, ids in announced], held=held,
+        )  # fmt: skip
+        with contextlib.suppress(KnowlogError):  # it comes again, and is then found to be taken
+            await subscription.settle([delivery for delivery, _ in announced])
+        return events
+
+    def wake(self) -> None:
+        """There is room again."""
+        self._room.set()
+
+
+async def _readable(
+    subscription: Subscription, deliveries: Sequence[Delivery]
+) -> list[tuple[Delivery, tuple[UUID, UUID]]]:
+    """Return what names a tenant and an event; bury the rest."""
+    found = []
+    for delivery in deliveries:
+        try:
+            envelope = unpack(delivery.message.body)
+            found.append((delivery, (envelope.tenant_id, envelope.event_id)))
+        except Invalid as error:
+            _LOG.warning("a message that cannot be read is buried: %s", error.detail)
+            with contextlib.suppress(KnowlogError):
+                await subscription.bury([delivery], error.detail)
+    return found
+
+
+@asynccontextmanager
+async def open_intake(
+    database: Database, broker: Broker | None, worker: str, types: Collection[str], queues: Collection[str],
+    bus: BusSettings, settings: WorkerSettings,
+) -> AsyncIterator[Intake]:  # fmt: skip
+    """Open what the settings name as the queue. Raises Unavailable."""
+    if broker is None:
+        yield PostgresIntake(database, worker, types, settings)
+        return
+    intake = BrokerIntake(database, worker, settings)
+    async with AsyncExitStack() as stack:
+        pumps = [
+            asyncio.create_task(
+                intake.pump(
+                    await stack.enter_async_context(
+                        broker.subscribe(bus.work_topic(queue), "workers", worker)
+                    )
+                )
+            )
+            for queue in sorted(queues)
+        ]
+        try:
+            yield intake
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)

@@ -1,0 +1,86 @@
+"""The relay tells a broker of work that is ready. Every worker process runs one; row locks keep them apart."""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+
+from knowlog.bus import Broker, BusSettings, Event, Message, Turn, announce, pack
+from knowlog.database import Database
+from knowlog.kernel.errors import KnowlogError
+from knowlog.workers import metrics
+
+_LOG = logging.getLogger("knowlog.worker")
+_MOST = 200
+_PAUSE_S = 0.5
+_LEAST_PAUSE_S = 0.01
+_BROKEN_PAUSE_S = 1.0
+
+
+class Relay:
+    """Announces ready events until it is cancelled.
+
+    An announcement is published before the transaction that remembers it commits: a crash between the two repeats it,
+    and the claim sees through that. While the broker is down, nothing is remembered and nothing is lost.
+    """
+
+    def __init__(
+        self, database: Database, broker: Broker, settings: BusSettings, queues: Mapping[str, str]
+    ) -> None:
+        self._database = database
+        self._broker = broker
+        self._settings = settings
+        self._queues = queues
+        self._turn = Turn()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Go on for ever."""
+        broken = False
+        while True:
+            self._woken.clear()
+            try:
+                count = await self.step()
+                if broken:
+                    _LOG.info("the broker answers again")
+                broken = False
+            except KnowlogError as error:
+                if not broken:
+                    _LOG.warning("announcements wait in the outbox: %s", error.detail)
+                broken = True
+                await asyncio.sleep(_BROKEN_PAUSE_S)
+                continue
+            except Exception:
+                _LOG.exception("the relay failed; it goes on")
+                await asyncio.sleep(_BROKEN_PAUSE_S)
+                continue
+            if count < _MOST:
+                await asyncio.sleep(_LEAST_PAUSE_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), _PAUSE_S)
+
+    async def step(self) -> int:
+        """Announce what is ready now. Returns how many events that were. Raises KnowlogError."""
+        async with self._database.system() as connection:
+            events = await announce(
+                connection, _MOST, list(self._queues), window=self._settings.window,
+                quiet_s=self._settings.announce_again_s, turn=self._turn,
+            )  # fmt: skip
+            by_queue: dict[str, list[Event]] = defaultdict(list)
+            for event in events:
+                by_queue[self._queues[event.type]].append(event)
+            for queue, own in by_queue.items():
+                await self._broker.publish(
+                    self._settings.work_topic(queue), [_message(event) for event in own]
+                )
+        metrics.ANNOUNCED.inc(len(events))
+        return len(events)
+
+
+def _message(event: Event) -> Message:
+    return Message(f"{event.tenant_id}:{event.subject}", str(event.event_id), pack(event, with_data=False))

@@ -1,0 +1,127 @@
+"""Whose turn it is: batches of work, and which of them begins next."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from knowlog.bus import Event
+
+LARGE_BYTES = 64 * 1024
+_LARGE_PLACES = 1
+_EXPRESS_PLACES = 4
+
+
+@dataclass(eq=False, slots=True)
+class Batch:
+    """Events of one tenant and type that are handled together."""
+
+    events: list[Event]
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Whose work it is."""
+        return self.events[0].tenant_id
+
+    @property
+    def type(self) -> str:
+        """What kind of work it is."""
+        return self.events[0].type
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is one document that takes its time."""
+        return len(self.events) == 1 and size_of(self.events[0]) > LARGE_BYTES
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Small batches, or large ones: they have places of their own, so that small documents pass large ones."""
+
+    places: int
+    running: Counter[UUID] = field(default_factory=Counter)
+
+    def admits(self, tenant_id: UUID) -> bool:
+        """Whether a batch may begin. A tenant of which nothing runs need not wait for a place, within limits."""
+        taken = self.running.total()
+        return taken < self.places or (not self.running[tenant_id] and taken < self.places + _EXPRESS_PLACES)
+
+
+class Turns:
+    """Batches that wait, and the order in which they begin: start-time fair queueing.
+
+    A tenant's clock advances by what it was served over its weight; the tenant whose clock is behind comes next,
+    and one that comes new begins at the clock of the present. Goyal, Vin, Cheng: Start-time Fair Queueing (1996).
+    """
+
+    def __init__(self, places: int) -> None:
+        self._lanes = {False: _Lane(places), True: _Lane(_LARGE_PLACES)}
+        self._waiting: dict[UUID, deque[Batch]] = {}
+        self._clocks: defaultdict[UUID, float] = defaultdict(float)
+        self._now = 0.0
+
+    def add(self, batches: Sequence[Batch]) -> None:
+        """Take up batches that wait for their turn."""
+        for batch in batches:
+            self._waiting.setdefault(batch.tenant_id, deque()).append(batch)
+
+    def begin(self) -> Batch | None:
+        """Take out the batch that begins now; None when no place is free for any."""
+        for tenant_id in sorted(self._waiting, key=self._clock):
+            queue = self._waiting[tenant_id]
+            for batch in queue:
+                if self._lanes[batch.is_large].admits(tenant_id):
+                    queue.remove(batch)
+                    if not queue:
+                        del self._waiting[tenant_id]
+                    self._serve(batch)
+                    return batch
+        return None
+
+    def end(self, batch: Batch) -> None:
+        """Give a batch's place back."""
+        running = self._lanes[batch.is_large].running
+        running[batch.tenant_id] -= 1
+        running += Counter()  # drops what is down to nothing
+
+    def waiting(self) -> Counter[UUID]:
+        """How many events of each tenant wait for their turn here."""
+        return Counter({
+            tenant: sum(len(batch.events) for batch in queue) for tenant, queue in self._waiting.items()
+        })  # fmt: skip
+
+    def _clock(self, tenant_id: UUID) -> float:
+        return max(self._clocks.get(tenant_id, 0.0), self._now)
+
+    def _serve(self, batch: Batch) -> None:
+        clock = self._now = self._clock(batch.tenant_id)
+        self._clocks[batch.tenant_id] = clock + len(batch.events) / batch.events[0].weight
+        self._lanes[batch.is_large].running[batch.tenant_id] += 1
+        for tenant_id in [each for each, at in self._clocks.items() if at <= self._now]:
+            del self._clocks[tenant_id]  # to be behind the present is the same as to be new
+
+
+def split(events: Sequence[Event], size_bytes: int) -> list[Batch]:
+    """Group events into batches of one tenant and type whose documents together stay below `size_bytes`.
+
+    A large one goes alone, and so does one that was begun before: it may have been what ended its worker.
+    """
+    batches: list[Batch] = []
+    room: dict[tuple[UUID, str], tuple[Batch, int]] = {}
+    for event in events:
+        key, size = (event.tenant_id, event.type), size_of(event)
+        if size > LARGE_BYTES or event.attempts > 1:
+            batches.append(Batch([event]))
+            continue
+        batch, free = room.get(key, (None, 0))
+        if batch is None or size > free:
+            batch, free = Batch([]), size_bytes
+            batches.append(batch)
+        batch.events.append(event)
+        room[key] = batch, free - size
+    return batches
+
+
+def size_of(event: Event) -> int:
+    """The size in bytes of the document that an event is about, as far as it says."""
+    return int(event.data.get("size_bytes", 0))

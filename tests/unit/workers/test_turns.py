@@ -1,0 +1,109 @@
+"""Claimed events are grouped into batches, and tenants take turns by weight."""
+
+from collections import Counter
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowlog.bus import Event
+from knowlog.kernel import now
+from knowlog.workers.turns import Batch, Turns, split
+
+ALICE, BOB = uuid4(), uuid4()
+
+
+def event(
+    size: int, kind: str = "document.received", tenant: UUID = ALICE, attempts: int = 1, weight: int = 1
+) -> Event:
+    return Event(tenant, uuid4(), kind, uuid4(), {"size_bytes": size}, attempts, now(), weight)
+
+
+def sizes(batches: list[Batch]) -> list[list[int]]:
+    return [[e.data["size_bytes"] for e in batch.events] for batch in batches]
+
+
+def test_small_documents_travel_together() -> None:
+    """What fits below the limit is one batch."""
+    assert sizes(split([event(10), event(20), event(30)], 100)) == [[10, 20, 30]]
+
+
+def test_a_large_document_goes_alone() -> None:
+    """One that is larger than small ones are is a batch of its own."""
+    assert sizes(split([event(10), event(100_000), event(20)], 200_000)) == [[10, 20], [100_000]]
+
+
+def test_a_full_batch_is_followed_by_another() -> None:
+    """Batches stay below the limit."""
+    assert sizes(split([event(60), event(60), event(30)], 100)) == [[60], [60, 30]]
+
+
+def test_what_was_begun_before_goes_alone() -> None:
+    """It may have been what ended its worker: it must not take others with it again."""
+    assert sizes(split([event(1), event(2, attempts=2), event(3)], 100)) == [[1, 3], [2]]
+
+
+def test_types_and_tenants_are_not_mixed() -> None:
+    """A batch holds events of one type and tenant."""
+    batches = split([event(1), event(1, "document.deleted"), event(1, tenant=BOB), event(1)], 100)
+    assert sorted(len(batch.events) for batch in batches) == [1, 1, 2]
+
+
+def test_a_newcomer_does_not_wait_for_a_place() -> None:
+    """All places are taken by one tenant; another's first batch begins nevertheless, its second does not."""
+    turns = Turns(2)
+    turns.add([Batch([event(1)]) for _ in range(5)])
+    assert turns.begin()
+    assert turns.begin()
+    assert turns.begin() is None
+    turns.add([Batch([event(1, tenant=BOB)]), Batch([event(1, tenant=BOB)])])
+    begun = turns.begin()
+    assert begun is not None
+    assert begun.tenant_id == BOB
+    assert turns.begin() is None
+    turns.end(begun)
+    again = turns.begin()
+    assert again is not None
+    assert again.tenant_id == BOB
+
+
+def test_large_documents_do_not_hold_up_small_ones() -> None:
+    """They have a place of their own."""
+    turns = Turns(1)
+    turns.add([Batch([event(10**6)]), Batch([event(10**6)]), Batch([event(1)])])
+    first, second = turns.begin(), turns.begin()
+    assert first is not None
+    assert second is not None
+    assert {first.is_large, second.is_large} == {True, False}
+    assert turns.begin() is None
+
+
+@given(st.integers(1, 5), st.integers(1, 5))
+def test_service_follows_weights(alices: int, bobs: int) -> None:
+    """Of two tenants with endless work, each is served in proportion to its weight."""
+    turns, served = Turns(1), Counter()
+    turns.add([Batch([event(1, tenant=ALICE, weight=alices)]) for _ in range(200)])
+    turns.add([Batch([event(1, tenant=BOB, weight=bobs)]) for _ in range(200)])
+    for _ in range(100):
+        batch = turns.begin()
+        assert batch is not None
+        served[batch.tenant_id] += 1
+        turns.end(batch)
+    assert abs(served[ALICE] / 100 - alices / (alices + bobs)) < 0.05
+
+
+def test_who_was_idle_does_not_catch_up() -> None:
+    """A tenant that comes back has no claim on the time it did not use."""
+    turns, served = Turns(1), Counter()
+    turns.add([Batch([event(1)]) for _ in range(100)])
+    for _ in range(50):
+        batch = turns.begin()
+        assert batch is not None
+        turns.end(batch)
+    turns.add([Batch([event(1, tenant=BOB)]) for _ in range(100)])
+    for _ in range(20):
+        batch = turns.begin()
+        assert batch is not None
+        served[batch.tenant_id] += 1
+        turns.end(batch)
+    assert abs(served[BOB] - 10) <= 1
