@@ -13,20 +13,45 @@ from knowlog.api import (
     collections,
     documentation,
     documents,
+    event_log,
     events,
     health,
     jobs,
     keys,
     search,
     tenants,
+    uploads,
 )
 from knowlog.bootstrap import App
-from knowlog.edge import HANDLED, Gate, Metrics, Progress, Slots, handle
+from knowlog.edge import (
+    HANDLED,
+    Admission,
+    Connections,
+    Gate,
+    Metrics,
+    Progress,
+    Slots,
+    Strangers,
+    handle,
+)
 from knowlog.settings import Settings
 
 ROUTERS = tuple(
     noun.router
-    for noun in (search, answers, documents, events, collections, keys, jobs, tenants, health, documentation)
+    for noun in (
+        search,
+        answers,
+        uploads,
+        documents,
+        events,
+        event_log,
+        collections,
+        keys,
+        jobs,
+        tenants,
+        health,
+        documentation,
+    )
 )
 """Searched in this order: what is asked for most comes first."""
 
@@ -49,18 +74,32 @@ def create_api(app: App) -> FastAPI:
         api.router.routes.extend(router.routes)
     for kind in HANDLED:
         api.add_exception_handler(kind, handle)
-    metrics = Metrics()
-    api.add_middleware(Gate, settings=app.settings.api, body_limit=_BodyLimit(app.settings), metrics=metrics)
     api.openapi = lambda: documentation.describe_api(api)  # type: ignore[method-assign]
+    _furnish(api, app)
+    api.add_middleware(
+        Gate,
+        settings=app.settings.api,
+        body_limit=_BodyLimit(app.settings),
+        metrics=api.state.metrics,
+        admission=api.state.admission,
+    )
+    return api
+
+
+def _furnish(api: FastAPI, app: App) -> None:
+    """Put what requests of one process share where they find it."""
+    settings = app.settings.api
     api.state.knowlog = app
     api.state.database = app.database
-    api.state.settings = app.settings.api
-    api.state.metrics = metrics
-    api.state.slots = Slots(app.settings.api.streams_per_tenant)
-    api.state.fetches = asyncio.Semaphore(app.settings.api.fetches_at_once)
+    api.state.settings = settings
+    api.state.admission = Admission(settings.concurrency, settings.bodies_in_flight_mb * 1024 * 1024)
+    api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
+    api.state.strangers = Strangers(settings.wrong_keys_per_minute)
+    api.state.metrics = Metrics(api.state.admission, api.state.connections)
+    api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)
+    api.state.fetches = asyncio.Semaphore(settings.fetches_at_once)
     api.state.progress = Progress(app.database)
     api.state.readiness = health.Readiness()
-    return api
 
 
 @asynccontextmanager

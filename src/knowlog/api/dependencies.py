@@ -66,10 +66,15 @@ class Route(APIRoute):
     """A route of this API."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Read bodies through JsonRequest."""
+        """Find the caller before the body is read, which FastAPI would do first; read it through JsonRequest."""
         answer = super().get_route_handler()
+        callers = [
+            each.call for each in self.dependant.dependencies if isinstance(each.call, (Caller, Operator))
+        ]
 
         async def handler(request: Request) -> Response:
+            for caller in callers:
+                await caller(request)
             return await answer(JsonRequest(request.scope, request.receive, request._send))
 
         return handler

@@ -1,11 +1,10 @@
-"""Documents: taking them in, looking at them, changing and deleting them."""
+"""Documents: looking at them, changing and deleting them."""
 
-import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from knowlog.api.dependencies import (
@@ -14,28 +13,22 @@ from knowlog.api.dependencies import (
     AsReader,
     CollectionName,
     Cursor,
-    IdempotencyKey,
     IfMatch,
     JsonObject,
     Limit,
     Route,
     TheApp,
-    as_json,
     reply,
-    reply_once,
 )
+from knowlog.api.incoming import describe
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import documents_page
-from knowlog.api.uploads import describe, read_batch, read_uploads
-from knowlog.bootstrap import App
 from knowlog.bus import Job, get_job
 from knowlog.documents import (
     DeletionReceipt,
     Document,
     DocumentState,
     Page,
-    Received,
-    Upload,
     check_metadata,
     document_original,
     document_text,
@@ -43,102 +36,15 @@ from knowlog.documents import (
     patch_document,
     retry_document,
 )
-from knowlog.edge import Answer, entity_tag, expected_revision, fingerprint, once
-from knowlog.tenants import Principal
+from knowlog.edge import entity_tag, expected_revision
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
 
-Outcome = Literal["created", "updated", "unchanged"]
 _Version = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 _Offset = Annotated[int | None, Query(ge=0, le=2**31 - 2, description="Offset in code points.")]
-_FORM = {
-    "schema": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {
-            "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
-            "external_id": {"type": "string"},
-            "title": {"type": "string"},
-            "metadata": {"type": "string", "description": "A JSON object."},
-        },
-    }
-}
-_JSON = {
-    "schema": {
-        "type": "object",
-        "properties": {
-            "text": {"type": "string"},
-            "url": {"type": "string"},
-            "external_id": {"type": "string"},
-            "title": {"type": "string"},
-            "metadata": {"type": "object"},
-        },
-    },
-    "examples": {
-        "text": {
-            "value": {
-                "text": "The warranty lasts 24 months.",
-                "external_id": "warranty",
-                "metadata": {"year": 2026},
-            }
-        },
-        "url": {"value": {"url": "https://example.com/report.pdf"}},
-    },
-}
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
-_UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": _FORM,
-            "application/json": _JSON,
-            "text/plain": {"schema": {"type": "string"}},
-            "application/octet-stream": _BYTES,
-        },
-    }
-}
-_BATCH = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["text"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "text": {"type": "string", "minLength": 1},
-                            "external_id": {"type": "string"},
-                            "title": {"type": "string"},
-                            "metadata": {"type": "object"},
-                        },
-                    },
-                }
-            },
-            "application/x-ndjson": {"schema": {"type": "string"}},
-        },
-    }
-}
-
-
-class Accepted(Body):
-    """What became of one document. `job_id` is null, and nothing will be done, when its bytes were there
-    already.
-    """
-
-    document_id: UUID
-    external_id: str
-    outcome: Outcome
-    state: DocumentState
-    job_id: UUID | None
-
-
-class AcceptedAll(Body):
-    """What became of the documents of one request, in their order."""
-
-    items: list[Accepted]
+_Metadata = Annotated[str | None, Query(description="A JSON object that the metadata must contain.")]
+_ExternalId = Annotated[str | None, Query(max_length=2000)]
 
 
 class ChangedDocument(Body):
@@ -160,62 +66,6 @@ class TextSpan(Body):
     pages: list[Page]
 
 
-@router.post(
-    "/collections/{collection}/documents",
-    status_code=202,
-    response_model=AcceptedAll,
-    openapi_extra=_UPLOAD,
-    responses={
-        200: {"model": AcceptedAll, "description": "Nothing has changed."},
-        **problems(404, 409, 413, 415, 429),
-    },
-)
-async def upload(
-    collection: CollectionName,
-    request: Request,
-    caller: AsEditor,
-    app: TheApp,
-    external_id: Annotated[
-        str | None, Query(max_length=2000, description="For a body that is the document itself.")
-    ] = None,
-    title: Annotated[str | None, Query(max_length=1000)] = None,
-    metadata: Annotated[str | None, Query(description="A JSON object.")] = None,
-    filename: Annotated[
-        str | None, Query(max_length=1000, description="Tells the type where Content-Type does not.")
-    ] = None,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
-    """Take documents in: files of a form, the bytes themselves, or text or a URL in JSON.
-
-    The same external id again is the same document: the same bytes change nothing, others become its next
-    version.
-    """
-    uploads = await read_uploads(request, app, filename, describe(external_id, title, metadata))
-    return await _receive(request, caller, collection, uploads, idempotency_key)
-
-
-@router.post(
-    "/collections/{collection}/documents:batch",
-    status_code=202,
-    response_model=AcceptedAll,
-    openapi_extra=_BATCH,
-    responses={
-        200: {"model": AcceptedAll, "description": "Nothing has changed."},
-        **problems(404, 409, 413, 415),
-    },
-)
-async def upload_batch(
-    collection: CollectionName,
-    request: Request,
-    caller: AsEditor,
-    app: TheApp,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
-    """Take many texts in at once, all of them or none: up to 1,000 in one request."""
-    uploads = await read_batch(request, app.settings.api.max_batch_items)
-    return await _receive(request, caller, collection, uploads, idempotency_key)
-
-
 @router.get("/documents", response_model=Listing[Document], responses=problems(404))
 async def listing(
     caller: AsReader,
@@ -224,10 +74,8 @@ async def listing(
     limit: Limit = 50,
     collection: Annotated[str | None, Query(max_length=200, description="Only this collection.")] = None,
     state: DocumentState | None = None,
-    external_id: Annotated[str | None, Query(max_length=2000)] = None,
-    metadata: Annotated[
-        str | None, Query(description="A JSON object that the metadata must contain.")
-    ] = None,
+    external_id: _ExternalId = None,
+    metadata: _Metadata = None,
 ) -> Response:
     """List documents, collection by collection, in order of arrival."""
     contained = describe(None, None, metadata).metadata
@@ -253,10 +101,8 @@ async def listing_of_collection(
     cursor: Cursor = None,
     limit: Limit = 50,
     state: DocumentState | None = None,
-    external_id: Annotated[str | None, Query(max_length=2000)] = None,
-    metadata: Annotated[
-        str | None, Query(description="A JSON object that the metadata must contain.")
-    ] = None,
+    external_id: _ExternalId = None,
+    metadata: _Metadata = None,
 ) -> Response:
     """List the documents of a collection in order of arrival."""
     return await listing(caller, app, cursor, limit, collection, state, external_id, metadata)
@@ -343,63 +189,6 @@ async def retry(document_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     async with app.database.transaction(caller.scope) as connection:
         job = await get_job(connection, await retry_document(connection, caller.scope, document_id))
     return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
-
-
-async def _receive(
-    request: Request, caller: Principal, collection: str, uploads: list[Upload], idempotency_key: str | None
-) -> Response:
-    app: App = request.app.state.knowlog
-    asked = _asked(collection, uploads) if idempotency_key else b""
-    async with app.database.transaction(caller.scope) as connection:
-
-        async def act() -> Answer:
-            received = await app.receiver.receive(connection, caller.scope, collection, uploads)
-            items = [_accepted(item) for item in received]
-            return Answer(
-                202 if any(item.job_id for item in received) else 200,
-                {"items": as_json(items)},
-                _place(received),
-            )
-
-        answer = await once(connection, caller.scope, idempotency_key, asked, act)
-    for item in () if answer.repeated else answer.body["items"]:
-        request.app.state.metrics.document_received(item["outcome"])
-    return reply_once(answer)
-
-
-def _accepted(item: Received) -> dict[str, Any]:
-    document = item.document
-    return {
-        "document_id": document.document_id,
-        "external_id": document.external_id,
-        "outcome": item.outcome,
-        "state": document.state,
-        "job_id": item.job_id,
-    }
-
-
-def _place(received: list[Received]) -> dict[str, str]:
-    first = received[0].document
-    if len(received) == 1:
-        return {"Location": f"/v1/documents/{first.document_id}"}
-    return {"Location": f"/v1/collections/{first.collection_id}/documents"}
-
-
-def _asked(collection: str, uploads: list[Upload]) -> bytes:
-    return fingerprint(
-        "upload",
-        collection,
-        [
-            (
-                item.external_id,
-                item.filename,
-                item.title,
-                item.metadata,
-                hashlib.sha256(item.content).digest(),
-            )
-            for item in uploads
-        ],
-    )
 
 
 def _tag(document: Document) -> str:

@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import uvicorn
+from fastapi import FastAPI
 
 from knowlog.api.application import create_api
 from knowlog.bootstrap import open_app
@@ -63,18 +64,17 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def configuration(api: object, settings: ApiSettings) -> uvicorn.Config:
+def configuration(api: FastAPI, settings: ApiSettings) -> uvicorn.Config:
     """How uvicorn is to serve the application."""
     return uvicorn.Config(
-        api,  # type: ignore[arg-type]
-        http=bounded_protocol(settings.max_header_bytes, settings.header_timeout_s),
+        api,
+        http=bounded_protocol(settings.max_header_bytes, settings.header_timeout_s, api.state.connections),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=settings.concurrency,
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )

@@ -12,6 +12,8 @@ from knowlog.edge.settings import ApiSettings, TelemetrySettings
 from knowlog.edge.telemetry import set_up_logging, set_up_spans
 
 if TYPE_CHECKING:
+    from knowlog.edge.admission import Admission
+    from knowlog.edge.connections import Connections
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
     from knowlog.edge.principal import Caller, Operator, bearer_secret
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
     from knowlog.edge.protocol import bounded_protocol
+    from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, event
     from knowlog.edge.visit import visit_of
 
 _PLACES = {
+    "admission": ("Admission",),
+    "connections": ("Connections",),
     "cursor": ("decode_cursor", "encode_cursor"),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
@@ -34,6 +39,7 @@ _PLACES = {
     "principal": ("Caller", "Operator", "bearer_secret"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
     "protocol": ("bounded_protocol",),
+    "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "event"),
     "visit": ("visit_of",),
 }
@@ -45,9 +51,11 @@ __all__ = [
     "METRICS_TYPE",
     "STREAM_HEADERS",
     "STREAM_TYPE",
+    "Admission",
     "Answer",
     "ApiSettings",
     "Caller",
+    "Connections",
     "FetchFailed",
     "Fetched",
     "Gate",
@@ -55,6 +63,7 @@ __all__ = [
     "Operator",
     "Progress",
     "Slots",
+    "Strangers",
     "TelemetrySettings",
     "as_error",
     "bearer_secret",

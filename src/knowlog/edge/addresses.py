@@ -5,6 +5,7 @@ The standard library's `is_private` and `is_global` are not used: they take 100.
 registries (RFC 6890), multicast, and an address in public space at which a cloud answers its own machines.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _DENIED_V4 = tuple(
@@ -49,6 +50,20 @@ _DENIED_V6 = tuple(
         ),
     )
 )
+
+
+@lru_cache(maxsize=10_000)
+def origin_of(address: str) -> str:
+    """Return who an address counts as: itself, or its /64 where one subscriber has as many as they like."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), 64), strict=False))
 
 
 def is_public(address: str) -> bool:

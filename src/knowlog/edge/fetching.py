@@ -58,8 +58,14 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-async def fetch(url: str, settings: ApiSettings, most_bytes: int, resolver: Resolver = resolve) -> Fetched:
-    """Fetch a document of at most `most_bytes`.
+async def fetch(
+    url: str,
+    settings: ApiSettings,
+    most_bytes: int,
+    resolver: Resolver = resolve,
+    took: Callable[[int], None] = lambda size_bytes: None,
+) -> Fetched:
+    """Fetch a document of at most `most_bytes`. `took` is told of each piece, and may refuse it by raising.
 
     Raises Invalid for an address that may not be fetched, FetchFailed when it does not give a document in
     time, TooLarge when the document is over the limit.
@@ -69,7 +75,7 @@ async def fetch(url: str, settings: ApiSettings, most_bytes: int, resolver: Reso
         async with asyncio.timeout(settings.fetch_timeout_s):
             for _ in range(_MOST_REDIRECTS + 1):
                 address = await _checked_address(target, settings, resolver)
-                outcome = await _get(target, address, most_bytes)
+                outcome = await _get(target, address, most_bytes, took)
                 if isinstance(outcome, Fetched):
                     return outcome
                 target = outcome
@@ -115,7 +121,9 @@ async def _checked_address(url: httpx.URL, settings: ApiSettings, resolver: Reso
     return addresses[0]
 
 
-async def _get(url: httpx.URL, address: str, most_bytes: int) -> Fetched | httpx.URL:
+async def _get(
+    url: httpx.URL, address: str, most_bytes: int, took: Callable[[int], None]
+) -> Fetched | httpx.URL:
     """Ask `address` for the URL: the document, or where a redirect leads."""
     headers = {**_HEADERS, "Host": url.netloc.decode("ascii")}
     sni = {"sni_hostname": url.raw_host.decode("ascii")}
@@ -127,7 +135,7 @@ async def _get(url: httpx.URL, address: str, most_bytes: int) -> Fetched | httpx
             if answer.has_redirect_location:
                 return parse_url(str(url.join(answer.headers["location"])))
             _check_answer(answer, most_bytes)
-            content = await _read(answer, most_bytes)
+            content = await _read(answer, most_bytes, took)
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise FetchFailed(
             "The address did not give a document: the connection failed. Check that it is right."
@@ -148,9 +156,10 @@ def _check_answer(answer: httpx.Response, most_bytes: int) -> None:
         raise _too_large(most_bytes)
 
 
-async def _read(answer: httpx.Response, most_bytes: int) -> bytes:
+async def _read(answer: httpx.Response, most_bytes: int, took: Callable[[int], None]) -> bytes:
     content = bytearray()
     async for piece in answer.aiter_raw():
+        took(len(piece))
         content += piece
         if len(content) > most_bytes:
             raise _too_large(most_bytes)

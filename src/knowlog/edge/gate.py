@@ -10,10 +10,12 @@ from opentelemetry import propagate, trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from knowlog.edge import problem
+from knowlog.edge.admission import Admission, Stay
 from knowlog.edge.metrics import Metrics
+from knowlog.edge.protocol import CONNECTION
 from knowlog.edge.settings import ApiSettings
 from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
-from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge
+from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge, UnsupportedType
 
 BodyLimit = Callable[[str, str], int]
 """(method, path) -> most bytes that the body of such a request may have."""
@@ -22,6 +24,7 @@ _log = logging.getLogger("knowlog.edge")
 _access = logging.getLogger("knowlog.access")
 _tracer = trace.get_tracer("knowlog")
 _DRAIN_S = 5
+_MOST_HEADERS = 100
 _DEFAULTS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
@@ -35,11 +38,19 @@ class Gate:
     caught.
     """
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, body_limit: BodyLimit, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ApiSettings,
+        body_limit: BodyLimit,
+        metrics: Metrics,
+        admission: Admission,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._body_limit = body_limit
         self._metrics = metrics
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -47,16 +58,21 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = _first_of_each(scope["headers"])
-        visit = Visit(choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1")))
+        offered = headers.get(b"x-request-id", b"").decode("latin-1")
+        visit = Visit(choose_request_id(offered), Stay(self._admission, scope.get(CONNECTION)))
         scope[KEY] = visit
         REQUEST_ID.set(visit.request_id)
         with _tracer.start_as_current_span(scope["method"], _parent(headers), trace.SpanKind.SERVER) as span:
-            await self._serve(scope, _Exchange(visit, receive, send), headers)
+            try:
+                await self._serve(scope, _Exchange(visit, receive, send, headers), headers)
+            finally:
+                visit.stay.end()
             self._record(scope, visit, span)
 
     async def _serve(self, scope: Scope, exchange: "_Exchange", headers: dict[bytes, bytes]) -> None:
         try:
-            exchange.allow(self._check(scope, headers), self._settings.body_timeout_s)
+            self._check(scope, headers)
+            exchange.allow(self._limit(scope, headers), self._settings)
             await self._app(scope, exchange.receive, exchange.send)
         except problem.GONE:
             exchange.visit.status = exchange.visit.status or 499
@@ -64,24 +80,28 @@ class Gate:
             error = problem.as_error(caught)
             if exchange.visit.status:
                 raise  # The answer had begun: cutting the connection is the only honest end.
-            if isinstance(error, TooLarge):
-                exchange.refuse_body(wait=b"expect" not in headers)
             await problem.response(error, exchange.visit.request_id)(scope, exchange.receive, exchange.send)
 
-    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
-        """Return the most bytes of the body. Raises what speaks against the request as it stands."""
+    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        """Raise what speaks against the request as it stands."""
         size = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["query_string"])
-        if size > self._settings.max_header_bytes:
+        if size > self._settings.max_header_bytes or len(scope["headers"]) > _MOST_HEADERS:
             raise problem.HeadersTooLarge(
-                f"Headers may have {self._settings.max_header_bytes} bytes together."
+                f"A request may have {_MOST_HEADERS} headers, of {self._settings.max_header_bytes} bytes together."
             )
         if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
             raise BadRequest("The address holds a NUL character (%00). Send it without.")
         if any(b"\0" in value for _, value in scope["headers"]):
             raise BadRequest("A header holds a NUL character. Send it without.")
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise UnsupportedType("Compressed bodies are not read. Send the body without Content-Encoding.")
+        if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            raise BadRequest("The only Transfer-Encoding that is read is chunked.")
+
+    def _limit(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
+        """Return the most bytes of the body. Raises TooLarge when more are announced."""
         limit = self._body_limit(scope["method"], scope["path"])
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced[:20]) > limit:
+        if _announced(headers) > limit:
             raise _too_large(limit)
         return limit
 
@@ -119,44 +139,58 @@ class Gate:
 class _Exchange:
     """The request's body coming in, counted, and the response going out, with the headers that all have."""
 
-    def __init__(self, visit: Visit, receive: Receive, send: Send) -> None:
+    def __init__(self, visit: Visit, receive: Receive, send: Send, headers: dict[bytes, bytes]) -> None:
         self.visit = visit
         self._receive = receive
         self._send = send
-        self._left = self._limit = 0
-        self._timeout_s = 0.0
-        self._complete = False
-        self._closes = self._drains = False
+        self._announced = _announced(headers)
+        self._complete = not self._announced and b"transfer-encoding" not in headers
+        self._patient = b"expect" not in headers
+        self._limit = self._received = self._room = 0
+        self._closes = False
 
-    def allow(self, limit: int, timeout_s: float) -> None:
-        """Let the body have `limit` bytes, with pauses of at most `timeout_s`."""
-        self._left = self._limit = limit
-        self._timeout_s = timeout_s
-
-    def refuse_body(self, wait: bool) -> None:
-        """Close the connection after the answer; `wait` for a client that is sending already."""
-        self._closes, self._drains = True, wait
+    def allow(self, limit: int, settings: ApiSettings) -> None:
+        """Let the body have `limit` bytes, and the time that the settings give it."""
+        self._limit = limit
+        self._pause_s = settings.body_timeout_s
+        self._slowest = settings.body_slowest_kb_s * 1024
+        self._patience_ends = asyncio.get_running_loop().time() + self._pause_s
 
     async def receive(self) -> Message:
         if self._complete:
             return await self._receive()
+        self._make_room(self._announced)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout_at(self._next_piece_by()):
                 message = await self._receive()
         except TimeoutError as error:
-            self.refuse_body(wait=False)
-            raise problem.RequestTimeout("The request's body stopped coming. Send it again.") from error
+            self._patient = False
+            raise problem.RequestTimeout(
+                "The request's body stopped coming, or comes too slowly. Send it again."
+            ) from error
         self._complete = not message.get("more_body", False)
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            self.refuse_body(wait=True)
+        self._received += len(message.get("body", b""))
+        if self._received > self._limit:
             raise _too_large(self._limit)
+        self._make_room(self._received)
         return message
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Take room for a body that is announced, or has become, so large."""
+        if size_bytes > self._room:
+            self.visit.stay.take(size_bytes - self._room)
+            self._room = size_bytes
+
+    def _next_piece_by(self) -> float:
+        """When the next bytes must have come: after no long pause, and not slower than is borne."""
+        pause_ends = asyncio.get_running_loop().time() + self._pause_s
+        return min(pause_ends, self._patience_ends + self._received / self._slowest)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            await self._take_what_came()
             self._begin(message)
-        elif self._drains and not message.get("more_body", False):
+        elif self._closes and self._patient and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
             await self._drain()
             message = {"type": "http.response.body", "body": b""}
@@ -172,6 +206,16 @@ class _Exchange:
             headers.append((b"connection", b"close"))
         message["headers"] = headers
 
+    async def _take_what_came(self) -> None:
+        """Where a body was not read, throw away what is here of it. If there is more, the connection will close."""
+        try:
+            async with asyncio.timeout(0):
+                while self._patient and not self._complete:
+                    self._complete = not (await self._receive()).get("more_body", False)
+        except TimeoutError:
+            pass
+        self._closes = not self._complete
+
     async def _drain(self) -> None:
         """Swallow what a client still sends for a while.
 
@@ -182,7 +226,13 @@ class _Exchange:
                 while (await self._receive()).get("more_body", False):
                     pass
         except TimeoutError:
-            _log.info("closed a connection that kept sending a body over the limit")
+            _log.info("closed a connection that kept sending a body that was refused")
+
+
+def _announced(headers: dict[bytes, bytes]) -> int:
+    """Return the length that the body is said to have, 0 for none."""
+    announced = headers.get(b"content-length", b"0")
+    return int(announced[:20]) if announced.isdigit() else 0
 
 
 def _first_of_each(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

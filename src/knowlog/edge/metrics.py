@@ -1,8 +1,13 @@
 """Figures for Prometheus. None of them names a tenant."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from knowlog.database import Database
+from knowlog.edge.admission import Admission
+from knowlog.edge.connections import Connections
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -12,7 +17,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 class Metrics:
     """The figures of one server process."""
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission, connections: Connections) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
@@ -46,7 +51,40 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self._watch("knowlog_http_connections", "Connections open.", lambda: connections.open)
+        self._watch(
+            "knowlog_http_connections_evicted",
+            "Connections that waited and were closed for others' sake, since the start.",
+            lambda: connections.evicted,
+        )
+        self._watch(
+            "knowlog_http_requests_in_hand",
+            "Requests of known callers under way.",
+            lambda: admission.requests,
+        )
+        self._watch(
+            "knowlog_http_bodies_bytes", "Bytes of request bodies held in memory.", lambda: admission.bytes
+        )
+        self._rebuilds = Gauge(
+            "knowlog_embedding_rebuild_collections",
+            "Collections whose vectors are being made anew for another embedding model.",
+            registry=self.registry,
+        )
+        self._rebuild_chunks = Gauge(
+            "knowlog_embedding_rebuild_chunks",
+            "Chunks of those collections, and how many of them are done.",
+            ["state"],
+            registry=self.registry,
+        )
+        self._rebuilds_held_up = Gauge(
+            "knowlog_embedding_rebuild_held_up",
+            "1 while something is in the way of making vectors anew: the collections say what.",
+            registry=self.registry,
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def _watch(self, name: str, meaning: str, look: Callable[[], float]) -> None:
+        Gauge(name, meaning, registry=self.registry).set_function(look)
 
     def request_done(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request. `route` is the template, never the path itself."""
@@ -69,10 +107,18 @@ class Metrics:
         async with database.system() as connection:
             queue = await connection.fetchrow("select * from queue_depth()")
             unfinished = await connection.fetch("select * from unfinished_documents()")
+            embeddings = await connection.fetch("select * from embedding_overview()")
         for state in ("waiting", "running", "failed"):
             self._queue.labels(state).set(queue[state])
         self._oldest.set(queue["oldest_s"])
         counts = {row["state"]: row["documents"] for row in unfinished}
         for state in ("received", "parsing", "embedding", "failed"):
             self._documents.labels(state).set(counts.get(state, 0))
+        self._set_rebuilds([row for row in embeddings if row["building"] is not None])
         return generate_latest(self.registry)
+
+    def _set_rebuilds(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._rebuilds.set(sum(row["collections"] for row in rows))
+        for state in ("done", "total"):
+            self._rebuild_chunks.labels(state).set(sum(row[state] for row in rows))
+        self._rebuilds_held_up.set(any(row["reason"] for row in rows))

@@ -1,16 +1,20 @@
 """Who is calling: dependencies that every route must have one of (tests/house/test_routes.py)."""
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
-from knowlog.edge.visit import visit_of
+from knowlog.edge.strangers import Strangers
+from knowlog.edge.visit import Visit, visit_of
 from knowlog.kernel.errors import Forbidden, Unauthenticated
 from knowlog.tenants import Principal, Role, authenticate
 
+_OPERATOR = "operator"
 _HOW = "Send the header `Authorization: Bearer <API key>`."
 
 
@@ -23,7 +27,10 @@ def bearer_secret(request: Request) -> str:
 
 
 class Caller(SecurityBase):
-    """Dependency: the principal of the API key that was sent, who must have at least `role`."""
+    """Dependency: the principal of the API key that was sent, who must have at least `role`.
+
+    A route asks it before the body is read, and FastAPI once more afterwards: the first answer holds.
+    """
 
     def __init__(self, role: Role) -> None:
         self.role = role
@@ -31,11 +38,22 @@ class Caller(SecurityBase):
         self.scheme_name = "api_key"
 
     async def __call__(self, request: Request) -> Principal:
-        """Find the principal. Raises Unauthenticated, or Forbidden when its role is not enough."""
-        principal = await authenticate(request.app.state.database, bearer_secret(request))
+        """Find the principal.
+
+        Raises Unauthenticated, Forbidden when its role is not enough, LimitReached for an address that offers
+        one wrong key after the other, Unavailable when the server has too much in hand.
+        """
         visit = visit_of(request.scope)
+        if visit.caller is None:
+            visit.caller = await self._find(request, visit)
+        return visit.caller
+
+    async def _find(self, request: Request, visit: Visit) -> Principal:
+        with _counted(request) as secret:
+            principal = await authenticate(request.app.state.database, secret)
         visit.tenant, visit.principal = str(principal.scope.tenant_id), principal.scope.principal
         principal.require(self.role)
+        visit.stay.begin(visit.tenant)
         return principal
 
 
@@ -48,13 +66,34 @@ class Operator(SecurityBase):
 
     async def __call__(self, request: Request) -> None:
         """Raise Forbidden when the installation has no operator key, Unauthenticated when this is not it."""
-        offered = bearer_secret(request)
+        visit = visit_of(request.scope)
+        if visit.principal == _OPERATOR:
+            return
         key = request.app.state.settings.operator_key
-        if key is None:
-            raise Forbidden("This is for the operator alone, and KNOWLOG_API_OPERATOR_KEY is not set here.")
-        if not hmac.compare_digest(_digest(offered), _digest(key.get_secret_value())):
-            raise Unauthenticated(f"This is not the operator's key, which is needed here. {_HOW}")
-        visit_of(request.scope).principal = "operator"
+        with _counted(request) as offered:
+            if key is None:
+                raise Forbidden(
+                    "This is for the operator alone, and KNOWLOG_API_OPERATOR_KEY is not set here."
+                )
+            if not hmac.compare_digest(_digest(offered), _digest(key.get_secret_value())):
+                raise Unauthenticated(f"This is not the operator's key, which is needed here. {_HOW}")
+        visit.principal = _OPERATOR
+        visit.stay.begin(_OPERATOR)
+
+
+@contextmanager
+def _counted(request: Request) -> Iterator[str]:
+    """Yield the secret that was sent, unless its address has offered too many wrong ones; count one more."""
+    secret = bearer_secret(request)
+    strangers: Strangers = request.app.state.strangers
+    address = request.client.host if request.client else ""
+    strangers.check(address, secret)
+    try:
+        yield secret
+    except Unauthenticated:
+        strangers.refuse(address)
+        raise
+    strangers.welcome(secret)
 
 
 def _digest(secret: str) -> bytes:

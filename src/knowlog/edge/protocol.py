@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with what it lacks: an end to headers that never end, or never come."""
+"""uvicorn's HTTP protocol with what it lacks: an end to what never ends, or never comes, and a bound of connections."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,9 +7,14 @@ from typing import Any, ClassVar
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from knowlog.edge.addresses import origin_of
+from knowlog.edge.connections import Connections
 from knowlog.edge.problem import HeadersTooLarge, RequestTimeout, problem_document
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import BadRequest, KnowlogError
+
+CONNECTION = "knowlog.connection"
+"""Where a request's ASGI scope holds its connection."""
 
 _SLACK = 65536
 """One read of the socket may hold the end of the body before as well. The exact limit is the gate's."""
@@ -29,21 +34,29 @@ _MALFORMED = BadRequest("This is not a request that HTTP/1.1 can carry.")
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Counts the bytes, and the time, from a request's first byte to the end of its headers."""
+    """Counts the bytes that bring no request further, and the time until the headers end.
+
+    Headers, trailers and the extensions of chunks are such bytes: no body comes of them.
+    """
 
     max_header_bytes: ClassVar[int]
     header_timeout_s: ClassVar[float]
+    crowd: ClassVar[Connections]
+    origin = ""
     _unread = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for headers."""
         super().connection_made(transport)
+        self.origin = origin_of(self.client[0]) if self.client else ""
         self._expect_headers()
+        self.crowd.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._headers_came()
+        self.crowd.closed(self)
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -51,26 +64,51 @@ class BoundedProtocol(HttpToolsProtocol):
         self._headers_came()
         self._expect_headers()
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and count what is not yet a request."""
+        """Parse, and count what brings neither a request nor a body."""
+        self._unread += len(data)
         super().data_received(data)
-        if self._timer is not None:
-            self._unread += len(data)
-            if self._unread > self.max_header_bytes + _SLACK:
-                self._refuse(_TOO_LARGE)
+        if self._unread > self.max_header_bytes + _SLACK:
+            self._refuse(_TOO_LARGE)
+        elif self._timer is None and self._idle:
+            self._expect_headers()  # bytes between two requests must not hold the connection
 
     def on_headers_complete(self) -> None:
         """Stop waiting: the request begins."""
         self._headers_came()
+        self._unread = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._unread = 0
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self.crowd.wait(self)
+        super().on_response_complete()
+
+    def keep(self) -> None:
+        """Do not be closed for others' sake until the response is complete."""
+        self.crowd.serve(self)
+
+    def evict(self) -> None:
+        """Make room for another connection."""
+        self._headers_came()
+        self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in the form that every error has."""
         self._refuse(_MALFORMED)
 
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
     def _expect_headers(self) -> None:
-        self._unread = 0
         self._timer = self.loop.call_later(self.header_timeout_s, self._refuse, _TOO_SLOW)
 
     def _headers_came(self) -> None:
@@ -81,11 +119,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: KnowlogError) -> None:
         self._headers_came()
         if not self.transport.is_closing():
-            self.transport.write(_refusal(error))
+            if self._idle or not self.cycle.response_started:
+                self.transport.write(_refusal(error))
             self.transport.close()
 
 
-def bounded_protocol(max_header_bytes: int, header_timeout_s: float) -> type[BoundedProtocol]:
+def bounded_protocol(
+    max_header_bytes: int, header_timeout_s: float, crowd: Connections
+) -> type[BoundedProtocol]:
     """Make the protocol class for these limits."""
-    limits = {"max_header_bytes": max_header_bytes, "header_timeout_s": header_timeout_s}
+    limits = {"max_header_bytes": max_header_bytes, "header_timeout_s": header_timeout_s, "crowd": crowd}
     return type("LimitedProtocol", (BoundedProtocol,), limits)

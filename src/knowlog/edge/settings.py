@@ -22,7 +22,8 @@ class ApiSettings(BaseModel):
     operator_key: SecretStr | None = Field(
         None,
         min_length=20,
-        description="Key that manages tenants and reads /metrics. Unset: neither is possible over HTTP.",
+        description="Key that manages tenants and reads /metrics. Unset: `knowlog up` makes one and keeps it in "
+        "operator.key in the data directory; under `knowlog serve` neither is possible over HTTP.",
     )
     max_body_bytes: int = Field(
         1 * _MIB,
@@ -40,7 +41,28 @@ class ApiSettings(BaseModel):
     body_timeout_s: float = Field(
         60, gt=0, description="A client that sends nothing of its body for so long is cut off."
     )
-    concurrency: int = Field(512, ge=1, description="Most connections at once; the next one is answered 503.")
+    body_slowest_kb_s: int = Field(
+        8, ge=1, description="A body that comes slower than this, in kB a second, is cut off."
+    )
+    bodies_in_flight_mb: int = Field(
+        256,
+        ge=1,
+        description="Most bytes of bodies that one process holds at once; the next one is answered 429.",
+    )
+    concurrency: int = Field(
+        512,
+        ge=1,
+        description="Most requests of known callers at once; the next one is answered 503. Also so many connections: "
+        "beyond, those that wait longest without serving a known caller are closed.",
+    )
+    waiting_per_address: int = Field(
+        256,
+        ge=1,
+        description="Most connections from one address that serve no known caller. Behind a proxy, all come from its.",
+    )
+    wrong_keys_per_minute: int = Field(
+        300, ge=1, description="Most wrong API keys from one address; the next is answered 429 unread."
+    )
     keep_alive_s: int = Field(30, ge=1, description="How long an idle connection is kept.")
     shutdown_grace_s: int = Field(
         20, ge=0, description="How long requests may take to finish when the server stops."

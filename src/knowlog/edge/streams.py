@@ -21,7 +21,7 @@ _RECONNECT_S = 2.0
 _log = logging.getLogger("knowlog.edge")
 
 
-def event(name: str, data: object, number: int | None = None) -> bytes:
+def event(name: str, data: object, number: int | str | None = None) -> bytes:
     """Write one event; `data` becomes one line of JSON."""
     head = f"event: {name}\n" if number is None else f"id: {number}\nevent: {name}\n"
     return head.encode() + b"data: " + orjson.dumps(data, default=str) + b"\n\n"
@@ -30,8 +30,9 @@ def event(name: str, data: object, number: int | None = None) -> bytes:
 class Slots:
     """Counts the open streams of each tenant in this process."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_together: int) -> None:
         self._most = most
+        self._most_together = most_together
         self._open: Counter[UUID] = Counter()
 
     async def hold(self, tenant_id: UUID, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -46,11 +47,13 @@ class Slots:
                 del self._open[tenant_id]
 
     def check(self, tenant_id: UUID) -> None:
-        """Raise LimitReached when the tenant has no slot left."""
+        """Raise LimitReached when the tenant, or the process, has no slot left."""
         if self._open[tenant_id] >= self._most:
             raise LimitReached(
                 f"Your tenant has {self._most} event streams open. Close one first.", retry_after_s=5
             )
+        if self._open.total() >= self._most_together:
+            raise LimitReached("The server has no event stream left. Try again soon.", retry_after_s=5)
 
 
 class Progress:

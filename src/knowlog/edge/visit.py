@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from knowlog.edge.admission import Stay
 from knowlog.kernel import new_id
+from knowlog.tenants import Principal
 
 KEY = "knowlog.visit"
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
@@ -17,13 +19,15 @@ _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(slots=True)
 class Visit:
-    """One request on its way through. `status` is 0 until the response has begun."""
+    """One request on its way through. `status` is 0 until the response has begun; `caller` is who was found."""
 
     request_id: str
+    stay: Stay
     started: float = field(default_factory=perf_counter)
     status: int = 0
     tenant: str = ""
     principal: str = ""
+    caller: Principal | None = None
 
 
 def visit_of(scope: Any) -> Visit:

@@ -73,6 +73,18 @@ async def test_a_form_is_the_same_whatever_its_boundary(alice: Client) -> None:
     problem(other, 422, "invalid")
 
 
+async def test_the_media_type_is_part_of_what_is_asked(alice: Client) -> None:
+    """The same bytes as another kind of file are another request."""
+    headers = {"Idempotency-Key": "k", "Content-Type": "text/plain"}
+    params = {"external_id": "a", "filename": "a"}
+    first = await alice.post(PLACE, content=b"# A", params=params, headers=headers)
+    assert first.status_code == 202
+    other = await alice.post(
+        PLACE, content=b"# A", params=params, headers={**headers, "Content-Type": "text/markdown"}
+    )
+    problem(other, 422, "invalid")
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
 async def test_a_malformed_key_is_refused(alice: Client, key: str) -> None:
     """1 to 255 printable ASCII characters."""

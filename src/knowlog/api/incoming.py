@@ -1,0 +1,232 @@
+"""The ways in which documents come in: files of a form, the bytes themselves, text or a URL in JSON, many
+texts at once.
+
+Identity is the external id: given, or a file's name, or a URL, or for a text without any of these a hash of
+the text.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Request
+from pydantic import Field, TypeAdapter
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, UploadFile
+
+from knowlog.api.dependencies import NO_NUL, JsonObject, read_json
+from knowlog.api.model import Body
+from knowlog.bootstrap import App
+from knowlog.documents import Upload
+from knowlog.edge import check_body, fetch, visit_of
+from knowlog.formats import Source, detect
+from knowlog.kernel.errors import BadRequest, Invalid, KnowlogError, LimitReached, TooLarge, UnsupportedType
+
+_ExternalId = Annotated[str, Field(min_length=1, max_length=2000), NO_NUL]
+_Title = Annotated[str, Field(min_length=1, max_length=1000), NO_NUL]
+_MOST_FILES = 100
+_MOST_FIELDS = 20
+_HEAD_BYTES = 64 * 1024
+
+
+class Described(Body):
+    """What may be said of any document."""
+
+    external_id: _ExternalId | None = Field(
+        None, description="Identity within the collection, such as a path."
+    )
+    title: _Title | None = None
+    metadata: JsonObject | None = Field(None, examples=[{"year": 2026, "team": "support"}])
+
+
+class TextDocument(Described):
+    """A document whose text is in the request."""
+
+    text: Annotated[str, Field(min_length=1), NO_NUL]
+
+
+class UrlDocument(Described):
+    """A document that the server fetches."""
+
+    url: Annotated[
+        str, Field(min_length=1, max_length=2000, examples=["https://example.com/report.pdf"]), NO_NUL
+    ]
+
+
+_DESCRIBED = TypeAdapter(Described)
+_TEXT, _URL = TypeAdapter(TextDocument), TypeAdapter(UrlDocument)
+_TEXTS = TypeAdapter(list[TextDocument])
+
+
+async def read_uploads(
+    request: Request, app: App, filename: str | None, described: Described
+) -> list[Upload]:
+    """Read the documents of one request, by its Content-Type."""
+    kind = _kind(request)
+    if kind == "multipart/form-data":
+        uploads = await _from_form(request)
+    elif kind == "application/json":
+        uploads = [await _from_json(request, app)]
+    elif kind == "application/x-www-form-urlencoded":
+        raise UnsupportedType("A form without files cannot be read. Send multipart/form-data, text or JSON.")
+    else:
+        uploads = [_from_bytes(await request.body(), kind, filename, described)]
+    for upload in uploads:
+        _refuse_unsupported(upload)
+    return uploads
+
+
+async def read_batch(request: Request, most: int) -> list[Upload]:
+    """Read a batch of texts: a JSON list, or one JSON object a line (application/x-ndjson)."""
+    kind = _kind(request)
+    raw = await request.body()
+    if kind in {"application/x-ndjson", "application/jsonl", "application/ndjson"}:
+        items = [_line(number, line) for number, line in enumerate(raw.splitlines(), 1) if line.strip()]
+    elif kind in {"application/json", ""}:
+        items = orjson_loads(raw)
+    else:
+        raise UnsupportedType(
+            "A batch is a JSON list (application/json) or JSON lines (application/x-ndjson)."
+        )
+    if isinstance(items, list) and len(items) > most:
+        raise TooLarge(
+            f"A batch has at most {most:,} documents; this one has {len(items):,}. Send it in parts."
+        )
+    documents = check_body(_TEXTS, items)
+    if not documents:
+        raise Invalid("The batch holds no document. Send at least one.")
+    return [_text_upload(document) for document in documents]
+
+
+def describe(external_id: str | None, title: str | None, metadata: str | None) -> Described:
+    """Read what query or form fields say of a document; `metadata` is a JSON object."""
+    given: dict[str, Any] = {"external_id": external_id, "title": title}
+    if metadata is not None:
+        try:
+            given["metadata"] = read_json(metadata.encode())
+        except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
+            raise Invalid(f"metadata must be a JSON object: {error}.") from error
+    return check_body(_DESCRIBED, given)
+
+
+def text_id(content: bytes) -> str:
+    """The external id of a text that has no name: the same text again is the same document."""
+    return f"text:{hashlib.sha256(content).hexdigest()[:32]}"
+
+
+def orjson_loads(raw: bytes) -> Any:
+    """Read JSON. Raises BadRequest."""
+    try:
+        return read_json(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}.") from error
+
+
+def _from_bytes(content: bytes, kind: str, filename: str | None, described: Described) -> Upload:
+    name = described.external_id or filename or text_id(content)
+    return Upload(name, filename or _named(kind), content, kind or None, described.title, described.metadata)
+
+
+def _refuse_unsupported(upload: Upload) -> None:
+    """Refuse at once what no reader takes. What is damaged is a worker's to find out."""
+    try:
+        detect(Source(upload.content[:_HEAD_BYTES], upload.filename, upload.media_type))
+    except UnsupportedType as error:
+        raise UnsupportedType(f"{upload.filename[:200]!r} cannot be taken. {error.detail}") from error
+    except KnowlogError:
+        return
+
+
+async def _from_form(request: Request) -> list[Upload]:
+    _check_charset(request)
+    async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS) as form:
+        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+        _check_form(form, files)
+        described = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
+        return [await _file_upload(file, described) for file in files]
+
+
+def _check_charset(request: Request) -> None:
+    """Refuse forms of other encodings: Python knows some that take minutes for a megabyte."""
+    _, options = parse_options_header(request.headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
+        raise UnsupportedType("Forms are read as UTF-8. Send this one without charset, in UTF-8.")
+
+
+def _check_form(form: FormData, files: Sequence[UploadFile]) -> None:
+    if not files:
+        raise Invalid("The form holds no file. Send each file as a part named file, with a filename.")
+    unknown = {name for name, value in form.multi_items() if isinstance(value, str)} - {
+        "external_id",
+        "title",
+        "metadata",
+    }
+    if unknown:
+        raise Invalid(
+            f"The form has a field {sorted(unknown)[0]!r}. Known: file, external_id, title, metadata."
+        )
+    if len(files) > 1 and (form.get("external_id") or form.get("title")):
+        raise Invalid("external_id and title are for one file. Send several files without, or one by one.")
+
+
+def _field(form: FormData, name: str) -> str | None:
+    value = form.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+async def _file_upload(file: UploadFile, described: Described) -> Upload:
+    content = await file.read()
+    filename = _clean(file.filename or "file")
+    name = described.external_id or filename
+    return Upload(name, filename, content, file.content_type or None, described.title, described.metadata)
+
+
+async def _from_json(request: Request, app: App) -> Upload:
+    value = orjson_loads(await request.body())
+    if not isinstance(value, dict) or "url" not in value:
+        return _text_upload(check_body(_TEXT, value))
+    wanted = check_body(_URL, value)
+    fetches: asyncio.Semaphore = request.app.state.fetches
+    if fetches.locked():
+        raise LimitReached("Too many documents are being fetched by URL. Try again soon.", retry_after_s=5)
+    async with fetches:
+        most = app.settings.documents.max_upload_bytes
+        got = await fetch(wanted.url, app.settings.api, most, took=visit_of(request.scope).stay.take)
+    name = wanted.external_id or wanted.url
+    return Upload(name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata)
+
+
+def _text_upload(document: TextDocument) -> Upload:
+    content = document.text.encode()
+    name = document.external_id or text_id(content)
+    return Upload(
+        name, _text_filename(document.external_id), content, "text/plain", document.title, document.metadata
+    )
+
+
+def _text_filename(external_id: str | None) -> str:
+    """A name that people know the text by until it has a title, and that says it is text."""
+    last = (external_id or "text").rstrip("/").rpartition("/")[2] or "text"
+    return last if last.endswith((".txt", ".md")) else f"{last}.txt"
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _line(number: int, line: bytes) -> Any:
+    try:
+        return read_json(line)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"Line {number} is not valid JSON: {error}.") from error
+
+
+def _clean(filename: str) -> str:
+    """A file's name as a client gives it may be a path; keep it, without what no name holds."""
+    return "".join(character for character in filename if character.isprintable())[-1000:] or "file"
+
+
+def _named(media_type: str) -> str:
+    return "text.txt" if media_type in {"", "text/plain"} else "document"
