@@ -10,7 +10,8 @@ from fastapi.routing import APIRoute
 from knowlog.api.application import ROUTERS
 from knowlog.edge import Caller, Operator
 
-OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"}
+_PAPERS = {"/v1/events/asyncapi.json", "/v1/events/schemas/{type}/{version}"}
+OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPERS
 """What holds no tenant's data and answers anybody. FastAPI's own /openapi.json is not among our routers."""
 
 ROUTES = [route for router in ROUTERS for route in router.routes]

@@ -131,7 +131,11 @@ async def retry_document(connection: Connection, scope: Scope, document_id: UUID
     latest = await connection.fetchval(_SQL["retry_document"], document_id)
     if latest is None:
         raise Conflict(f"Only a failed document can be retried; this one is {document.state}.")
-    data = {"version": latest, "size_bytes": document.size_bytes}
+    data = {
+        "collection_id": document.collection_id,
+        "version": latest,
+        "size_bytes": document.size_bytes,
+    }
     jobs = await append_events(connection, "document.received", [(document_id, data)])
     await notify_progress(connection, scope.tenant_id, document_id)
     return jobs[0]

@@ -8,7 +8,7 @@ import asyncpg
 
 from knowlog.bus import append_events
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents.model import Collection, Profile
+from knowlog.documents.model import Building, Collection, Embedding, Profile
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from knowlog.tenants import clean_name
@@ -108,7 +108,8 @@ async def delete_collection(connection: Connection, scope: Scope, name_or_id: st
     found = await get_collection(connection, scope, name_or_id)
     blobs = [row["blob"] for row in await connection.fetch(_SQL["collection_blobs"], found.collection_id)]
     await connection.execute(_SQL["delete_collection"], found.collection_id)
-    await append_events(connection, "document.deleted", [(found.collection_id, {"blobs": blobs})])
+    data = {"collection_id": found.collection_id, "name": found.name, "blobs": blobs}
+    await append_events(connection, "collection.deleted", [(found.collection_id, data)])
     return found
 
 
@@ -116,7 +117,13 @@ def _taken(name: str) -> Conflict:
     return Conflict(f"There is a collection {name!r} already. Choose another name, or use that one.")
 
 
+def _embedding(stored: dict[str, Any]) -> Embedding:
+    building = stored.get("building")
+    return Embedding(stored.get("key"), Building(**building) if building else None)
+
+
 def _collection(row: Any) -> Collection:
     values = dict(row)
     values["profile"] = Profile(**row["profile"])
+    values["embedding"] = _embedding(row["embedding"] or {})
     return Collection(**values)
