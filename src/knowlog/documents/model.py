@@ -132,10 +132,13 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of an upload. `job_id` is where its indexing can be watched; None when the bytes were there already."""
+    """What became of an upload. `job_id` is where its indexing can be watched; None when the bytes were there already.
+
+    `relabelled`: the bytes were there, and title or metadata have changed.
+    """
 
     document: Document
-    outcome: Literal["created", "updated", "unchanged"]
+    outcome: Literal["created", "updated", "relabelled", "unchanged"]
     job_id: UUID | None
 
 

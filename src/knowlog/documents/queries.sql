@@ -46,7 +46,7 @@ where v.tenant_id = tenant() and d.collection_id = $1
 
 -- name: lock_documents
 -- Documents by external id, locked in one order, with the content of their latest version.
-select d.document_id, d.external_id, d.latest, d.state, d.metadata, v.content_hash
+select d.document_id, d.external_id, d.latest, d.state, d.metadata, v.content_hash, v.filename, v.media_type
 from documents d
 join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
 where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2)
@@ -135,6 +135,7 @@ set title = coalesce($2, title), title_given = title_given or $2 is not null, me
     revision = revision + 1, updated_at = now()
 where tenant_id = tenant() and document_id = $1
   and (title <> coalesce($2, title) or metadata <> coalesce($3, metadata))
+returning 1
 
 -- name: withdraw_documents
 -- Documents of this transaction that must be sorted out anew.

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -20,6 +20,7 @@ from knowlog.kernel.errors import Invalid, TooLarge
 from knowlog.kernel.nesting import MOST_LEVELS, too_deep
 
 _SQL = load_queries("knowlog.documents")
+_Outcome = Literal["created", "updated", "relabelled", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,10 @@ class Receiver:
     ) -> list[Received]:
         """Take `uploads` into a collection, in the caller's transaction: all of them or none.
 
-        Identity is the external id: the same bytes again change nothing, other bytes become a new version, which
-        replaces the old one when it is indexed. Raises NotFound for the collection, Invalid, TooLarge, Unavailable.
+        Identity is the external id: other bytes become a new version, which replaces the old one when it is
+        indexed. The same bytes again are not indexed again, also when they have failed (`retry_document` is for
+        that): at most, title and metadata are taken over. Raises NotFound for the collection, Invalid, TooLarge,
+        Unavailable.
         """
         for upload in uploads:
             self.check(upload)
@@ -57,10 +60,17 @@ class Receiver:
             return await self.receive(connection, scope, collection, uploads)
         await self._renew(connection, renewed)
         await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
-        await _relabel(connection, unchanged)
+        relabelled = await _relabel(connection, unchanged)
         jobs = await self._announce(connection, scope, (*new, *renewed))
-        return await _answer(connection, scope, uploads, {item.document_id for item in new}, jobs, unchanged | {
-            item.upload.external_id: item.document_id for item in (*new, *renewed)})  # fmt: skip
+        outcomes: dict[str, tuple[UUID, _Outcome]] = {
+            **{item.upload.external_id: (item.document_id, "created") for item in new},
+            **{item.upload.external_id: (item.document_id, "updated") for item in renewed},
+            **{
+                name: (document_id, "relabelled" if name in relabelled else "unchanged")
+                for name, (document_id, _) in unchanged.items()
+            },
+        }
+        return await _answer(connection, scope, uploads, outcomes, jobs)
 
     def check(self, upload: Upload) -> None:
         """Raise Invalid or TooLarge for an upload that cannot be taken."""
@@ -148,7 +158,7 @@ def _check_distinct(uploads: Sequence[Upload]) -> None:
 def _sort_out(
     scope: Scope, uploads: Sequence[Upload], known: dict[str, Any]
 ) -> tuple[list[_Incoming], list[_Incoming], dict[str, tuple[UUID, Upload]]]:
-    """Tell new documents from renewed and unchanged ones. A failed one whose bytes come again is tried again."""
+    """Tell new documents from renewed and unchanged ones."""
     new, renewed = [], []
     unchanged: dict[str, tuple[UUID, Upload]] = {}
     for upload in uploads:
@@ -156,11 +166,17 @@ def _sort_out(
         row = known.get(upload.external_id)
         if row is None:
             new.append(_incoming(scope, upload, new_id(), 1, digest))
-        elif row["content_hash"] != digest or row["state"] == "failed":
+        elif row["content_hash"] != digest or _another_try(row, upload):
             renewed.append(_incoming(scope, upload, row["document_id"], row["latest"] + 1, digest))
         else:
             unchanged[upload.external_id] = (row["document_id"], upload)
     return new, renewed, unchanged
+
+
+def _another_try(row: Any, upload: Upload) -> bool:
+    """Whether a failed document comes as another kind of file, by which its bytes may be readable after all."""
+    kind = (upload.filename, upload.media_type)
+    return row["state"] == "failed" and kind != (row["filename"], row["media_type"])
 
 
 def _incoming(scope: Scope, upload: Upload, document_id: UUID, version: int, digest: bytes) -> _Incoming:
@@ -178,26 +194,28 @@ async def _insert_versions(connection: Connection, items: Sequence[_Incoming]) -
     )  # fmt: skip
 
 
-async def _relabel(connection: Connection, unchanged: dict[str, tuple[UUID, Upload]]) -> None:
-    """The same bytes with another title or other metadata: those are taken over, and nothing is indexed again."""
-    for document_id, upload in unchanged.values():
-        if upload.title is not None or upload.metadata is not None:
-            await connection.execute(_SQL["relabel_document"], document_id, upload.title, upload.metadata)
+async def _relabel(connection: Connection, unchanged: dict[str, tuple[UUID, Upload]]) -> set[str]:
+    """The same bytes with another title or other metadata: those are taken over, and nothing is indexed again.
+
+    Returns the external ids of the documents that this has changed.
+    """
+    relabelled = set()
+    for name, (document_id, upload) in unchanged.items():
+        if upload.title is None and upload.metadata is None:
+            continue
+        if await connection.fetchval(_SQL["relabel_document"], document_id, upload.title, upload.metadata):
+            relabelled.add(name)
+    return relabelled
 
 
 async def _answer(
-    connection: Connection, scope: Scope, uploads: Sequence[Upload], created: set[UUID], jobs: dict[UUID, UUID],
-    ids: dict[str, Any],
+    connection: Connection, scope: Scope, uploads: Sequence[Upload], outcomes: dict[str, tuple[UUID, _Outcome]],
+    jobs: dict[UUID, UUID],
 ) -> list[Received]:  # fmt: skip
-    by_name = {name: value[0] if isinstance(value, tuple) else value for name, value in ids.items()}
-    documents = {
-        document.document_id: document
-        for document in await get_documents(connection, scope, by_name.values())
-    }
+    ids = [document_id for document_id, _ in outcomes.values()]
+    documents = {document.document_id: document for document in await get_documents(connection, scope, ids)}
     answers = []
     for upload in uploads:
-        document_id = by_name[upload.external_id]
-        job = jobs.get(document_id)
-        outcome = "created" if document_id in created else "unchanged" if job is None else "updated"
-        answers.append(Received(documents[document_id], outcome, job))  # type: ignore[arg-type]
+        document_id, outcome = outcomes[upload.external_id]
+        answers.append(Received(documents[document_id], outcome, jobs.get(document_id)))
     return answers
