@@ -62,7 +62,26 @@ async def test_same_bytes_with_other_metadata_relabel(receive) -> None:
     """Metadata given with known bytes is taken over without indexing again."""
     await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2024}))
     (again,) = await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2025}))
-    assert (again.outcome, again.document.metadata) == ("unchanged", {"year": 2025})
+    assert (again.outcome, again.job_id, again.document.metadata) == ("relabelled", None, {"year": 2025})
+    (third,) = await receive(Upload("a", "a.txt", b"hello", metadata={"year": 2025}))
+    assert third.outcome == "unchanged"
+
+
+async def test_failed_bytes_that_come_again_are_told_and_not_tried(
+    receive, database: Database, tenant: Scope
+) -> None:
+    """No new version and no job, however often; as another kind of file they are worth another try."""
+    (first,) = await receive(Upload("a", "a.pdf", b"no PDF"))
+    async with database.transaction(tenant) as connection:
+        await connection.execute(
+            "update documents set state = 'failed', reason = 'No.' where tenant_id = tenant() and document_id = $1",
+            first.document.document_id,
+        )
+    (again,) = await receive(Upload("a", "a.pdf", b"no PDF"))
+    assert (again.outcome, again.job_id, again.document.latest) == ("unchanged", None, 1)
+    assert (again.document.state, again.document.reason) == ("failed", "No.")
+    (other,) = await receive(Upload("a", "a.txt", b"no PDF"))
+    assert (other.outcome, other.document.latest, other.document.state) == ("updated", 2, "received")
 
 
 async def test_batch_is_all_or_nothing(receive, database: Database, tenant: Scope) -> None:
