@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowlog.embedding import wordpiece
+from knowlog.embedding.adapters.minilm.line import Line
 from knowlog.embedding.adapters.minilm.network import DIMENSIONS, POSITIONS
 from knowlog.embedding.adapters.minilm.session import Session, Vector
 from knowlog.embedding.adapters.minilm.store import IDENTITY, network_file
@@ -22,7 +22,8 @@ DEFAULT_WINDOW = 512
 
 
 class MiniLMEmbedder:
-    """Texts are embedded one by one, the longest first, on as many threads as are given.
+    """Texts are embedded one by one, the longest first, on as many threads as are given, and callers take turns text by
+    text.
 
     Questions have threads of their own: one that arrives during a large batch of documents shares the CPU
     with it, and does not wait for its end.
@@ -33,28 +34,21 @@ class MiniLMEmbedder:
             "minilm", DIMENSIONS, window_tokens, f"minilm-{IDENTITY}-{window_tokens}"
         )
         self._session = session
-        self._threads = threads
-        self._documents = ThreadPoolExecutor(threads, "embed-documents")
+        self._documents = Line(threads, "embed-documents")
+        self._tokens = ThreadPoolExecutor(1, "embed-tokens")
         self._queries = ThreadPoolExecutor(threads, "embed-query")
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row for each text. When the caller is cancelled, the threads stop after one more."""
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
-        loop = asyncio.get_running_loop()
-        ids = await loop.run_in_executor(
-            self._documents, wordpiece.token_ids, texts, self.profile.window_tokens
+        ids = await asyncio.get_running_loop().run_in_executor(
+            self._tokens, wordpiece.token_ids, texts, self.profile.window_tokens
         )
-        waiting = deque(sorted(range(len(ids)), key=lambda index: -len(ids[index])))
-        workers = min(self._threads, len(ids))
-        try:
-            await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._documents, self._drain, waiting, ids, vectors)
-                    for _ in range(workers)
-                )
-            )
-        finally:
-            waiting.clear()
+
+        def embed(index: int) -> None:
+            vectors[index] = self._session.vector(ids[index])
+
+        await self._documents.run(embed, sorted(range(len(ids)), key=lambda index: -len(ids[index])))
         return vectors
 
     async def embed_query(self, text: str) -> Vector:
@@ -67,19 +61,12 @@ class MiniLMEmbedder:
 
     async def close(self) -> None:
         """Let the threads go."""
-        self._documents.shutdown(wait=False, cancel_futures=True)
+        self._documents.close()
+        self._tokens.shutdown(wait=False, cancel_futures=True)
         self._queries.shutdown(wait=False, cancel_futures=True)
 
     def _embed(self, text: str) -> Vector:
         return self._session.vector(wordpiece.token_ids([text], self.profile.window_tokens)[0])
-
-    def _drain(self, waiting: deque[int], ids: list[list[int]], vectors: NDArray[np.float32]) -> None:
-        while True:
-            try:
-                index = waiting.popleft()  # safe between threads
-            except IndexError:
-                return
-            vectors[index] = self._session.vector(ids[index])
 
 
 def open_minilm(settings: EmbeddingSettings, data_dir: Path) -> MiniLMEmbedder:
