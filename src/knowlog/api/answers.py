@@ -63,6 +63,7 @@ class AnswerBody(Body):
     "",
     response_model=AnswerBody,
     responses={200: {"content": {STREAM_TYPE: {}}, "description": "The answer."}},
+    summary="Answer a question with citations",
 )
 async def answer(
     body: Asked,
@@ -72,6 +73,8 @@ async def answer(
     accept: Annotated[str, Header(description="text/event-stream to see the answer come to be.")] = "*/*",
 ) -> Response:
     """Answer a question by exact quotations, or say that the documents do not.
+
+    Example: `{"question": "How long does the warranty last?", "collections": ["handbook"]}`.
 
     With `Accept: text/event-stream`: events `passages`, `statement` (each), `done` (the whole answer), or
     `error`.

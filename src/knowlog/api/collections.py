@@ -76,7 +76,9 @@ class CollectionStates(Body):
     states: dict[str, int]
 
 
-@router.post("", status_code=201, response_model=Collection, responses=problems(409))
+@router.post(
+    "", status_code=201, response_model=Collection, responses=problems(409), summary="Create a collection"
+)
 async def create(
     body: NewCollection,
     request: Request,
@@ -84,7 +86,10 @@ async def create(
     app: TheApp,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a collection."""
+    """Create a collection. What its profile leaves out has its default.
+
+    Example: `{"name": "handbook", "profile": {"chunking": {"size_tokens": 200}}}`.
+    """
     asked = fingerprint("create collection", await request.body())
     profile = app.complete_profile(Profile(**body.profile.model_dump()))
     async with app.database.transaction(caller.scope) as connection:
@@ -99,7 +104,7 @@ async def create(
     return reply_once(answer)
 
 
-@router.get("", response_model=Listing[Collection])
+@router.get("", response_model=Listing[Collection], summary="List your collections")
 async def listing(caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """List the collections that the key may touch, in the order of their names."""
     after: Any = decode_cursor(cursor, str)
@@ -109,7 +114,9 @@ async def listing(caller: AsReader, app: TheApp, cursor: Cursor = None, limit: L
     return reply({"items": found[:limit], "next_cursor": following})
 
 
-@router.get("/{collection}", response_model=Collection, responses=problems(404))
+@router.get(
+    "/{collection}", response_model=Collection, responses=problems(404), summary="Show one collection"
+)
 async def show(collection: CollectionName, caller: AsReader, app: TheApp) -> Response:
     """Show one collection."""
     async with app.database.transaction(caller.scope) as connection:
@@ -117,7 +124,12 @@ async def show(collection: CollectionName, caller: AsReader, app: TheApp) -> Res
     return reply(found, headers={"ETag": _tag(found)})
 
 
-@router.get("/{collection}/states", response_model=CollectionStates, responses=problems(404))
+@router.get(
+    "/{collection}/states",
+    response_model=CollectionStates,
+    responses=problems(404),
+    summary="Count documents by state",
+)
 async def states(collection: CollectionName, caller: AsReader, app: TheApp) -> Response:
     """Count a collection's documents by state: how far ingestion has come."""
     async with app.database.transaction(caller.scope) as connection:
@@ -126,7 +138,12 @@ async def states(collection: CollectionName, caller: AsReader, app: TheApp) -> R
     return reply({"collection": found, "states": counts})
 
 
-@router.patch("/{collection}", response_model=Collection, responses=problems(404, 409, 412))
+@router.patch(
+    "/{collection}",
+    response_model=Collection,
+    responses=problems(404, 409, 412),
+    summary="Rename or re-profile a collection",
+)
 async def change(
     collection: CollectionName,
     body: ChangedCollection,
@@ -134,7 +151,11 @@ async def change(
     app: TheApp,
     if_match: IfMatch = None,
 ) -> Response:
-    """Rename a collection, or give it another profile."""
+    """Rename a collection, or give it another profile, which replaces the old one whole.
+
+    What it says of retrieval holds at once, what it says of chunking for documents that are indexed from now on.
+    Example: `{"profile": {"retrieval": {"dense_weight": 0.5}}}`.
+    """
     profile = app.complete_profile(Profile(**body.profile.model_dump())) if body.profile else None
     expected = expected_revision(if_match)
     async with app.database.transaction(caller.scope) as connection:
@@ -144,9 +165,11 @@ async def change(
     return reply(changed, headers={"ETag": _tag(changed)})
 
 
-@router.delete("/{collection}", status_code=204, responses=problems(404))
+@router.delete(
+    "/{collection}", status_code=204, responses=problems(404), summary="Delete a collection entirely"
+)
 async def delete(collection: CollectionName, caller: AsAdmin, app: TheApp) -> Response:
-    """Delete a collection and every document in it."""
+    """Delete a collection and every document in it. Nothing brings them back."""
     async with app.database.transaction(caller.scope) as connection:
         await delete_collection(connection, caller.scope, collection)
     return Response(status_code=204)

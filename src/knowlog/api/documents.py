@@ -66,7 +66,12 @@ class TextSpan(Body):
     pages: list[Page]
 
 
-@router.get("/documents", response_model=Listing[Document], responses=problems(404))
+@router.get(
+    "/documents",
+    response_model=Listing[Document],
+    responses=problems(404),
+    summary="List documents of all collections",
+)
 async def listing(
     caller: AsReader,
     app: TheApp,
@@ -93,7 +98,12 @@ async def listing(
     return reply({"items": items, "next_cursor": following})
 
 
-@router.get("/collections/{collection}/documents", response_model=Listing[Document], responses=problems(404))
+@router.get(
+    "/collections/{collection}/documents",
+    response_model=Listing[Document],
+    responses=problems(404),
+    summary="List a collection's documents",
+)
 async def listing_of_collection(
     collection: CollectionName,
     caller: AsReader,
@@ -108,7 +118,12 @@ async def listing_of_collection(
     return await listing(caller, app, cursor, limit, collection, state, external_id, metadata)
 
 
-@router.get("/documents/{document_id:uuid}", response_model=Document, responses=problems(404))
+@router.get(
+    "/documents/{document_id:uuid}",
+    response_model=Document,
+    responses=problems(404),
+    summary="Show one document",
+)
 async def show(document_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one document."""
     async with app.database.transaction(caller.scope) as connection:
@@ -116,7 +131,12 @@ async def show(document_id: UUID, caller: AsReader, app: TheApp) -> Response:
     return reply(document, headers={"ETag": _tag(document)})
 
 
-@router.get("/documents/{document_id}/text", response_model=TextSpan, responses=problems(404))
+@router.get(
+    "/documents/{document_id}/text",
+    response_model=TextSpan,
+    responses=problems(404),
+    summary="Read a document's text",
+)
 async def text(
     document_id: UUID,
     caller: AsReader,
@@ -146,6 +166,7 @@ async def text(
     "/documents/{document_id}/content",
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": _BYTES}}, **problems(404)},
+    summary="Download the original file",
 )
 async def content(document_id: UUID, caller: AsReader, app: TheApp, version: _Version = None) -> Response:
     """Download the original bytes. Always as an attachment: what a stranger uploaded is not shown by a
@@ -157,7 +178,12 @@ async def content(document_id: UUID, caller: AsReader, app: TheApp, version: _Ve
     return Response(await app.blobs.get(original.blob), 200, headers, "application/octet-stream")
 
 
-@router.patch("/documents/{document_id:uuid}", response_model=Document, responses=problems(404, 412))
+@router.patch(
+    "/documents/{document_id:uuid}",
+    response_model=Document,
+    responses=problems(404, 412),
+    summary="Change title or metadata",
+)
 async def change(
     document_id: UUID, body: ChangedDocument, caller: AsEditor, app: TheApp, if_match: IfMatch = None
 ) -> Response:
@@ -173,7 +199,12 @@ async def change(
     return reply(document, headers={"ETag": _tag(document)})
 
 
-@router.delete("/documents/{document_id:uuid}", response_model=DeletionReceipt, responses=problems(404, 412))
+@router.delete(
+    "/documents/{document_id:uuid}",
+    response_model=DeletionReceipt,
+    responses=problems(404, 412),
+    summary="Delete a document with receipt",
+)
 async def delete(document_id: UUID, caller: AsEditor, app: TheApp, if_match: IfMatch = None) -> Response:
     """Delete a document everywhere. The receipt counts what was removed, and proves by searching that it is
     gone.
@@ -182,7 +213,11 @@ async def delete(document_id: UUID, caller: AsEditor, app: TheApp, if_match: IfM
 
 
 @router.post(
-    "/documents/{document_id}:retry", status_code=202, response_model=Job, responses=problems(404, 409)
+    "/documents/{document_id}:retry",
+    status_code=202,
+    response_model=Job,
+    responses=problems(404, 409),
+    summary="Retry a failed document",
 )
 async def retry(document_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     """Index a failed document again."""

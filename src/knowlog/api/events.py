@@ -61,6 +61,7 @@ class Watch:
     "/documents/{document_id}/events",
     response_class=Response,
     responses={200: {"content": {STREAM_TYPE: {}}}},
+    summary="Watch a document's state",
 )
 async def document_events(document_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
     """Watch a document until it is indexed or has failed: one event `state` for each state that is seen."""
@@ -86,6 +87,7 @@ async def document_events(document_id: UUID, request: Request, caller: AsReader,
     "/jobs/{job_id}/events",
     response_class=Response,
     responses={200: {"content": {STREAM_TYPE: {}}}},
+    summary="Watch a job's state",
 )
 async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
     """Watch a job until it is done or has failed: one event `state` for each state that is seen."""

@@ -53,13 +53,17 @@ async def root() -> Response:
     )
 
 
-@router.get("/health/live")
+@router.get("/health/live", summary="Say that the process runs")
 async def live() -> Response:
     """Say that the process runs."""
     return reply({"status": "ok"})
 
 
-@router.get("/health/ready", responses={503: {"description": "A part is down; the body says which."}})
+@router.get(
+    "/health/ready",
+    responses={503: {"description": "A part is down; the body says which."}},
+    summary="Say whether it can serve",
+)
 async def ready(request: Request, app: TheApp) -> Response:
     """Say whether requests can be served: database, queue and embedding model."""
     checks = await request.app.state.readiness.check(app)
@@ -76,6 +80,7 @@ async def ready(request: Request, app: TheApp) -> Response:
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         503: {"description": "No database."},
     },
+    summary="Read figures for Prometheus",
 )
 async def metrics(request: Request, app: TheApp) -> Response:
     """Figures for Prometheus, over all tenants. It sends the operator's key as its bearer token."""

@@ -16,7 +16,7 @@ from knowlog.kernel.errors import NotFound
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route, responses=problems())
 
 
-@router.get("", response_model=Listing[Job])
+@router.get("", response_model=Listing[Job], summary="List jobs, newest first")
 async def listing(
     caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50, state: JobState | None = None
 ) -> Response:
@@ -28,14 +28,20 @@ async def listing(
     return reply({"items": found[:limit], "next_cursor": following})
 
 
-@router.get("/{job_id:uuid}", response_model=Job, responses=problems(404))
+@router.get("/{job_id:uuid}", response_model=Job, responses=problems(404), summary="Show one job")
 async def show(job_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one job."""
     async with app.database.transaction(caller.scope) as connection:
         return reply(await visible_job(connection, caller.scope, job_id))
 
 
-@router.post("/{job_id}:retry", status_code=202, response_model=Job, responses=problems(404, 409))
+@router.post(
+    "/{job_id}:retry",
+    status_code=202,
+    response_model=Job,
+    responses=problems(404, 409),
+    summary="Retry a failed job",
+)
 async def again(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     """Put a failed job back into the queue, and its document with it."""
     async with app.database.transaction(caller.scope) as connection:

@@ -47,12 +47,16 @@ class CreatedKey(Body):
     secret: str | None
 
 
-@router.post("", status_code=201, response_model=CreatedKey, responses=problems(404))
+@router.post(
+    "", status_code=201, response_model=CreatedKey, responses=problems(404), summary="Create an API key"
+)
 async def create(
     body: NewKey, request: Request, caller: AsAdmin, app: TheApp, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Create a key. Its secret cannot be read again, not even by repeating the request with its Idempotency-
-    Key.
+    """Create a key, with a role not above your own.
+
+    Its secret cannot be read again, not even by repeating the request with its `Idempotency-Key`.
+    Example: `{"name": "intranet search", "role": "reader", "collections": ["handbook"]}`.
     """
     asked = fingerprint("create key", await request.body())
     async with app.database.transaction(caller.scope) as connection:
@@ -75,7 +79,7 @@ async def create(
     return reply_once(answer)
 
 
-@router.get("", response_model=Listing[Key])
+@router.get("", response_model=Listing[Key], summary="List the tenant's keys")
 async def listing(caller: AsAdmin, app: TheApp) -> Response:
     """List the keys of the tenant, revoked ones too, oldest first. A limited key sees those within its own
     limits.
@@ -85,7 +89,7 @@ async def listing(caller: AsAdmin, app: TheApp) -> Response:
     return reply({"items": [key for key in keys if _visible(key, caller.scope)], "next_cursor": None})
 
 
-@router.get("/{key_id}", response_model=Key, responses=problems(404))
+@router.get("/{key_id}", response_model=Key, responses=problems(404), summary="Show one API key")
 async def show(key_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Show one key, without its secret."""
     async with app.database.transaction(caller.scope) as connection:
@@ -95,7 +99,7 @@ async def show(key_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     return reply(key)
 
 
-@router.delete("/{key_id}", response_model=Key, responses=problems(404, 409))
+@router.delete("/{key_id}", response_model=Key, responses=problems(404, 409), summary="Revoke an API key")
 async def revoke(key_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Revoke a key, at once. It stays in the list, with the time of its end."""
     async with app.database.transaction(caller.scope) as connection:

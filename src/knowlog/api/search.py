@@ -31,9 +31,12 @@ class Found(Body):
     )
 
 
-@router.post("", response_model=Found)
+@router.post("", response_model=Found, summary="Search for passages")
 async def search(body: SearchBody, caller: AsReader, app: TheApp) -> Response:
-    """Find the passages that fit a question best."""
+    """Find the passages that fit a question best.
+
+    Example: `{"question": "How long does the warranty last?", "limit": 5, "filter": {"year": {"gte": 2025}}}`.
+    """
     started = perf_counter()
     found = await look_up(app, caller.scope, body, body.limit)
     return reply(

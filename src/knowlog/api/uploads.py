@@ -55,6 +55,7 @@ class AcceptedAll(Body):
         200: {"model": AcceptedAll, "description": "Nothing has changed."},
         **problems(404, 409, 413, 415, 429),
     },
+    summary="Upload one or more documents",
 )
 async def upload(
     collection: CollectionName,
@@ -73,8 +74,8 @@ async def upload(
 ) -> Response:
     """Take documents in: files of a form, the bytes themselves, or text or a URL in JSON.
 
-    The same external id again is the same document: the same bytes change nothing, others become its next
-    version.
+    The same external id again is the same document: other bytes become its next version; the same bytes are not
+    indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """
     uploads = await read_uploads(request, app, filename, describe(external_id, title, metadata))
     return await _receive(request, caller, collection, uploads, idempotency_key)
@@ -89,6 +90,7 @@ async def upload(
         200: {"model": AcceptedAll, "description": "Nothing has changed."},
         **problems(404, 409, 413, 415, 429),
     },
+    summary="Upload many texts at once",
 )
 async def upload_batch(
     collection: CollectionName,
