@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from knowlog.chunking import ChunkingProfile
 from knowlog.database import Database, Scope, open_database
 from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
-from knowlog.embedding import Embedder, open_embedder
+from knowlog.embedding import Embedder, Models, open_embedder
 from knowlog.ingestion import Indexer, Parser, delete_document, sweep_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
 from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
-from knowlog.stores import VectorStore, open_store
+from knowlog.stores import VectorStore, open_shared_store
 from knowlog.tenants import delete_tenant
 
 
@@ -30,6 +30,7 @@ class App:
     blobs: BlobStore
     receiver: Receiver
     embedder: Embedder
+    models: Models
     store: VectorStore
     parser: Parser
     indexer: Indexer
@@ -74,11 +75,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(database.close)
         embedder = await model
         stack.push_async_callback(embedder.close)
+        models = Models(embedder, settings.embedding, settings.data_dir)
+        stack.push_async_callback(models.close)
         parser = Parser(settings.parsing)
         stack.push_async_callback(parser.close)
         blobs = open_blob_store(settings.documents, settings.data_dir)
-        store = open_store(settings.stores)
+        store = open_shared_store(settings.stores)
         yield App(
-            settings, database, blobs, Receiver(blobs, settings.documents), embedder, store, parser,
-            Indexer(database, blobs, parser, embedder, store, settings.worker),
+            settings, database, blobs, Receiver(blobs, settings.documents), embedder, models, store, parser,
+            Indexer(database, blobs, parser, embedder, store, settings.worker, models.open),
         )  # fmt: skip

@@ -248,3 +248,35 @@ async def test_known_vectors_are_those_of_the_same_text_and_key(
 async def test_an_empty_store_answers(bench: Bench, tenant: Scope, collection: UUID) -> None:
     """With nothing."""
     assert await bench.nearest(tenant, collection) == []
+
+
+async def test_a_store_says_which_chunks_have_a_vector(bench: Bench, tenant: Scope, collection: UUID) -> None:
+    """Of one collection, under one key."""
+    _, (one, two), _ = await bench.document(tenant, collection, EAST, NORTH)
+    _, (three,), _ = await bench.document(tenant, collection, EAST, key="another")
+    async with bench.database.transaction(tenant) as connection:
+        asked = (connection, tenant.tenant_id, collection)
+        assert await bench.store.holding(*asked, KEY, [one, two, three]) == {one, two}
+        assert await bench.store.holding(*asked, "another", [one, three]) == {three}
+
+
+async def test_vectors_under_other_keys_go_a_share_at_a_time(
+    bench: Bench, tenant: Scope, other_tenant: Scope, collection: UUID
+) -> None:
+    """Those of the key that stays, of other collections and other tenants do not."""
+    await bench.document(tenant, collection, EAST, NORTH)
+    for key in ("a-key", "z-key"):
+        await bench.document(tenant, collection, EAST, NORTH, WEST, key=key)
+    elsewhere, theirs = await bench.collection(tenant), await bench.collection(other_tenant)
+    await bench.document(tenant, elsewhere, EAST, key="a-key")
+    await bench.document(other_tenant, theirs, EAST, key="a-key")
+    dropped = []
+    async with bench.database.transaction(tenant) as connection:
+        asked = (connection, tenant.tenant_id)
+        while not dropped or dropped[-1]:
+            dropped.append(await bench.store.drop_others(*asked, collection, KEY, 4))
+        assert dropped == [4, 2, 0]
+        assert await bench.store.count(*asked, collection, KEY) == 2
+        assert await bench.store.count(*asked, elsewhere, "a-key") == 1
+    async with bench.database.transaction(other_tenant) as connection:
+        assert await bench.store.count(connection, other_tenant.tenant_id, theirs, "a-key") == 1

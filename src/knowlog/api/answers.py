@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request, Response
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from knowlog.answering import (
@@ -56,6 +57,10 @@ class AnswerBody(Body):
     statements: list[AnswerStatement]
     confidence: float
     nearest: list[FoundPassage]
+    degraded: list[str] = Field(
+        description="Legs of the search that had to be left out, because what they rest on is down."
+    )
+    notes: list[str] = Field(description="What that means, in sentences for a person.")
     took_ms: float
 
 
@@ -86,8 +91,10 @@ async def answer(
         slots.check(caller.scope.tenant_id)
     found = await look_up(app, caller.scope, body, _PASSAGES)
     if not streamed:
-        made = await compose(body.question, found.passages, app.embedder, statistics=found.statistics)
-        return reply(_answer(app, made, started))
+        made = await compose(
+            body.question, found.passages, found.model or app.embedder, statistics=found.statistics
+        )
+        return reply(_answer(app, made, found, started))
     events = _events(app, body.question, found, started, visit_of(request.scope).request_id)
     return StreamingResponse(
         slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
@@ -100,24 +107,24 @@ async def _events(
     """Write the answer as it comes to be. No database session is held while the client reads."""
     try:
         async for happened in compose_events(
-            question, found.passages, app.embedder, statistics=found.statistics
+            question, found.passages, found.model or app.embedder, statistics=found.statistics
         ):
-            yield _event(app, happened, started)
+            yield _event(app, happened, found, started)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), request_id))
 
 
-def _event(app: App, happened: AnswerEvent, started: float) -> bytes:
+def _event(app: App, happened: AnswerEvent, found: Retrieved, started: float) -> bytes:
     match happened:
         case PassagesFound(passages):
             return event("passages", {"passages": passages_json(app, passages, explain=False)})
         case StatementFound(number, statement):
             return event("statement", {"number": number, **_statement(app, statement)})
         case Done(made):
-            return event("done", _answer(app, made, started))
+            return event("done", _answer(app, made, found, started))
 
 
-def _answer(app: App, made: Answer, started: float) -> dict[str, Any]:
+def _answer(app: App, made: Answer, found: Retrieved, started: float) -> dict[str, Any]:
     return {
         "question": made.question,
         "status": made.status,
@@ -125,6 +132,8 @@ def _answer(app: App, made: Answer, started: float) -> dict[str, Any]:
         "statements": [_statement(app, statement) for statement in made.statements],
         "confidence": made.confidence,
         "nearest": passages_json(app, made.nearest, explain=False),
+        "degraded": found.degraded,
+        "notes": found.notes,
         "took_ms": round((perf_counter() - started) * 1000, 3),
     }
 

@@ -74,7 +74,9 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
         profile = RetrievalProfile(**found[0][2].retrieval) if len(found) == 1 else RetrievalProfile()
         return Search(asked.question, tuple(each[0] for each in found), limit, wanted, profile)
 
-    return await retrieve_resolved(app.database, scope, app.embedder, app.store, asked.question, resolve)
+    return await retrieve_resolved(
+        app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open
+    )
 
 
 def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[dict[str, Any]]:

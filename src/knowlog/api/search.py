@@ -29,6 +29,7 @@ class Found(Body):
     degraded: list[str] = Field(
         description="Legs that had to be left out, because what they rest on is down."
     )
+    notes: list[str] = Field(description="What that means, in sentences for a person.")
 
 
 @router.post("", response_model=Found, summary="Search for passages")
@@ -44,6 +45,7 @@ async def search(body: SearchBody, caller: AsReader, app: TheApp) -> Response:
             "question": body.question,
             "passages": passages_json(app, found.passages, body.explain),
             "degraded": found.degraded,
+            "notes": found.notes,
             "took_ms": round((perf_counter() - started) * 1000, 3),
         }
     )

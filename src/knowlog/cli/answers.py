@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.padding import Padding
 
-from knowlog.cli.output import out, table
+from knowlog.cli.output import out, say, table
 
 _LONGEST_QUOTE = 400
 _BELOW, _UNDER = 2, 6  # columns by which statements and their sources are set in
@@ -14,6 +14,7 @@ _BELOW, _UNDER = 2, 6  # columns by which statements and their sources are set i
 
 def show_answer(answer: dict[str, Any]) -> None:
     """Print each statement with the quotes it rests on and where they stand."""
+    show_notes(answer.get("notes", ()))
     out.print(f"[bold]{escape(answer['question'])}[/bold]")
     if not answer["statements"]:
         _print(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW)
@@ -23,6 +24,12 @@ def show_answer(answer: dict[str, Any]) -> None:
         for citation in statement["citations"]:
             _show_citation(citation, statement["text"])
     out.print()
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Say what was not as it should be, beside what was found."""
+    for note in notes:
+        say(note)
 
 
 def place(cited: dict[str, Any]) -> str:

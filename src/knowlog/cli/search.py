@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from knowlog.cli.answers import show_passages
+from knowlog.cli.answers import show_notes, show_passages
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit
@@ -35,4 +35,5 @@ def search(
         asked["filter"] = json_object(metadata, "--filter")
     with connect(url, key) as client:
         found = client.post("/v1/search", asked)
+    show_notes([] if as_json else found.get("notes", []))
     emit(found, as_json, lambda value: show_passages(value["passages"], explain))

@@ -25,6 +25,7 @@ _BEGIN_TENANT = (
     + _SEARCH_PATH
     + "; select set_config('knowlog.tenant', '{tenant}', true)"
 )
+_BEGIN_SNAPSHOT = _BEGIN_TENANT.replace("begin;", "begin isolation level repeatable read, read only;")
 _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
 
 
@@ -43,6 +44,12 @@ class Database:
         Commits at the end, rolls back on any exception. Raises Unavailable when PostgreSQL does not answer.
         """
         async with self._open(_BEGIN_TENANT.format(tenant=scope.tenant_id)) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self, scope: Scope) -> AsyncIterator[Connection]:
+        """Open a transaction as `transaction` does, which reads all as it was at one moment, and writes nothing."""
+        async with self._open(_BEGIN_SNAPSHOT.format(tenant=scope.tenant_id)) as connection:
             yield connection
 
     @asynccontextmanager

@@ -79,6 +79,24 @@ class Profile(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Building:
+    """Vectors made under a key beside the one that answers: of how many of the chunks, and what is in the way."""
+
+    key: str
+    done: int
+    total: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The embedding key that answers a collection's questions, None before anything is embedded; and the next one."""
+
+    key: str | None = None
+    building: Building | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """A named set of documents with one profile. `profile_version` counts the profile's changes."""
 
@@ -89,6 +107,7 @@ class Collection:
     created_at: datetime
     updated_at: datetime
     document_count: int = 0
+    embedding: Embedding = field(default_factory=Embedding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 -- name: insert_collection
 -- A new collection.
 insert into collections (tenant_id, collection_id, name, profile) values (tenant(), $1, $2, $3)
-returning collection_id, name, profile, profile_version, created_at, updated_at, 0::bigint as document_count
+returning collection_id, name, profile, profile_version, created_at, updated_at, 0::bigint as document_count,
+          collection_embedding(collection_id) as embedding
 
 -- name: find_collection
 -- One collection by id or by name, if it is within the scope ($2 is null for all).
 select collection_id, name, profile, profile_version, created_at, updated_at,
-       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count
+       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
+       collection_embedding(collection_id) as embedding
 from collections c
 where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::uuid[] is null or collection_id = any($2))
 order by ($1 = name) desc limit 1
@@ -21,7 +23,8 @@ order by collection_id
 -- name: list_collections
 -- Collections within the scope in order of name, from behind `$2`.
 select collection_id, name, profile, profile_version, created_at, updated_at,
-       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count
+       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
+       collection_embedding(collection_id) as embedding
 from collections c
 where tenant_id = tenant() and ($1::uuid[] is null or collection_id = any($1)) and ($2::text is null or name > $2)
 order by name limit $3
@@ -33,7 +36,8 @@ set name = coalesce($2, name), profile = coalesce($3, profile),
     profile_version = profile_version + (coalesce($3, profile) <> profile)::int, updated_at = now()
 where tenant_id = tenant() and collection_id = $1
 returning collection_id, name, profile, profile_version, created_at, updated_at,
-          (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = collections.collection_id) as document_count
+          (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = collections.collection_id) as document_count,
+          collection_embedding(collection_id) as embedding
 
 -- name: delete_collection
 -- Remove a collection; everything in it goes with it.

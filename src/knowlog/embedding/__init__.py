@@ -1,9 +1,19 @@
 """Embedding: text to vectors. A port, the model that works offline, and adapters to others."""
 
 from knowlog.embedding.model import EmbeddingProfile
+from knowlog.embedding.models import Models, OpenModel, no_other
 from knowlog.embedding.port import Embedder
 from knowlog.embedding.registry import open_embedder
 from knowlog.embedding.settings import EmbeddingSettings
 from knowlog.embedding.wordpiece import token_ids
 
-__all__ = ["Embedder", "EmbeddingProfile", "EmbeddingSettings", "open_embedder", "token_ids"]
+__all__ = [
+    "Embedder",
+    "EmbeddingProfile",
+    "EmbeddingSettings",
+    "Models",
+    "OpenModel",
+    "no_other",
+    "open_embedder",
+    "token_ids",
+]

@@ -44,6 +44,11 @@ class EmbeddingSettings(BaseModel):
         return self.model.partition(":")[0]
 
     @property
+    def names_an_endpoint(self) -> bool:
+        """Whether an address or a key of an endpoint was given, and not merely left at its default."""
+        return self.api_key is not None or self.url != type(self).model_fields["url"].default
+
+    @property
     def model_name(self) -> str:
         """The part of the model after the colon; empty where there is none."""
         return self.model.partition(":")[2]

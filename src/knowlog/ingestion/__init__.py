@@ -3,7 +3,16 @@
 from knowlog.ingestion.deletion import delete_document, get_receipt
 from knowlog.ingestion.indexing import Indexer
 from knowlog.ingestion.parsing import Parser
+from knowlog.ingestion.rebuilding import Rebuilder
 from knowlog.ingestion.settings import ParsingSettings
 from knowlog.ingestion.sweeping import sweep_originals
 
-__all__ = ["Indexer", "Parser", "ParsingSettings", "delete_document", "get_receipt", "sweep_originals"]
+__all__ = [
+    "Indexer",
+    "Parser",
+    "ParsingSettings",
+    "Rebuilder",
+    "delete_document",
+    "get_receipt",
+    "sweep_originals",
+]

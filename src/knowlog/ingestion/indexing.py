@@ -6,11 +6,11 @@ documents cost hardly more than for one. Whatever goes wrong with one of them is
 
 import asyncio
 import contextlib
-import hashlib
-import random
+import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -21,16 +21,23 @@ from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, complet
 from knowlog.chunking import ChunkingProfile, Span, chunk
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import BlobStore, ParsedText, dump_structure
-from knowlog.embedding import Embedder
+from knowlog.embedding import Embedder, OpenModel, no_other
+from knowlog.ingestion.hashing import content_hash
 from knowlog.ingestion.parsing import Parser
-from knowlog.kernel.errors import InternalError, KnowlogError, ParseFailed
+from knowlog.kernel.errors import InternalError, KnowlogError, ParseFailed, Unavailable
 from knowlog.stores import ChunkRow, DocumentChunks, Vectors, VectorStore, index_chunks, remove_chunks
 
 _SQL = load_queries("knowlog.ingestion")
+_LOG = logging.getLogger("knowlog.ingestion")
 _TRACER = trace.get_tracer("knowlog")
-_LONGEST_BACKOFF_S = 300
 _SLICE = 64
 """Texts that are embedded at a time: between two slices others have their turn, and a deletion is noticed."""
+_REST_S = 60.0
+"""A model that failed, where another makes a document findable, is left alone for so long."""
+_MARKS = 2  # what models put before and after a text
+
+Made = dict[str, dict[UUID, Vectors]]
+"""Vectors by embedding key and content hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class _Source:
     blob: str
     filename: str
     media_type: str | None
+    answering_key: str | None
+    """The key under which its collection answers; None before anything is embedded there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +66,28 @@ class _Prepared:
     rows: DocumentChunks
     hashes: tuple[UUID, ...]
 
+    def texts(self) -> Iterator[tuple[UUID, str]]:
+        """What is embedded of it, by content hash."""
+        return zip(self.hashes, self.rows.searchable_texts(), strict=True)
+
 
 class _Outdated(Exception):
     """What was being indexed has been deleted or replaced."""
 
 
 class Indexer:
-    """Handles `document.received`. Safe to be killed at any moment: nothing counts before the one transaction commits."""
+    """Handles `document.received`. Safe to be killed at any moment: nothing counts before the one transaction commits.
+
+    While a collection changes from one model to another, what comes in is embedded by both: the one that answers now
+    and the one that will. Either may fail; the rebuild makes up for what it missed.
+    """
 
     def __init__(
         self, database: Database, blobs: BlobStore, parser: Parser, embedder: Embedder, store: VectorStore,
-        settings: WorkerSettings,
+        settings: WorkerSettings, open_model: OpenModel = no_other,
     ) -> None:  # fmt: skip
+        self._open_model = open_model
+        self._resting: dict[str, float] = {}
         self._database = database
         self._blobs = blobs
         self._parser = parser
@@ -87,13 +106,17 @@ class Indexer:
 
     async def _index(self, worker: str, scope: Scope, events: Sequence[Event]) -> None:
         sources = await self._read(worker, scope, events)
+        models = await self._models(sources)
+        window = min(model.profile.window_tokens for model in models.values())
         prepared = [
-            item for item in [await self._prepare(worker, scope, source) for source in sources] if item
+            item
+            for item in [await self._prepare(worker, scope, source, window) for source in sources]
+            if item
         ]
         if not prepared:
             return
         try:
-            vectors = await self._embed(worker, scope, prepared)
+            vectors = await self._embed(scope, prepared, models)
         except _Outdated:
             await self._let_go(worker, scope, prepared)
             return
@@ -122,7 +145,29 @@ class Indexer:
                     sources.append(_source(event, row))
         return sources
 
-    async def _prepare(self, worker: str, scope: Scope, source: _Source) -> _Prepared | None:
+    async def _models(self, sources: Sequence[_Source]) -> dict[str, Embedder]:
+        """The models by which these are embedded: the configured one, and older ones that answer still."""
+        models = {self._key: self._embedder}
+        for key in {source.answering_key for source in sources if source.answering_key}:
+            if key not in models and not self._rests(key):
+                try:
+                    models[key] = await self._open_model(key)
+                except KnowlogError as error:
+                    self._let_rest(key, error)
+        return models
+
+    @property
+    def _key(self) -> str:
+        return self._embedder.profile.key
+
+    def _rests(self, key: str) -> bool:
+        return monotonic() < self._resting.get(key, 0.0)
+
+    def _let_rest(self, key: str, error: KnowlogError) -> None:
+        self._resting[key] = monotonic() + _REST_S
+        _LOG.warning("nothing is embedded for %s for %.0f s: %s", key, _REST_S, error.detail)
+
+    async def _prepare(self, worker: str, scope: Scope, source: _Source, window: int) -> _Prepared | None:
         """Parse and cut one version; None when that failed, which is then recorded."""
         try:
             if source.event.attempts > self._settings.max_attempts:
@@ -133,15 +178,13 @@ class Indexer:
             with _TRACER.start_as_current_span("parse"):
                 parsed = await self._parser.parse(content, source.filename, source.media_type)
             with _TRACER.start_as_current_span("chunk"):
-                return await asyncio.to_thread(self._cut, source, parsed)
+                return await asyncio.to_thread(self._cut, source, parsed, window)
         except Exception as error:
             await self.give_up(worker, scope, source.event, error)
             return None
 
-    def _cut(self, source: _Source, parsed: ParsedText) -> _Prepared:
-        profile = ChunkingProfile.read(
-            source.profile.get("chunking", {}), self._embedder.profile.window_tokens
-        )
+    def _cut(self, source: _Source, parsed: ParsedText, window: int) -> _Prepared:
+        profile = _chunking_profile(source, window)
         spans = chunk(parsed.text, profile, self._embedder.token_offsets, parsed.structure)
         if not spans:
             raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
@@ -149,20 +192,45 @@ class Indexer:
         rows = [_row(ordinal, span, parsed) for ordinal, span in enumerate(spans)]
         chunks = DocumentChunks(source.collection_id, source.event.subject, source.version, title, rows)
         return _Prepared(
-            source, parsed, chunks, tuple(_content_hash(text) for text in chunks.searchable_texts())
+            source, parsed, chunks, tuple(content_hash(text) for text in chunks.searchable_texts())
         )
 
-    async def _embed(self, worker: str, scope: Scope, prepared: Sequence[_Prepared]) -> dict[UUID, Vectors]:
-        """Vectors by content hash. A text that this tenant has had embedded before is not embedded again."""
-        key = self._embedder.profile.key
-        wanted = {
-            digest: text
-            for item in prepared
-            for digest, text in zip(item.hashes, item.rows.searchable_texts(), strict=True)
-        }
+    async def _embed(self, scope: Scope, prepared: Sequence[_Prepared], models: dict[str, Embedder]) -> Made:
+        """Make the vectors of each document, by the model that answers for it and by the configured one.
+
+        One of the two may fail. Raises what the configured one raised where a document has no vectors at all.
+        """
         async with self._database.transaction(scope) as connection:
             await self._set_states(connection, "embedding", [item.source.event for item in prepared])
-            known = await self._store.known_vectors(connection, scope.tenant_id, key, list(wanted))
+        made: Made = {}
+        for key, model in models.items():
+            if key == self._key:
+                continue
+            items = [item for item in prepared if item.source.answering_key == key]
+            try:
+                made[key] = await self._vectors(scope, items, model)
+            except KnowlogError as error:
+                self._let_rest(key, error)
+        suffices = all(item.source.answering_key in made for item in prepared)
+        if suffices and self._rests(self._key):
+            return made
+        try:
+            made[self._key] = await self._vectors(scope, prepared, self._embedder)
+        except KnowlogError as error:
+            if not suffices:
+                raise
+            self._let_rest(self._key, error)
+        return made
+
+    async def _vectors(
+        self, scope: Scope, prepared: Sequence[_Prepared], model: Embedder
+    ) -> dict[UUID, Vectors]:
+        """Vectors by content hash. A text that this tenant has had embedded before is not embedded again."""
+        wanted = {digest: text for item in prepared for digest, text in item.texts()}
+        async with self._database.transaction(scope) as connection:
+            known = await self._store.known_vectors(
+                connection, scope.tenant_id, model.profile.key, list(wanted)
+            )
         missing = [digest for digest in wanted if digest not in known]
         vectors = dict(known)
         with _TRACER.start_as_current_span("embed", attributes={"chunks": len(missing)}):
@@ -170,7 +238,7 @@ class Indexer:
                 if start:
                     await self._require_current(scope, prepared)
                 digests = missing[start : start + _SLICE]
-                made = await self._embedder.embed_documents([wanted[digest] for digest in digests])
+                made = await model.embed_documents([wanted[digest] for digest in digests])
                 vectors |= dict(zip(digests, made, strict=True))
         return vectors
 
@@ -181,9 +249,7 @@ class Indexer:
             if not await connection.fetchval(_SQL["any_current"], ids, versions):
                 raise _Outdated
 
-    async def _write(
-        self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: dict[UUID, Vectors]
-    ) -> None:
+    async def _write(self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: Made) -> None:
         """Everything about these versions, in one transaction. Raises LeaseLost when one was taken over."""
         with _TRACER.start_as_current_span("write", attributes={"documents": len(prepared)}):
             async with self._database.transaction(scope) as connection:
@@ -192,8 +258,9 @@ class Indexer:
 
     async def _write_in(
         self, connection: Connection, worker: str, scope: Scope, prepared: Sequence[_Prepared],
-        vectors: dict[UUID, Vectors],
+        vectors: Made,
     ) -> list[str]:  # fmt: skip
+        answering = await self._answering_keys(connection, prepared)
         locked = {
             row["document_id"]: row
             for row in await connection.fetch(
@@ -213,11 +280,7 @@ class Indexer:
             item.source.event.subject for item in current if locked[item.source.event.subject]["version"]
         ]
         await remove_chunks(connection, self._store, scope.tenant_id, replaced)
-        await index_chunks(
-            connection, self._store, scope.tenant_id, self._embedder.profile.key, [item.rows for item in current],
-            np.stack([vectors[digest] for item in current for digest in item.hashes]),
-            [digest for item in current for digest in item.hashes],
-        )  # fmt: skip
+        await self._index_chunks(connection, scope, current, vectors, answering)
         dropped = [row["blob"] for row in await connection.fetch(_SQL["drop_old_versions"], ids, versions)]
         titles, attempts = (
             [item.rows.title for item in current],
@@ -231,12 +294,41 @@ class Indexer:
         await append_events(connection, "document.indexed", indexed)
         return dropped
 
+    async def _answering_keys(self, connection: Connection, prepared: Sequence[_Prepared]) -> dict[UUID, str]:
+        """The key under which each collection answers, which does not change until this transaction ends.
+
+        Locked before the documents, as a deletion of the collection does.
+        """
+        ids = list({item.source.collection_id for item in prepared})
+        if any(item.source.answering_key is None for item in prepared):
+            await connection.execute(_SQL["adopt_key"], ids, self._key)
+        rows = await connection.fetch(_SQL["answering_keys"], ids)
+        return {row["collection_id"]: row["embedding_key"] for row in rows}
+
+    async def _index_chunks(
+        self, connection: Connection, scope: Scope, items: Sequence[_Prepared], vectors: Made, answering: dict[UUID, str],
+    ) -> None:  # fmt: skip
+        """Write chunks with what vectors they have, those of the answering key and of the configured one."""
+        groups: dict[tuple[str, ...], list[_Prepared]] = defaultdict(list)
+        for item in items:
+            own = (answering[item.source.collection_id], self._key)
+            groups[tuple(key for key in dict.fromkeys(own) if _has_all(vectors, key, item))].append(item)
+        for keys, group in groups.items():
+            if not keys:
+                raise Unavailable("The collection has just changed to another embedding model. Try again.")
+            digests = [digest for item in group for digest in item.hashes]
+            stacked = {key: np.stack([vectors[key][digest] for digest in digests]) for key in keys}
+            await index_chunks(
+                connection, self._store, scope.tenant_id, keys[0], [item.rows for item in group],
+                stacked.pop(keys[0]), digests, stacked,
+            )  # fmt: skip
+
     async def _write_one_by_one(
         self,
         worker: str,
         scope: Scope,
         prepared: Sequence[_Prepared],
-        vectors: dict[UUID, Vectors],
+        vectors: Made,
         error: Exception,
     ) -> None:
         """The batch could not be written: find out whose fault it was."""
@@ -265,7 +357,7 @@ class Indexer:
             else InternalError(f"An unexpected fault: {error!r:.300}")
         )
         final = known.permanent or event.attempts >= self._settings.max_attempts
-        delay = None if final else _backoff(self._settings.backoff_s, event.attempts)
+        delay = None if final else self._settings.wait_s(event.attempts)
         try:
             async with self._database.transaction(scope) as connection:
                 await fail(connection, worker, event, known.detail, delay)
@@ -296,7 +388,7 @@ class Indexer:
 def _source(event: Event, row: Any) -> _Source:
     return _Source(
         event, row["version"], row["collection_id"], row["profile"], row["title"], row["title_given"], row["blob"],
-        row["filename"], row["media_type"],
+        row["filename"], row["media_type"], row["embedding_key"],
     )  # fmt: skip
 
 
@@ -317,11 +409,14 @@ def _is_current(item: _Prepared, locked: dict[UUID, Any]) -> bool:
     return row is not None and row["latest"] == item.source.version
 
 
-def _content_hash(text: str) -> UUID:
-    return UUID(bytes=hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+def _has_all(vectors: Made, key: str, item: _Prepared) -> bool:
+    made = vectors.get(key, {})
+    return all(digest in made for digest in item.hashes)
 
 
-def _backoff(first_s: float, attempts: int) -> float:
-    """Exponential, capped, with full jitter in its upper half."""
-    longest = min(_LONGEST_BACKOFF_S, first_s * 2.0 ** (attempts - 1))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+def _chunking_profile(source: _Source, window: int) -> ChunkingProfile:
+    """The collection's, with chunks no larger than the models read at once: they may have come after it."""
+    fields = dict(source.profile.get("chunking", {}))
+    size = fields.get("size_tokens", ChunkingProfile.model_fields["size_tokens"].default)
+    fields["size_tokens"] = min(size, window - _MARKS)
+    return ChunkingProfile.read(fields, window)

@@ -6,7 +6,7 @@ where d.tenant_id = tenant() and d.document_id = any($1) order by d.document_id 
 
 -- name: read_sources
 -- What is to be indexed: the file of each named version, if that is still the latest.
-select d.document_id, v.version, d.collection_id, c.profile, d.external_id, d.title, d.title_given, d.latest,
+select d.document_id, v.version, d.collection_id, c.profile, c.embedding_key, d.external_id, d.title, d.title_given, d.latest,
        v.blob, v.filename, v.media_type
 from unnest($1::uuid[], $2::int[]) as wanted (document_id, version)
 join documents d on d.tenant_id = tenant() and d.document_id = wanted.document_id
@@ -116,3 +116,102 @@ select exists (select from unnest($1::uuid[], $2::int[]) as n (document_id, vers
 select given.blob from unnest($1::uuid[], $2::text[]) as given (document_id, blob)
 where not exists (select from versions v
                   where v.tenant_id = tenant() and v.document_id = given.document_id and v.blob = given.blob)
+
+-- name: adopt_key
+-- The first thing that is embedded in a collection decides which key answers.
+with undecided as (
+    select collection_id from collections
+    where tenant_id = tenant() and collection_id = any($1::uuid[]) and embedding_key is null
+    order by collection_id for no key update)
+update collections c set embedding_key = $2 from undecided u
+where c.tenant_id = tenant() and c.collection_id = u.collection_id and c.embedding_key is null
+
+-- name: answering_keys
+-- The keys under which collections answer, held until this transaction ends.
+select collection_id, embedding_key from collections
+where tenant_id = tenant() and collection_id = any($1::uuid[]) order by collection_id for share
+
+-- name: count_chunks
+-- How many chunks a collection has.
+select count(*) from chunks where tenant_id = tenant() and collection_id = $1
+
+-- name: page_of_chunks
+-- The next chunks that a rebuild looks at.
+select chunk_id from chunks
+where tenant_id = tenant() and collection_id = $1
+  and chunk_id > (select after_chunk from embedding_builds where tenant_id = tenant() and collection_id = $1)
+order by chunk_id limit $2
+
+-- name: chunks_to_embed
+-- What is embedded of some chunks.
+select k.chunk_id, k.document_id, k.headings, k.text, d.title, d.metadata
+from chunks k join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id
+where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[]) and k.collection_id = $2
+order by k.chunk_id
+
+-- name: hold_collection
+-- Nobody deletes a collection until this transaction ends. Taken first, as a deletion does.
+select 1 from collections where tenant_id = tenant() and collection_id = $1 for key share
+
+-- name: hold_chunks
+-- Those of some chunks that are still there, and stay so until this transaction ends.
+select k.chunk_id from documents d join chunks k on k.tenant_id = d.tenant_id and k.document_id = d.document_id
+where d.tenant_id = tenant() and k.chunk_id = any($1::bigint[])
+order by d.document_id, k.chunk_id for key share of d, k
+
+-- name: count_build
+-- How far a rebuild is.
+update embedding_builds set done = $4, total = $5, lease_until = clock_timestamp() + $3
+where tenant_id = tenant() and collection_id = $1 and worker = $2 returning 1
+
+-- name: progress_build
+-- A slice more is done.
+update embedding_builds set done = done + $4, reason = case when $4 > 0 then null else reason end,
+       lease_until = clock_timestamp() + $3
+where tenant_id = tenant() and collection_id = $1 and worker = $2 returning 1
+
+-- name: advance_build
+-- All chunks up to this one were looked at.
+update embedding_builds set after_chunk = $4, lease_until = clock_timestamp() + $3
+where tenant_id = tenant() and collection_id = $1 and worker = $2 returning 1
+
+-- name: restart_pass
+-- Something is missing still: look at all chunks again.
+update embedding_builds set after_chunk = 0, lease_until = clock_timestamp() + $3
+where tenant_id = tenant() and collection_id = $1 and worker = $2 returning 1
+
+-- name: switch_build
+-- The new key answers; what is left of others is to be dropped.
+update embedding_builds set switched = true, reason = null, lease_until = clock_timestamp() + $3
+where tenant_id = tenant() and collection_id = $1 and worker = $2 returning 1
+
+-- name: lock_collection
+-- A collection, locked against indexers but not against questions.
+select embedding_key from collections where tenant_id = tenant() and collection_id = $1 for no key update
+
+-- name: switch_collection
+-- From this moment the new key answers questions.
+update collections set embedding_key = $2
+where tenant_id = tenant() and collection_id = $1 and embedding_key is distinct from $2
+
+-- name: release_build
+-- Hand a collection back until later.
+update embedding_builds set lease_until = clock_timestamp() + $3, worker = null, reason = coalesce($4, reason)
+where tenant_id = tenant() and collection_id = $1 and worker = $2
+
+-- name: finish_build
+-- Nothing is left to do.
+delete from embedding_builds where tenant_id = tenant() and collection_id = $1 and worker = $2
+
+-- name: indexing_since
+-- Documents, and the state of their indexing if that was asked for since the rebuild of their collection began.
+select d.document_id, d.latest, v.size_bytes,
+       (select e.state from events e
+        where e.tenant_id = tenant() and e.subject = d.document_id and e.type = 'document.received'
+          and (e.created_at >= b.started_at or e.state in ('waiting', 'running'))
+        order by e.position desc limit 1) as state
+from documents d
+join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
+join embedding_builds b on b.tenant_id = d.tenant_id and b.collection_id = d.collection_id
+where d.tenant_id = tenant() and d.document_id = any($1::uuid[]) and d.collection_id = $2
+order by d.document_id for update of d

@@ -1,6 +1,5 @@
 """Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +8,9 @@ from uuid import UUID
 from opentelemetry import trace
 
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.embedding import Embedder
+from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.kernel.errors import Invalid, NotFound, Unavailable
+from knowlog.retrieval.dense import Asked, Embedding, Questions, join
 from knowlog.retrieval.fusion import Fused, fuse
 from knowlog.retrieval.model import Passage, Retrieved
 from knowlog.retrieval.port import Reranker
@@ -56,18 +56,21 @@ async def retrieve(
     store: VectorStore,
     search: Search,
     reranker: Reranker | None = None,
+    open_model: OpenModel = no_other,
 ) -> Retrieved:
     """Find the passages that fit a question best.
 
-    The question is embedded while the database looks for its words. An embedder that does not answer costs
-    the dense leg only, which `degraded` then says. Raises Invalid, and NotFound for a collection outside
-    the scope.
+    The question is embedded while the database looks for its words: by `embedder`, and by what `open_model` opens for
+    collections whose vectors are another model's. A model that does not answer costs the dense leg only, which
+    `degraded` then says. Raises Invalid, and NotFound for a collection outside the scope.
     """
 
     async def as_it_is(_connection: Connection) -> Search:
         return search
 
-    return await retrieve_resolved(database, scope, embedder, store, search.question, as_it_is, reranker)
+    return await retrieve_resolved(
+        database, scope, embedder, store, search.question, as_it_is, reranker, open_model
+    )
 
 
 async def retrieve_resolved(
@@ -78,25 +81,30 @@ async def retrieve_resolved(
     question: str,
     resolve: Callable[[Connection], Awaitable[Search]],
     reranker: Reranker | None = None,
+    open_model: OpenModel = no_other,
 ) -> Retrieved:
     """As `retrieve`, for a caller who must ask the database what to search.
 
-    `resolve` is called in the search's own transaction, while the question is being embedded.
+    `resolve` is called in the search's own transaction, while the question is being embedded. All of a search sees the
+    database as it was at one moment: a collection that changes its model meanwhile is seen before or after it.
     """
     _check_question(question)
-    embedding = asyncio.ensure_future(embedder.embed_query(question))
+    embedding = Embedding(question, embedder, open_model)
     try:
-        async with database.transaction(scope) as connection:
+        async with database.snapshot(scope) as connection:
             search = await resolve(connection)
             _check(scope, search)
-            legs = _Legs(connection, scope, store, search, embedder.profile.key)
-            fused, statistics, degraded = await legs.search(embedding)
+            await embedding.choose(connection, search.collections)
+            legs = _Legs(connection, scope, store, search)
+            fused, statistics, questions = await legs.search(embedding)
             passages = await _fetch(connection, fused, search, reranker.depth if reranker else 0)
     finally:
-        embedding.cancel()
+        embedding.stop()
     if reranker:
         passages = await _reranked(reranker, search.question, passages)
-    return Retrieved(tuple(passages[: search.limit]), statistics, degraded)
+    degraded = ("dense",) if questions.silent else ()
+    model = questions.asked[0].model if len(questions.asked) == 1 else None
+    return Retrieved(tuple(passages[: search.limit]), statistics, degraded, questions.notes, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +115,8 @@ class _Legs:
     scope: Scope
     store: VectorStore
     wanted: Search
-    embedding_key: str
 
-    async def search(
-        self, embedding: "asyncio.Future[Any]"
-    ) -> tuple[list[Fused], TermStatistics, tuple[str, ...]]:
+    async def search(self, embedding: Embedding) -> tuple[list[Fused], TermStatistics, Questions]:
         wanted = self.wanted
         with _TRACER.start_as_current_span("lexical leg"):
             statistics = await term_statistics(self.connection, wanted.collections, wanted.question)
@@ -119,29 +124,35 @@ class _Legs:
             lexical = {
                 hit.chunk_id: hit.score for hit in await lexical_search(self.connection, statistics, query)
             }
-        try:
-            vector = await embedding
-        except Unavailable:
-            return fuse({}, lexical, wanted.profile.dense_weight), statistics, ("dense",)
+        questions = await embedding.questions()
         with _TRACER.start_as_current_span("dense leg"):
-            dense = await self._dense(
-                VectorQuery(wanted.collections, self.embedding_key, vector, wanted.depth, wanted.filter),
-                list(lexical),
-            )
+            dense = join([await self._dense(asked, list(lexical)) for asked in questions.asked])
         missing = [chunk_id for chunk_id in dense if chunk_id not in lexical]
         if missing and lexical:
             scores = await lexical_scores(self.connection, statistics, missing)
             lexical |= {chunk_id: score for chunk_id, score in scores.items() if score > 0}
-        return fuse(dense, lexical, wanted.profile.dense_weight), statistics, ()
+        silent = await self._within(questions.silent, list(lexical)) if dense else ()
+        return fuse(dense, lexical, wanted.profile.dense_weight, silent), statistics, questions
 
-    async def _dense(self, query: VectorQuery, found_by_words: list[int]) -> dict[int, float]:
-        """The nearest chunks, and how near those are that only the lexical leg found."""
+    async def _dense(self, asked: Asked, found_by_words: list[int]) -> dict[int, float]:
+        """The chunks nearest to a question, and how near those are that only the lexical leg found."""
+        wanted = self.wanted
+        query = VectorQuery(
+            asked.collections, asked.model.profile.key, asked.vector, wanted.depth, wanted.filter
+        )
         hits = await self.store.search(self.connection, self.scope.tenant_id, query)
         dense = {hit.chunk_id: hit.score for hit in hits}
         missing = [chunk_id for chunk_id in found_by_words if chunk_id not in dense]
         if missing and dense:
             dense |= await self.store.score(self.connection, self.scope.tenant_id, query, missing)
         return dense
+
+    async def _within(self, collections: tuple[UUID, ...], chunk_ids: list[int]) -> set[int]:
+        """Those of some chunks that belong to some collections."""
+        if not collections:
+            return set()
+        rows = await self.connection.fetch(_SQL["chunks_of"], chunk_ids, list(collections))
+        return {row["chunk_id"] for row in rows}
 
 
 def _check_question(question: str) -> None:

@@ -1,6 +1,6 @@
 """Two legs into one ranking, by normalised scores (decision 0005)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -39,24 +39,30 @@ class Fused(NamedTuple):
         return self.ranked.legs(self.chunk_id)
 
 
-def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], dense_weight: float) -> list[Fused]:
+def fuse(
+    dense: Mapping[int, float],
+    lexical: Mapping[int, float],
+    dense_weight: float,
+    lexical_only: Collection[int] = (),
+) -> list[Fused]:
     """Join the scores of both legs, best first; ties in the order of chunk ids.
 
     Both are scaled to 0 ... 1 over all chunks that either leg found. A chunk with none of the question's
     lexemes has a lexical score of 0, one without a vector counts as the lowest. With one leg empty, the
-    other decides alone.
+    other decides alone; for the chunks that are `lexical_only`, because no model answers for them, too.
     """
     candidates = list(dense.keys() | lexical.keys())
     share = dense_weight if dense and lexical else 1.0 if dense else 0.0
-    by_meaning = _scaled(dense, candidates, min(dense.values(), default=0.0))
-    by_words = _scaled(lexical, candidates, 0.0)
+    by_meaning = scaled(dense, candidates, min(dense.values(), default=0.0))
+    by_words = scaled(lexical, candidates, 0.0)
+    shares = [0.0 if each in lexical_only else share for each in candidates]
     ranked = Ranked(dense, lexical)
-    scores = zip(candidates, by_meaning, by_words, strict=True)
-    fused = [Fused(each, share * meaning + (1 - share) * words, ranked) for each, meaning, words in scores]
+    scores = zip(candidates, shares, by_meaning, by_words, strict=True)
+    fused = [Fused(each, own * meaning + (1 - own) * words, ranked) for each, own, meaning, words in scores]
     return sorted(fused, key=lambda each: (-each.score, each.chunk_id))
 
 
-def _scaled(scores: Mapping[int, float], candidates: Sequence[int], absent: float) -> list[float]:
+def scaled(scores: Mapping[int, float], candidates: Sequence[int], absent: float) -> list[float]:
     """Min-max over the candidates; where all are equal, each counts as the best."""
     complete = [scores.get(chunk_id, absent) for chunk_id in candidates]
     low, high = min(complete, default=0.0), max(complete, default=0.0)

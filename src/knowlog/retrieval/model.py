@@ -4,12 +4,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from knowlog.embedding import Embedder
 from knowlog.stores import TermStatistics
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """How one leg saw a passage: its rank, from 1, and raw score: a cosine, or BM25."""
+    """How one leg saw a passage: its rank, from 1, and raw score: a cosine, or BM25.
+
+    Where the vectors of several models were searched, their cosines are scaled to 0 ... 1, each model's by themselves.
+    """
 
     rank: int
     score: float
@@ -38,9 +42,12 @@ class Passage:
 class Retrieved:
     """The passages for a question, best first, and what the collections know of its words.
 
-    `degraded` names the legs that had to be left out, because what they rest on did not answer.
+    `degraded` names the legs that had to be left out, wholly or for some collections, because what they rest on did not
+    answer; `notes` say it in sentences. `model` is the one by which texts can be compared with the question now.
     """
 
     passages: tuple[Passage, ...]
     statistics: TermStatistics
     degraded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    model: Embedder | None = None

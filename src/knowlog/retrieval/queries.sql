@@ -10,3 +10,12 @@ from chunks k
 join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id and d.version = k.version
 join collections c on c.tenant_id = d.tenant_id and c.collection_id = d.collection_id
 where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[])
+
+-- name: embedding_keys
+-- Which model's vectors answer questions to each collection; null where nothing is embedded yet.
+select collection_id, embedding_key from collections where tenant_id = tenant() and collection_id = any($1::uuid[])
+
+-- name: chunks_of
+-- Those of some chunks that belong to some collections.
+select chunk_id from chunks
+where tenant_id = tenant() and chunk_id = any($1::bigint[]) and collection_id = any($2::uuid[])

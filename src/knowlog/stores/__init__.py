@@ -15,7 +15,7 @@ from knowlog.stores.model import (
 )
 from knowlog.stores.near_index import graduate_large_collections
 from knowlog.stores.port import VectorStore
-from knowlog.stores.registry import open_store
+from knowlog.stores.registry import open_shared_store, open_store
 from knowlog.stores.settings import StoresSettings
 from knowlog.stores.statistics import TermStatistics, WeighedTerm, fold_statistics, term_statistics
 from knowlog.stores.terms import lexemes
@@ -39,6 +39,7 @@ __all__ = [
     "lexemes",
     "lexical_scores",
     "lexical_search",
+    "open_shared_store",
     "open_store",
     "parse_filter",
     "remove_chunks",

@@ -1,6 +1,7 @@
 """Write and remove the chunks of documents, in the lexical index and the vector store together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from knowlog.database import Connection
@@ -17,11 +18,13 @@ async def index_chunks(
     documents: Sequence[DocumentChunks],
     vectors: Vectors,
     content_hashes: Sequence[UUID],
+    further: Mapping[str, Vectors] = MappingProxyType({}),
 ) -> int:
     """Make the chunks of documents findable, within the caller's transaction. Returns how many there were.
 
     `vectors` and `content_hashes` have one entry for each chunk, in the order of the documents and their
-    chunks. Chunks that an earlier version has are removed with `remove_chunks` before.
+    chunks; `further` has such vectors under other keys. Chunks that an earlier version has are removed with
+    `remove_chunks` before.
     """
     ids = await lexical.write_chunks(connection, documents)
     owners = [document for document in documents for _ in document.chunks]
@@ -30,7 +33,8 @@ async def index_chunks(
         for chunk_id, owner, content_hash in zip(ids, owners, content_hashes, strict=True)
     ]
     if rows:
-        await store.write(connection, tenant_id, embedding_key, rows, vectors)
+        for key, made in {embedding_key: vectors, **further}.items():
+            await store.write(connection, tenant_id, key, rows, made)
     return len(rows)
 
 

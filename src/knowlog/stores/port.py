@@ -60,3 +60,20 @@ class VectorStore(Protocol):
     ) -> int:
         """Return how many vectors a collection has under this key."""
         ...
+
+    async def holding(
+        self,
+        connection: Connection,
+        tenant_id: UUID,
+        collection_id: UUID,
+        embedding_key: str,
+        chunk_ids: Sequence[int],
+    ) -> set[int]:
+        """Return those of a collection's chunks that have a vector with this key."""
+        ...
+
+    async def drop_others(
+        self, connection: Connection, tenant_id: UUID, collection_id: UUID, embedding_key: str, most: int
+    ) -> int:
+        """Remove at most so many of a collection's vectors with other keys. Returns how many; 0: none is left."""
+        ...

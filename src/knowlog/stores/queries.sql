@@ -106,6 +106,27 @@ order by content_hash
 -- How many vectors a collection has.
 select count(*) from vectors where tenant_id = tenant() and collection_id = $1 and embedding_key = $2
 
+-- name: holding_vectors
+-- Those of some chunks that have a vector.
+select chunk_id from vectors
+where tenant_id = tenant() and collection_id = $1 and embedding_key = $2 and chunk_id = any($3::bigint[])
+
+-- name: drop_others
+-- Delete a share of a collection's vectors with other keys, count them. Two ranges, so that the primary key serves.
+with chosen as materialized (
+    select embedding_key, chunk_id from (
+        (select embedding_key, chunk_id from vectors
+         where tenant_id = tenant() and collection_id = $1 and embedding_key < $2 limit $3)
+        union all
+        (select embedding_key, chunk_id from vectors
+         where tenant_id = tenant() and collection_id = $1 and embedding_key > $2 limit $3)) as others limit $3),
+gone as (
+    delete from vectors v using chosen c
+    where v.tenant_id = tenant() and v.collection_id = $1 and v.embedding_key = c.embedding_key
+      and v.chunk_id = c.chunk_id
+    returning 1)
+select count(*) from gone
+
 -- name: fold_statistics
 -- Fold changes into the statistics.
 select fold_statistics($1)

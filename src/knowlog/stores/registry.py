@@ -22,3 +22,13 @@ def open_store(settings: StoresSettings) -> VectorStore:
     module, _, attribute = ADAPTERS[settings.vectors].partition(":")
     store: VectorStore = getattr(import_module(module), attribute)()
     return store
+
+
+def open_shared_store(settings: StoresSettings) -> VectorStore:
+    """Open a store that servers and workers see alike. Raises Misconfigured for one that a process has for itself."""
+    if settings.vectors == "memory":
+        raise Misconfigured(
+            "The vector store memory is one process's own: a server would not see what a worker writes, and a restart"
+            " would lose it. Set KNOWLOG_STORES_VECTORS=pgvector; memory is for tests of your own."
+        )
+    return open_store(settings)

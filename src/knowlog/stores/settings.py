@@ -10,5 +10,5 @@ class StoresSettings(BaseModel):
 
     vectors: str = Field(
         "pgvector",
-        description="Where vectors are kept: pgvector (in the database), or memory (gone with the process).",
+        description="Where vectors are kept: pgvector (in the database).",
     )

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from knowlog.cli.doctor.database import check_database
+from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.model import Finding, fail, ok
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
@@ -22,6 +23,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("machine", check_machine),
     ("database", check_database),
     ("embedding model", check_model),
+    ("embeddings", check_embeddings),
     ("parser", check_parser),
     ("blob store", check_blobs),
     ("server", check_server),

@@ -21,7 +21,7 @@ _UNPROTECTED = """
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at PostgreSQL without changing anything."""
-    url = _owner_url(settings)
+    url = owner_url(settings)
     if url is None:
         yield warn("postgresql", "the embedded server is not running", "`knowlog up` starts it.")
         return
@@ -39,7 +39,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         await connection.close()
 
 
-def _owner_url(settings: Settings) -> str | None:
+def owner_url(settings: Settings) -> str | None:
+    """Return where the schema's owner logs in, None where the embedded server does not run."""
     database = settings.database
     if database.url is not None:
         return (database.owner_url or database.url).get_secret_value()

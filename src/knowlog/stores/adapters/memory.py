@@ -82,6 +82,33 @@ class MemoryStore:
         """See VectorStore."""
         return sum(row.collection_id == collection_id for row, _ in self._vectors(tenant_id, embedding_key))
 
+    async def holding(
+        self,
+        connection: Connection,
+        tenant_id: UUID,
+        collection_id: UUID,
+        embedding_key: str,
+        chunk_ids: Sequence[int],
+    ) -> set[int]:
+        """See VectorStore."""
+        stored = self._vectors(tenant_id, embedding_key)
+        mine = {row.chunk_id for row, _ in stored if row.collection_id == collection_id}
+        return mine & set(chunk_ids)
+
+    async def drop_others(
+        self, connection: Connection, tenant_id: UUID, collection_id: UUID, embedding_key: str, most: int
+    ) -> int:
+        """See VectorStore."""
+        mine = self._stored.get(tenant_id, {})
+        others = [
+            key
+            for key, (row, _) in mine.items()
+            if row.collection_id == collection_id and key[0] != embedding_key
+        ]
+        for key in others[:most]:
+            del mine[key]
+        return len(others[:most])
+
     def _vectors(self, tenant_id: UUID, embedding_key: str) -> list[tuple[VectorRow, Vectors]]:
         stored = self._stored.get(tenant_id, {})
         return [value for (key, _), value in stored.items() if key == embedding_key]

@@ -91,6 +91,24 @@ class PgvectorStore:
         """See VectorStore."""
         return int(await connection.fetchval(_SQL["count_vectors"], collection_id, embedding_key))
 
+    async def holding(
+        self,
+        connection: Connection,
+        tenant_id: UUID,
+        collection_id: UUID,
+        embedding_key: str,
+        chunk_ids: Sequence[int],
+    ) -> set[int]:
+        """See VectorStore."""
+        found = await connection.fetch(_SQL["holding_vectors"], collection_id, embedding_key, list(chunk_ids))
+        return {record["chunk_id"] for record in found}
+
+    async def drop_others(
+        self, connection: Connection, tenant_id: UUID, collection_id: UUID, embedding_key: str, most: int
+    ) -> int:
+        """See VectorStore."""
+        return int(await connection.fetchval(_SQL["drop_others"], collection_id, embedding_key, most))
+
 
 def half_vector(vector: NDArray[np.float32]) -> bytes:
     """Return a pgvector halfvec as PostgreSQL reads it."""

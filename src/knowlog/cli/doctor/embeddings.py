@@ -1,0 +1,56 @@
+"""Whether every collection answers by the configured embedding model, and if not, how far its vectors are made anew."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from knowlog.cli.doctor.database import owner_url
+from knowlog.cli.doctor.model import Finding, ok, warn
+from knowlog.database import connect
+from knowlog.embedding import open_embedder
+from knowlog.settings import Settings
+
+_PART = "embeddings"
+
+
+async def check_embeddings(settings: Settings) -> AsyncIterator[Finding]:
+    """Compare the configured model with the keys under which collections answer. Changes nothing."""
+    url = owner_url(settings)
+    if url is None:
+        return
+    rows = await _overview(url)
+    embedder = await asyncio.to_thread(open_embedder, settings.embedding, settings.data_dir)
+    await embedder.close()
+    yield judge(rows, embedder.profile.key)
+
+
+def judge(rows: Sequence[Any], key: str) -> Finding:
+    """Say what the overview of the collections' keys means under the configured one."""
+    others = [row for row in rows if row["answering"] != key]
+    behind = [row for row in rows if row["answering"] != key or row["building"]]
+    if not behind:
+        return ok(_PART, f"all collections answer by {key}")
+    done, total = (sum(row[name] for row in behind) for name in ("done", "total"))
+    answering = ", ".join(sorted({row["answering"] for row in others})) or key
+    found = (
+        f"{sum(row['collections'] for row in behind)} collections answer by {answering}; "
+        f"{100 * done // total if total else 0} % of their vectors are made for {key}"
+    )
+    reason = next((row["reason"] for row in behind if row["reason"]), None)
+    if reason:
+        return warn(_PART, f"{found}; it is held up: {reason}", "Mend the model; workers then go on.")
+    return warn(
+        _PART, found, "Nothing: workers go on with it, and each collection switches when it is complete."
+    )
+
+
+async def _overview(url: str) -> Sequence[Any]:
+    connection = await connect(url)
+    try:
+        if await connection.fetchval("select to_regproc('knowlog.embedding_overview')") is None:
+            return []
+        await connection.execute("set role knowlog_system")
+        rows: Sequence[Any] = await connection.fetch("select * from knowlog.embedding_overview()")
+        return rows
+    finally:
+        await connection.close()
