@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
 
@@ -27,6 +27,7 @@ _LOG = logging.getLogger("knowlog.worker")
 _LEAST_PAUSE_S = 0.02
 """Between two claims that found nothing: a stream of uploads by others must not become a stream of queries."""
 _PUMP_WAIT_S = 5.0
+_GROUP = "workers"
 _BROKEN_PAUSE_S = 1.0
 
 
@@ -82,32 +83,46 @@ class PostgresIntake:
 class BrokerIntake:
     """Receives announcements, and claims the announced events. What was received is settled at once: from then on the
     lease in PostgreSQL tells whose work it is, and the relay announces again what a dead worker leaves behind.
+
+    While the broker does not answer, work is claimed from the table itself.
     """
 
-    def __init__(self, database: Database, worker: str, settings: WorkerSettings) -> None:
+    def __init__(
+        self, database: Database, worker: str, settings: WorkerSettings, fallback: PostgresIntake
+    ) -> None:
         self._database = database
         self._worker = worker
         self._settings = settings
+        self._fallback = fallback
         self._received: asyncio.Queue[tuple[Subscription, list[Delivery]]] = asyncio.Queue(maxsize=1)
         self._room = asyncio.Event()
+        self._broken: set[str] = set()
 
-    async def pump(self, subscription: Subscription) -> None:
+    async def pump(self, broker: Broker, topic: str) -> None:
         """Receive from one queue for ever. Stops receiving while the worker has enough."""
         while True:
             try:
-                deliveries = await subscription.receive(self._settings.batch, _PUMP_WAIT_S)
+                async with broker.subscribe(topic, _GROUP, self._worker) as subscription:
+                    while True:
+                        deliveries = await subscription.receive(self._settings.batch, _PUMP_WAIT_S)
+                        self._broken.discard(topic)
+                        if deliveries:
+                            await self._received.put((subscription, deliveries))
             except KnowlogError as error:
-                _LOG.warning("announcements cannot be received: %s", error.detail)
-                await asyncio.sleep(_BROKEN_PAUSE_S)
-                continue
-            if deliveries:
-                await self._received.put((subscription, deliveries))
+                if topic not in self._broken:
+                    _LOG.warning("%s cannot be received, work is claimed directly: %s", topic, error.detail)
+                self._broken.add(topic)
+            except Exception:
+                _LOG.exception("receiving from %s failed; it is tried again", topic)
+                self._broken.add(topic)
+            await asyncio.sleep(_BROKEN_PAUSE_S)
 
     async def take(
         self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
     ) -> list[Event]:
-        """Claim what was announced, all queues in turn."""
-        del skip  # the relay has shared out the announcements
+        """Claim what was announced, all queues in turn. The relay has shared out the announcements fairly."""
+        if self._broken:
+            return await self._fallback.take(most, wait_s, held=held, skip=skip)
         if not most:
             self._room.clear()
             with contextlib.suppress(TimeoutError):
@@ -129,6 +144,7 @@ class BrokerIntake:
     def wake(self) -> None:
         """There is room again."""
         self._room.set()
+        self._fallback.wake()
 
 
 async def _readable(
@@ -152,25 +168,16 @@ async def open_intake(
     database: Database, broker: Broker | None, worker: str, types: Collection[str], queues: Collection[str],
     bus: BusSettings, settings: WorkerSettings,
 ) -> AsyncIterator[Intake]:  # fmt: skip
-    """Open what the settings name as the queue. Raises Unavailable."""
+    """Open what the settings name as the queue. A broker that is down may come later."""
+    direct = PostgresIntake(database, worker, types, settings)
     if broker is None:
-        yield PostgresIntake(database, worker, types, settings)
+        yield direct
         return
-    intake = BrokerIntake(database, worker, settings)
-    async with AsyncExitStack() as stack:
-        pumps = [
-            asyncio.create_task(
-                intake.pump(
-                    await stack.enter_async_context(
-                        broker.subscribe(bus.work_topic(queue), "workers", worker)
-                    )
-                )
-            )
-            for queue in sorted(queues)
-        ]
-        try:
-            yield intake
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
+    intake = BrokerIntake(database, worker, settings, direct)
+    pumps = [asyncio.create_task(intake.pump(broker, bus.work_topic(queue))) for queue in sorted(queues)]
+    try:
+        yield intake
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)

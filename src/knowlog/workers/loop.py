@@ -173,10 +173,9 @@ class Worker:
             await asyncio.sleep(_IDLE_POLL_S)
 
     def _wake(self) -> None:
-        if self._relay:
-            self._relay.wake()
-        elif self._intake:
-            self._intake.wake()
+        for each in (self._relay, self._intake):
+            if each:
+                each.wake()
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -7,9 +7,6 @@ from knowlog.kernel.errors import Misconfigured
 JOBS = Counter("knowlog_worker_jobs", "Jobs that this worker was done with.", ["type"])
 FAULTS = Counter("knowlog_worker_faults", "Batches that ended in a fault that no handler foresaw.", ["type"])
 HELD = Gauge("knowlog_worker_jobs_held", "Jobs that this worker holds at this moment.")
-REBUILT = Counter(
-    "knowlog_worker_vectors_rebuilt", "Vectors that this worker made anew for another embedding model."
-)
 
 ANNOUNCED = Counter("knowlog_worker_announced", "Events of which this process told the broker.")
 REBUILT = Counter(

@@ -10,8 +10,8 @@ from knowlog.cli.processes.program import Program, end_group
 from knowlog.kernel.errors import Misconfigured
 
 _FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
-_STEADY_AFTER_S = 20.0
+_LONGEST_PAUSE_S = 10.0
+_STEADY_AFTER_S = 5.0
 _MISCONFIGURED = 2  # the exit code of every knowlog process that a person must help
 
 
