@@ -3,6 +3,7 @@
 import typer
 
 from knowlog.cli.bench.answers import answers
+from knowlog.cli.bench.chaos import chaos
 from knowlog.cli.bench.documents import documents
 from knowlog.cli.bench.financebench import financebench
 from knowlog.cli.bench.ingest import ingest
@@ -14,7 +15,7 @@ bench = typer.Typer(
     help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
     no_args_is_help=True,
 )
-for command in (retrieval, answers, ingest, search, scale, documents, financebench):
+for command in (retrieval, answers, ingest, search, scale, documents, financebench, chaos):
     bench.command()(command)
 
 __all__ = ["bench"]

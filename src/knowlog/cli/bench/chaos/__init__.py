@@ -1,0 +1,5 @@
+"""`knowlog bench chaos`: processes are killed at random; nothing may be lost, done twice, stuck or out of order."""
+
+from knowlog.cli.bench.chaos.command import chaos
+
+__all__ = ["chaos"]

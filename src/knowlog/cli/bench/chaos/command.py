@@ -1,0 +1,114 @@
+"""The command: start everything, upload while processes die, wait for calm, and count."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from knowlog.cli.bench.chaos.killing import Killer
+from knowlog.cli.bench.chaos.verdict import judge, until_calm
+from knowlog.cli.bench.chaos.workload import Workload
+from knowlog.cli.bench.options import JsonFile
+from knowlog.cli.bench.report import Report
+from knowlog.cli.bench.run import run_bench
+from knowlog.cli.bench.servers import SERVERS, Server
+from knowlog.cli.bench.system import System
+from knowlog.cli.output import progress, say
+from knowlog.cli.processes import Program, Supervisor
+from knowlog.database import open_database
+from knowlog.kernel.errors import InternalError
+
+BrokerName = Annotated[
+    Literal["postgres", "redis", "rabbitmq", "kafka"],
+    typer.Option("--broker", "-b", help="The queue; a real server of it is started for the time."),
+]
+_FURTHER_WORKERS = 1
+
+
+def chaos(
+    broker: BrokerName = "postgres",
+    kills: Annotated[int, typer.Option("--kills", min=1, help="So many times kill -9 hits a process.")] = 50,
+    events: Annotated[int, typer.Option("--events", min=100, help="So many uploads.")] = 25_000,
+    seed: Annotated[int, typer.Option("--seed", help="Which moments and processes.")] = 7,
+    json: JsonFile = None,
+) -> None:
+    """Kill API, workers (with their relays), PostgreSQL and the broker at random while documents come in.
+
+    Every document is sent in five versions, one after another was acknowledged, and is embedded by the fake
+    model. `lost`: versions that were acknowledged and not handled; `twice`: effects that are there more than once;
+    `stuck`: work that is not done when all is calm; `out_of_order`: versions handled before an earlier one;
+    takeover_p99_s: from the death of a worker until what it held was done by another.
+    """
+    servers: list[Server] = []
+    run_bench(
+        lambda system: _measure(system, broker, servers, kills, events, seed),
+        None, None, json, environment=_environment(broker, servers),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def _environment(broker: str, servers: list[Server]) -> AsyncIterator[Mapping[str, str]]:
+    """Start the broker's server; yield the settings of a system that uses it."""
+    environment = {"KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_BUS_BROKER": broker}
+    async with AsyncExitStack() as stack:
+        if broker != "postgres":
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="knowlog-chaos-")))
+            await asyncio.to_thread(folder.chmod, 0o755)
+            server = SERVERS[broker](folder / broker)
+            say(f"Starting {server.name} ...")
+            await asyncio.to_thread(server.start)
+            stack.callback(server.remove)
+            servers.append(server)
+            environment["KNOWLOG_BUS_URL"] = server.url
+        yield environment
+
+
+async def _measure(
+    system: System, broker: str, servers: list[Server], kills: int, events: int, seed: int
+) -> Report:
+    if system.stack is None:
+        raise InternalError("Chaos needs a system of its own.")
+    async with _further_workers(system) as workers:
+        database = await open_database(system.settings.database, system.settings.data_dir)
+        try:
+            workload = Workload(system, database, events)
+            killer = Killer(system, workers, database, servers[0] if servers else None, seed)
+            await workload.prepare()
+            with progress() as bar:
+                task = bar.add_task("Uploading under fire", total=workload.count, note="")
+                shooting = asyncio.create_task(
+                    killer.kill(kills, lambda: workload.acknowledged / workload.count)
+                )
+                await workload.upload(
+                    lambda done: bar.update(task, completed=done, note=f"{killer.killed.total()} killed")
+                )
+                await shooting
+            say("Waiting for calm ...")
+            calm_s = await until_calm(database)
+            figures = await judge(database, system.tenant_id, workload, killer.deaths)
+        finally:
+            await database.close()
+    figures |= {"events": workload.count, "kills": killer.killed.total(), "calm_after_s": calm_s}
+    figures |= {f"kills_{name}": count for name, count in sorted(killer.killed.items())}
+    return Report(figures, {"broker": broker, "seed": seed})
+
+
+@asynccontextmanager
+async def _further_workers(system: System) -> AsyncIterator[Supervisor]:
+    """Workers beside the stack's own, so that somebody is there to take over."""
+    assert system.stack is not None
+    own = next(each for each in system.stack.supervisor.programs if each.name == "worker")
+    programs = [
+        Program(f"worker-{number}", "worker", own.log.with_name(f"worker-{number}.log"), own.environment)
+        for number in range(_FURTHER_WORKERS)
+    ]
+    supervisor = Supervisor(programs)
+    supervisor.start()
+    try:
+        yield supervisor
+    finally:
+        await supervisor.stop()

@@ -1,0 +1,79 @@
+"""What the database says when all is calm: lost, twice, stuck, out of order, and how long takeovers took."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from knowlog.cli.bench.chaos.killing import Death
+from knowlog.cli.bench.chaos.workload import VERSIONS, Workload, until, waiting
+from knowlog.database import Database, Scope
+from knowlog.evaluation import percentile
+
+_CALM_TIMEOUT_S = 300.0
+
+_COUNTS = """
+    with received as (
+        select subject, (data ->> 'version')::int as version, state, position, finished_at,
+               lag(finished_at) over (partition by subject order by position) as before
+        from events where type = 'document.received'),
+    indexed as (
+        select subject, (data ->> 'version')::int as version, position,
+               lag((data ->> 'version')::int) over (partition by subject order by xid, position) as before
+        from events where type = 'document.indexed'),
+    repeated as (select count(*) - 1 as more from indexed group by subject, version having count(*) > 1)
+    select (select count(*) from documents where version = $1 and latest = $1) as complete,
+           (select count(*) from received where state = 'done') as handled,
+           (select count(*) from received) as received,
+           (select count(*) from (select distinct subject, version from received) r) as versions,
+           (select coalesce(sum(more), 0) from repeated) as repeated,
+           (select count(*) from chunks) as chunks, (select count(*) from vectors) as vectors,
+           (select count(*) from versions) as kept_versions,
+           (select count(*) from events where state in ('waiting', 'running', 'failed', 'cancelled')) as unfinished,
+           (select count(*) from received where before > finished_at)
+           + (select count(*) from indexed where before >= version) as out_of_order"""
+_TOOK = """
+    select extract(epoch from e.finished_at - d.at)::float8 as seconds
+    from unnest($1::uuid[], $2::timestamptz[]) as d (event_id, at) join knowlog.events e using (event_id)
+    where e.finished_at is not null"""
+
+
+async def until_calm(database: Database) -> float:
+    """Wait until nothing waits or runs. Returns the seconds that took, or those of giving up."""
+
+    async def calm() -> bool:
+        return not await waiting(database)
+
+    return await until(calm, _CALM_TIMEOUT_S)
+
+
+async def judge(
+    database: Database, tenant_id: UUID, workload: Workload, deaths: Sequence[Death]
+) -> dict[str, float]:
+    """Count what must be nought, from the rows themselves."""
+    async with database.transaction(Scope(tenant_id, "chaos")) as connection:
+        row: Any = await connection.fetchrow(_COUNTS, VERSIONS)
+    documents, count = workload.documents, workload.count
+    beyond = (
+        max(0, row["received"] - count), row["repeated"], max(0, row["chunks"] - documents),
+        max(0, row["vectors"] - documents), max(0, row["kept_versions"] - documents),
+    )  # fmt: skip
+    missing = (count - row["versions"], documents - row["complete"], documents - row["chunks"])
+    return {
+        "lost": max(0, *missing),
+        "twice": sum(int(each) for each in beyond),
+        "stuck": row["unfinished"],
+        "out_of_order": row["out_of_order"],
+        **await _takeovers(database, deaths),
+    }
+
+
+async def _takeovers(database: Database, deaths: Sequence[Death]) -> dict[str, float]:
+    last = {event: death.at for death in deaths for event in death.events}
+    async with database.owner() as owner:
+        rows = await owner.fetch(_TOOK, list(last), list(last.values()))
+    seconds = [row["seconds"] for row in rows if row["seconds"] >= 0] or [0.0]
+    return {
+        "takeover_p50_s": percentile(seconds, 50),
+        "takeover_p99_s": percentile(seconds, 99),
+        "taken_over": len(rows),
+    }
