@@ -176,5 +176,4 @@ async def delete(collection: CollectionName, caller: AsAdmin, app: TheApp) -> Re
 
 
 def _tag(collection: Collection) -> str:
-    changed = int(collection.updated_at.timestamp() * 1_000_000)
-    return entity_tag(collection.profile_version, changed, collection.document_count)
+    return entity_tag(collection.revision, collection.document_count)

@@ -28,12 +28,12 @@ from knowlog.edge import (
     visit_of,
 )
 from knowlog.kernel.errors import KnowlogError
-from knowlog.tenants import authenticate
+from knowlog.tenants import Principal, authenticate
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=Route, responses=problems(404, 429))
 
 _LOOK_AGAIN_S = 2.0
-"""Watchers look by themselves this often, should a report have been missed."""
+"""Watchers look by themselves this often, should a report have been missed. A key's revocation is reported too."""
 
 State = tuple[dict[str, Any], bool]
 """What an event says, and whether nothing more will follow."""
@@ -46,9 +46,14 @@ class Watch:
 
     app: App
     secret: str
-    tenant_id: UUID
+    caller: Principal
     subject: UUID
     look: Look
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Whose stream it is."""
+        return self.caller.scope.tenant_id
 
     async def state(self) -> State:
         """Look once, in a transaction of its own. Raises KnowlogError."""
@@ -78,9 +83,7 @@ async def document_events(document_id: UUID, request: Request, caller: AsReader,
         }
         return seen, document.state in {"indexed", "failed"}
 
-    return await _stream(
-        request, Watch(app, bearer_secret(request), caller.scope.tenant_id, document_id, look), caller.scope
-    )
+    return await _stream(request, Watch(app, bearer_secret(request), caller, document_id, look))
 
 
 @router.get(
@@ -105,15 +108,14 @@ async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheA
         }
         return seen, job.state in {"done", "failed"}
 
-    return await _stream(
-        request, Watch(app, bearer_secret(request), caller.scope.tenant_id, subject, look), caller.scope
-    )
+    return await _stream(request, Watch(app, bearer_secret(request), caller, subject, look))
 
 
-async def _stream(request: Request, watch: Watch, scope: Scope) -> Response:
+async def _stream(request: Request, watch: Watch) -> Response:
     """Refuse in the ordinary way what can be refused, then stream."""
     slots: Slots = request.app.state.slots
     slots.check(watch.tenant_id)
+    scope = watch.caller.scope
     async with watch.app.database.transaction(scope) as connection:
         await watch.look(connection, scope)
     events = _events(watch, request.app.state.progress, visit_of(request.scope).request_id)
@@ -125,11 +127,16 @@ async def _events(watch: Watch, progress: Progress, request_id: str) -> AsyncIte
     settings = watch.app.settings.api
     ends = monotonic() + settings.stream_limit_s
     try:
-        async with progress.watch(watch.tenant_id, watch.subject) as changed:
+        async with progress.watch(watch.tenant_id, watch.subject, *_key_of(watch.caller)) as changed:
             async for piece in _changes(watch, changed, ends, settings.stream_heartbeat_s):
                 yield piece
     except KnowlogError as error:
         yield event("error", problem_document(error, request_id))
+
+
+def _key_of(caller: Principal) -> tuple[UUID, ...]:
+    """What is reported when the caller's key is revoked."""
+    return () if caller.key_id is None else (caller.key_id,)
 
 
 async def _changes(
@@ -139,6 +146,7 @@ async def _changes(
     number = 0
     while monotonic() < ends:
         changed.clear()
+        yield b""  # waits until a slow client has taken what was sent: what it gets next is never of long ago
         seen, final = await watch.state()
         if seen != last:
             last, beat, number = seen, monotonic(), number + 1

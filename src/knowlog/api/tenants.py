@@ -7,16 +7,30 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, Cursor, Limit, Moment, Route, TheApp, reply
+from knowlog.api.dependencies import (
+    AS_OPERATOR,
+    NO_NUL,
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    Moment,
+    Route,
+    TheApp,
+    as_json,
+    reply,
+    reply_once,
+)
 from knowlog.api.keys import CreatedKey
 from knowlog.api.model import Body, Listing, problems
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.bootstrap import App
+from knowlog.edge import KEPT, Answer, check_key, decode_cursor, encode_cursor, fingerprint, once_claimed
 from knowlog.tenants import (
     Key,
     Role,
     Tenant,
     create_key,
     create_tenant,
+    create_tenant_once,
     get_tenant,
     list_tenants,
     operator_principal,
@@ -41,11 +55,13 @@ class NewTenant(Body):
 
 
 class CreatedTenant(Body):
-    """A new tenant with its first key. The secret is shown this once and kept nowhere."""
+    """A new tenant with its first key. The secret is shown this once and kept nowhere; it is null when a request
+    is repeated.
+    """
 
     tenant: Tenant
     key: Key
-    secret: str
+    secret: str | None
 
 
 class IssuedKey(Body):
@@ -57,14 +73,17 @@ class IssuedKey(Body):
 
 
 @router.post("", status_code=201, response_model=CreatedTenant, summary="Create a tenant")
-async def create(body: NewTenant, app: TheApp) -> Response:
-    """Create a tenant and its first key, an owner's. The secret cannot be read again."""
-    tenant = await create_tenant(app.database, body.name)
-    owner = operator_principal(tenant.tenant_id)
-    async with app.database.transaction(owner.scope) as connection:
-        key, secret = await create_key(connection, owner, "first owner", "owner")
-    location = {"Location": f"/v1/tenants/{tenant.tenant_id}"}
-    return reply({"tenant": tenant, "key": key, "secret": secret}, 201, location)
+async def create(body: NewTenant, app: TheApp, idempotency_key: IdempotencyKey = None) -> Response:
+    """Create a tenant and its first key, an owner's. The secret cannot be read again, not even by repeating the
+    request with its Idempotency-Key.
+    """
+    if idempotency_key is None:
+        tenant = await create_tenant(app.database, body.name)
+        return reply_once(await _first_key(app, tenant, None, b""))
+    check_key(idempotency_key)
+    asked = fingerprint("create tenant", body.name)
+    tenant = await create_tenant_once(app.database, body.name, idempotency_key, asked, KEPT)
+    return reply_once(await _first_key(app, tenant, idempotency_key, asked))
 
 
 @router.get("", response_model=Listing[Tenant], summary="List all tenants")
@@ -109,6 +128,21 @@ async def delete(tenant_id: UUID, app: TheApp) -> Response:
     """Delete a tenant and everything that belongs to it."""
     await app.delete_tenant(tenant_id)
     return Response(status_code=204)
+
+
+async def _first_key(app: App, tenant: Tenant, idempotency_key: str | None, asked: bytes) -> Answer:
+    """Create the first key of a tenant; with an Idempotency-Key, unless that was done."""
+    owner = operator_principal(tenant.tenant_id)
+    async with app.database.transaction(owner.scope) as connection:
+
+        async def act() -> Answer:
+            key, secret = await create_key(connection, owner, "first owner", "owner")
+            body = {"tenant": as_json(tenant), "key": as_json(key), "secret": None}
+            return Answer(201, body, {"Location": f"/v1/tenants/{tenant.tenant_id}"}, {"secret": secret})
+
+        if idempotency_key is None:
+            return await act()
+        return await once_claimed(connection, owner.scope, idempotency_key, asked, act)
 
 
 def _audit(tenant_id: UUID, key: Key) -> dict[str, Any]:

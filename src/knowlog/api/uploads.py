@@ -29,8 +29,8 @@ Outcome = Literal["created", "updated", "relabelled", "unchanged"]
 
 
 class Accepted(Body):
-    """What became of one document. `job_id` is null, and nothing will be done, when its bytes were there
-    already.
+    """What became of one document. `job_id` is null when there is nothing to index: its bytes were there already,
+    under this title.
     """
 
     document_id: UUID
@@ -53,7 +53,7 @@ class AcceptedAll(Body):
     openapi_extra=UPLOAD,
     responses={
         200: {"model": AcceptedAll, "description": "Nothing has changed."},
-        **problems(404, 409, 413, 415, 429),
+        **problems(404, 409, 413, 415, 507),
     },
     summary="Upload one or more documents",
 )
@@ -77,6 +77,7 @@ async def upload(
     The same external id again is the same document: other bytes become its next version; the same bytes are not
     indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """
+    await app.receiver.room.require(app.database, caller.scope)
     uploads = await read_uploads(request, app, filename, describe(external_id, title, metadata))
     return await _receive(request, caller, collection, uploads, idempotency_key)
 
@@ -88,7 +89,7 @@ async def upload(
     openapi_extra=BATCH,
     responses={
         200: {"model": AcceptedAll, "description": "Nothing has changed."},
-        **problems(404, 409, 413, 415, 429),
+        **problems(404, 409, 413, 415, 507),
     },
     summary="Upload many texts at once",
 )
@@ -100,6 +101,7 @@ async def upload_batch(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take many texts in at once, all of them or none: up to 1,000 in one request."""
+    await app.receiver.room.require(app.database, caller.scope)
     uploads = await read_batch(request, app.settings.api.max_batch_items)
     return await _receive(request, caller, collection, uploads, idempotency_key)
 

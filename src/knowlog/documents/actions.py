@@ -113,31 +113,44 @@ async def patch_document(
 ) -> Document:  # fmt: skip
     """Change title or metadata. `expected` is the revision that the caller has read.
 
+    The title is searched with the text, so a new one has the same version indexed again by a worker; until then the
+    document is found by the old one. Metadata is never indexed and holds at once.
+
     Raises NotFound, Invalid, PreconditionFailed.
     """
     if title is not None and not 1 <= len(title) <= 1000:
         raise Invalid("A title has 1 to 1,000 characters.")
-    await get_document(connection, scope, document_id)
-    if not await connection.fetchval(_SQL["patch_document"], document_id, expected, title, metadata):
+    document = await get_document(connection, scope, document_id)
+    row = await connection.fetchrow(_SQL["patch_document"], document_id, expected, title, metadata)
+    if row is None:
         raise PreconditionFailed(
             "The document has changed since you read it. Read it again, then repeat the change."
         )
+    if row["retitled"]:
+        await index_again(connection, scope, document)
     return await get_document(connection, scope, document_id)
 
 
 async def retry_document(connection: Connection, scope: Scope, document_id: UUID) -> UUID:
     """Index a failed document again. Returns the job. Raises NotFound, or Conflict when it has not failed."""
     document = await get_document(connection, scope, document_id)
-    latest = await connection.fetchval(_SQL["retry_document"], document_id)
-    if latest is None:
+    if await connection.fetchval(_SQL["retry_document"], document_id) is None:
         raise Conflict(f"Only a failed document can be retried; this one is {document.state}.")
+    return await index_again(connection, scope, document)
+
+
+async def index_again(connection: Connection, scope: Scope, document: Document) -> UUID:
+    """Ask for the indexing of the version that a document has. Returns the job.
+
+    Of one document, jobs run one after the other: this one sees what this transaction has changed.
+    """
     data = {
         "collection_id": document.collection_id,
-        "version": latest,
+        "version": document.latest,
         "size_bytes": document.size_bytes,
     }
-    jobs = await append_events(connection, "document.received", [(document_id, data)])
-    await notify_progress(connection, scope.tenant_id, document_id)
+    jobs = await append_events(connection, "document.received", [(document.document_id, data)])
+    await notify_progress(connection, scope.tenant_id, document.document_id)
     return jobs[0]
 
 

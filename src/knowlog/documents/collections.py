@@ -86,20 +86,20 @@ async def update_collection(
 ) -> Collection:  # fmt: skip
     """Rename a collection or give it another profile, which holds for what is indexed from now on.
 
-    `expected` is the profile_version that the caller has read. Raises NotFound, Conflict, PreconditionFailed.
+    `expected` is the revision that the caller has read. Raises NotFound, Conflict, PreconditionFailed.
     """
     found = await get_collection(connection, scope, name_or_id)
-    if expected is not None and expected != found.profile_version:
-        raise PreconditionFailed(
-            "The collection has changed since you read it. Read it again, then repeat the change."
-        )
     try:
         row = await connection.fetchrow(
             _SQL["update_collection"], found.collection_id, None if name is None else collection_name(name),
-            None if profile is None else profile.model_dump(),
+            None if profile is None else profile.model_dump(), expected,
         )  # fmt: skip
     except asyncpg.UniqueViolationError as error:
         raise _taken(str(name)) from error
+    if row is None:
+        raise PreconditionFailed(
+            "The collection has changed since you read it. Read it again, then repeat the change."
+        )
     return _collection(row)
 
 

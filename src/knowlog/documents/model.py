@@ -1,9 +1,9 @@
 """The nouns of documents. Offsets are code points of the version's text; spans are half open: [start, end)."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +16,13 @@ class Page:
     number: int
     start: int
     end: int
+
+
+class PageStart(NamedTuple):
+    """A page that a span touches: its number, and the offset of the text at which it begins within the span."""
+
+    number: int
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,16 @@ class Structure:
         """Return the number of the page that holds `offset`, or None in a text without pages."""
         index = bisect_right(self.pages, offset, key=lambda page: page.start) - 1
         return self.pages[index].number if index >= 0 else None
+
+    def pages_within(self, start: int, end: int) -> tuple[PageStart, ...]:
+        """Return the pages that have text in the span [start, end), in order."""
+        first = max(0, bisect_right(self.pages, start, key=lambda page: page.start) - 1)
+        after_last = bisect_left(self.pages, end, key=lambda page: page.start)
+        return tuple(
+            PageStart(page.number, max(page.start, start))
+            for page in self.pages[first:after_last]
+            if page.start < page.end and page.end > start
+        )
 
     def headings_at(self, offset: int) -> tuple[str, ...]:
         """Return the titles of the headings above `offset`, outermost first."""
@@ -98,12 +115,16 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A named set of documents with one profile. `profile_version` counts the profile's changes."""
+    """A named set of documents with one profile.
+
+    `profile_version` counts the profile's changes; `revision` counts those of the name too, for If-Match.
+    """
 
     collection_id: UUID
     name: str
     profile: Profile
     profile_version: int
+    revision: int
     created_at: datetime
     updated_at: datetime
     document_count: int = 0

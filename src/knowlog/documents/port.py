@@ -20,5 +20,8 @@ class BlobStore(Protocol):
         """List, in portions, the keys that begin with `prefix` (a whole folder) and were put so long ago."""
         ...
 
+    async def require_room(self) -> None:
+        """Raise StorageFull when too little is free for more bytes. A store that does not know says nothing."""
+
     async def check(self) -> None:
         """Write, read and remove a probe. Raises Unavailable or Misconfigured with what to mend."""

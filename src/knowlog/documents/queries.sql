@@ -1,12 +1,12 @@
 -- name: insert_collection
 -- A new collection.
 insert into collections (tenant_id, collection_id, name, profile) values (tenant(), $1, $2, $3)
-returning collection_id, name, profile, profile_version, created_at, updated_at, 0::bigint as document_count,
+returning collection_id, name, profile, profile_version, revision, created_at, updated_at, 0::bigint as document_count,
           collection_embedding(collection_id) as embedding
 
 -- name: find_collection
 -- One collection by id or by name, if it is within the scope ($2 is null for all).
-select collection_id, name, profile, profile_version, created_at, updated_at,
+select collection_id, name, profile, profile_version, revision, created_at, updated_at,
        (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
        collection_embedding(collection_id) as embedding
 from collections c
@@ -22,7 +22,7 @@ order by collection_id
 
 -- name: list_collections
 -- Collections within the scope in order of name, from behind `$2`.
-select collection_id, name, profile, profile_version, created_at, updated_at,
+select collection_id, name, profile, profile_version, revision, created_at, updated_at,
        (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
        collection_embedding(collection_id) as embedding
 from collections c
@@ -30,12 +30,13 @@ where tenant_id = tenant() and ($1::uuid[] is null or collection_id = any($1)) a
 order by name limit $3
 
 -- name: update_collection
--- Rename, or give another profile, which makes a new version of it.
+-- Rename, or give another profile, which makes a new version of it, if the revision is still the one that was read.
 update collections
 set name = coalesce($2, name), profile = coalesce($3, profile),
-    profile_version = profile_version + (coalesce($3, profile) <> profile)::int, updated_at = now()
-where tenant_id = tenant() and collection_id = $1
-returning collection_id, name, profile, profile_version, created_at, updated_at,
+    profile_version = profile_version + (coalesce($3, profile) <> profile)::int,
+    revision = revision + (coalesce($3, profile) <> profile or coalesce($2, name) <> name)::int, updated_at = now()
+where tenant_id = tenant() and collection_id = $1 and ($4::int is null or revision = $4)
+returning collection_id, name, profile, profile_version, revision, created_at, updated_at,
           (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = collections.collection_id) as document_count,
           collection_embedding(collection_id) as embedding
 
@@ -119,12 +120,18 @@ select blob, filename, media_type, size_bytes from versions
 where tenant_id = tenant() and document_id = $1 and version = $2
 
 -- name: patch_document
--- New title or metadata, if the revision is still the one that was read.
-update documents
-set title = coalesce($3, title), title_given = title_given or $3 is not null, metadata = coalesce($4, metadata),
-    revision = revision + 1, updated_at = now()
-where tenant_id = tenant() and document_id = $1 and ($2::int is null or revision = $2)
-returning 1
+-- New title or metadata, if the revision is still the one that was read. A document with a new title is to be indexed
+-- again: it goes back to the beginning, unless it has failed, and its version answers meanwhile.
+with known as (
+    select document_id, title, state from documents
+    where tenant_id = tenant() and document_id = $1 and ($2::int is null or revision = $2) for update)
+update documents d
+set title = coalesce($3, d.title), title_given = d.title_given or $3 is not null, metadata = coalesce($4, d.metadata),
+    revision = d.revision + 1, updated_at = now(),
+    state = case when $3 <> d.title and d.state = 'indexed' then 'received' else d.state end
+from known k
+where d.tenant_id = tenant() and d.document_id = k.document_id
+returning d.title <> k.title and k.state <> 'failed' as retitled
 
 -- name: retry_document
 -- A failed document goes back to the beginning.
@@ -133,14 +140,25 @@ where tenant_id = tenant() and document_id = $1 and state = 'failed'
 returning latest
 
 -- name: relabel_document
--- Title or metadata given with bytes that are there already.
-update documents
-set title = coalesce($2, title), title_given = title_given or $2 is not null, metadata = coalesce($3, metadata),
-    revision = revision + 1, updated_at = now()
-where tenant_id = tenant() and document_id = $1
-  and (title <> coalesce($2, title) or metadata <> coalesce($3, metadata))
-returning 1
+-- Title or metadata given with bytes that are there already. With a new title it is to be indexed again, as above.
+with known as (
+    select document_id, title, state from documents
+    where tenant_id = tenant() and document_id = $1
+      and (title <> coalesce($2, title) or metadata <> coalesce($3, metadata)) for update)
+update documents d
+set title = coalesce($2, d.title), title_given = d.title_given or $2 is not null, metadata = coalesce($3, d.metadata),
+    revision = d.revision + 1, updated_at = now(),
+    state = case when $2 <> d.title and d.state = 'indexed' then 'received' else d.state end
+from known k
+where d.tenant_id = tenant() and d.document_id = k.document_id
+returning d.title <> k.title and k.state <> 'failed' as retitled
 
 -- name: withdraw_documents
 -- Documents of this transaction that must be sorted out anew.
 delete from documents where tenant_id = tenant() and document_id = any($1)
+
+-- name: count_waiting
+-- How many documents of the tenant are not indexed yet, at most `$1`.
+select count(*) from (
+    select from documents
+    where tenant_id = tenant() and state <> 'indexed' and state in ('received', 'parsing', 'embedding') limit $1) waiting

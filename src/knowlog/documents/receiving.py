@@ -10,10 +10,11 @@ import orjson
 
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents.actions import get_documents
+from knowlog.documents.actions import get_documents, index_again
 from knowlog.documents.collections import get_collection
 from knowlog.documents.model import Received, Upload
 from knowlog.documents.port import BlobStore
+from knowlog.documents.room import Room
 from knowlog.documents.settings import DocumentsSettings
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Invalid, TooLarge
@@ -38,6 +39,7 @@ class Receiver:
     def __init__(self, blobs: BlobStore, settings: DocumentsSettings) -> None:
         self._blobs = blobs
         self._settings = settings
+        self.room = Room(blobs, settings)
 
     async def receive(
         self, connection: Connection, scope: Scope, collection: str, uploads: Sequence[Upload]
@@ -46,8 +48,8 @@ class Receiver:
 
         Identity is the external id: other bytes become a new version, which replaces the old one when it is
         indexed. The same bytes again are not indexed again, also when they have failed (`retry_document` is for
-        that): at most, title and metadata are taken over. Raises NotFound for the collection, Invalid, TooLarge,
-        Unavailable.
+        that): at most, title and metadata are taken over, and a new title has its version indexed again. Raises
+        NotFound for the collection, Invalid, TooLarge, Unavailable.
         """
         for upload in uploads:
             self.check(upload)
@@ -60,8 +62,8 @@ class Receiver:
             return await self.receive(connection, scope, collection, uploads)
         await self._renew(connection, renewed)
         await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
-        relabelled = await _relabel(connection, unchanged)
-        jobs = await self._announce(connection, scope, (*new, *renewed))
+        relabelled, retitled = await _relabel(connection, scope, unchanged)
+        jobs = await self._announce(connection, scope, collection_id, (*new, *renewed))
         outcomes: dict[str, tuple[UUID, _Outcome]] = {
             **{item.upload.external_id: (item.document_id, "created") for item in new},
             **{item.upload.external_id: (item.document_id, "updated") for item in renewed},
@@ -70,7 +72,7 @@ class Receiver:
                 for name, (document_id, _) in unchanged.items()
             },
         }
-        return await _answer(connection, scope, uploads, outcomes, jobs)
+        return await _answer(connection, scope, uploads, outcomes, jobs | retitled)
 
     def check(self, upload: Upload) -> None:
         """Raise Invalid or TooLarge for an upload that cannot be taken."""
@@ -119,17 +121,22 @@ class Receiver:
         await _insert_versions(connection, renewed)
 
     async def _announce(
-        self, connection: Connection, scope: Scope, items: Sequence[_Incoming]
+        self, connection: Connection, scope: Scope, collection_id: UUID, items: Sequence[_Incoming]
     ) -> dict[UUID, UUID]:
-        events = [
-            (item.document_id, {"version": item.version, "size_bytes": len(item.upload.content)})
-            for item in items
-        ]
+        events = [(item.document_id, _received(collection_id, item)) for item in items]
         jobs = await append_events(connection, "document.received", events)
         for item in items:
             if item.version > 1:
                 await notify_progress(connection, scope.tenant_id, item.document_id)
         return {item.document_id: job for item, job in zip(items, jobs, strict=True)}
+
+
+def _received(collection_id: UUID, item: _Incoming) -> dict[str, Any]:
+    return {
+        "collection_id": collection_id,
+        "version": item.version,
+        "size_bytes": len(item.upload.content),
+    }
 
 
 def check_metadata(metadata: dict[str, Any] | None, max_kb: int) -> None:
@@ -194,18 +201,25 @@ async def _insert_versions(connection: Connection, items: Sequence[_Incoming]) -
     )  # fmt: skip
 
 
-async def _relabel(connection: Connection, unchanged: dict[str, tuple[UUID, Upload]]) -> set[str]:
-    """The same bytes with another title or other metadata: those are taken over, and nothing is indexed again.
+async def _relabel(
+    connection: Connection, scope: Scope, unchanged: dict[str, tuple[UUID, Upload]]
+) -> tuple[set[str], dict[UUID, UUID]]:
+    """The same bytes with another title or other metadata: those are taken over. A new title is to be indexed.
 
-    Returns the external ids of the documents that this has changed.
+    Returns the external ids of the documents that this has changed, and the jobs of those with a new title.
     """
-    relabelled = set()
+    relabelled, retitled = set(), []
     for name, (document_id, upload) in unchanged.items():
         if upload.title is None and upload.metadata is None:
             continue
-        if await connection.fetchval(_SQL["relabel_document"], document_id, upload.title, upload.metadata):
+        row = await connection.fetchrow(_SQL["relabel_document"], document_id, upload.title, upload.metadata)
+        if row is not None:
             relabelled.add(name)
-    return relabelled
+            retitled += [document_id] if row["retitled"] else []
+    documents = await get_documents(connection, scope, retitled)
+    return relabelled, {
+        document.document_id: await index_again(connection, scope, document) for document in documents
+    }
 
 
 async def _answer(

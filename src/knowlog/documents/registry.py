@@ -17,7 +17,8 @@ def open_blob_store(settings: DocumentsSettings, data_dir: Path) -> BlobStore:
     """Open the blob store that the settings name. Raises Misconfigured."""
     if settings.blobs.startswith("s3://"):
         return _load("s3")(settings.blobs)
-    return _load("directory")(data_dir / "blobs" if settings.blobs == "directory" else Path(settings.blobs))
+    folder = data_dir / "blobs" if settings.blobs == "directory" else Path(settings.blobs)
+    return _load("directory")(folder, settings.min_free_mb * 1024 * 1024)
 
 
 def _load(name: str) -> Callable[..., BlobStore]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
-    from knowlog.edge.idempotency import Answer, fingerprint, once
+    from knowlog.edge.idempotency import KEPT, Answer, check_key, fingerprint, once, once_claimed
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
     from knowlog.edge.preconditions import entity_tag, expected_revision
     from knowlog.edge.principal import Caller, Operator, bearer_secret
@@ -33,7 +33,7 @@ _PLACES = {
     "cursor": ("decode_cursor", "encode_cursor"),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
-    "idempotency": ("Answer", "fingerprint", "once"),
+    "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "once", "once_claimed"),
     "metrics": ("METRICS_TYPE", "Metrics"),
     "preconditions": ("entity_tag", "expected_revision"),
     "principal": ("Caller", "Operator", "bearer_secret"),
@@ -48,6 +48,7 @@ _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 __all__ = [
     "HANDLED",
     "HEARTBEAT",
+    "KEPT",
     "METRICS_TYPE",
     "STREAM_HEADERS",
     "STREAM_TYPE",
@@ -69,6 +70,7 @@ __all__ = [
     "bearer_secret",
     "bounded_protocol",
     "check_body",
+    "check_key",
     "decode_cursor",
     "encode_cursor",
     "entity_tag",
@@ -78,6 +80,7 @@ __all__ = [
     "fingerprint",
     "handle",
     "once",
+    "once_claimed",
     "problem_document",
     "set_up_logging",
     "set_up_spans",

@@ -18,7 +18,7 @@ from knowlog.database import Connection, Scope, load_queries
 from knowlog.kernel.errors import BadRequest, Invalid
 
 _SQL = load_queries("knowlog.edge")
-_KEPT = timedelta(hours=24)
+KEPT = timedelta(hours=24)
 _LONGEST_KEY = 255
 _REPLAYED = "Idempotency-Replayed"
 
@@ -60,9 +60,25 @@ async def once(
     """
     if key is None:
         return await act()
-    _check(key)
-    if not await connection.fetchval(_SQL["claim_key"], scope.principal, key, request, _KEPT):
+    check_key(key)
+    if not await connection.fetchval(_SQL["claim_key"], scope.principal, key, request, KEPT):
         return await _repeat(connection, scope, key, request)
+    return await _act(connection, scope, key, act)
+
+
+async def once_claimed(
+    connection: Connection, scope: Scope, key: str, request: bytes, act: Callable[[], Awaitable[Answer]]
+) -> Answer:
+    """As `once`, for a key that an earlier transaction has claimed: `act` is done by the first that comes here."""
+    row = await connection.fetchrow(_SQL["lock_answer"], scope.principal, key)
+    if row["response"] is not None or row["request_hash"] != request:
+        return await _repeat(connection, scope, key, request)
+    return await _act(connection, scope, key, act)
+
+
+async def _act(
+    connection: Connection, scope: Scope, key: str, act: Callable[[], Awaitable[Answer]]
+) -> Answer:
     answer = await act()
     kept = {"body": answer.body, "headers": answer.headers}
     await connection.execute(_SQL["store_answer"], scope.principal, key, answer.status, kept)
@@ -77,7 +93,8 @@ async def _repeat(connection: Connection, scope: Scope, key: str, request: bytes
     return Answer(row["status"], row["response"]["body"], headers)
 
 
-def _check(key: str) -> None:
+def check_key(key: str) -> None:
+    """Raise BadRequest for an Idempotency-Key that is malformed."""
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise BadRequest(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
 

@@ -14,3 +14,7 @@ select request_hash, status, response from idempotency_keys where tenant_id = te
 -- name: store_answer
 -- Keep the answer for whoever repeats the request.
 update idempotency_keys set status = $3, response = $4 where tenant_id = tenant() and principal = $1 and key = $2
+
+-- name: lock_answer
+-- The answer to a key that is claimed, null while there is none. A twin that is under way makes this wait.
+select request_hash, response from idempotency_keys where tenant_id = tenant() and principal = $1 and key = $2 for update

@@ -72,20 +72,23 @@ class Progress:
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def watch(self, tenant_id: UUID, subject: UUID) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set whenever something about the subject changes. It holds no database
+    async def watch(self, tenant_id: UUID, *subjects: UUID) -> AsyncIterator[asyncio.Event]:
+        """Yield an event that is set whenever something about a subject changes. It holds no database
         session.
         """
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
-        key, changed = f"{tenant_id}:{subject}", asyncio.Event()
-        self._watchers.setdefault(key, set()).add(changed)
+        changed = asyncio.Event()
+        keys = {f"{tenant_id}:{subject}" for subject in subjects}
+        for key in keys:
+            self._watchers.setdefault(key, set()).add(changed)
         try:
             yield changed
         finally:
-            self._watchers[key].discard(changed)
-            if not self._watchers[key]:
-                del self._watchers[key]
+            for key in keys:
+                self._watchers[key].discard(changed)
+                if not self._watchers[key]:
+                    del self._watchers[key]
 
     async def close(self) -> None:
         """Stop listening."""

@@ -33,7 +33,8 @@ where v.tenant_id = tenant() and v.document_id = t.document_id and v.version = t
 -- From this moment the new version answers questions.
 with switched as (
     update documents d
-    set version = n.version, state = 'indexed', reason = null, attempts = n.attempts, revision = d.revision + 1,
+    set version = n.version, state = 'indexed', reason = null, attempts = n.attempts,
+        revision = d.revision + (d.version is distinct from n.version)::int,
         title = case when d.title_given then d.title else n.title end, updated_at = now()
     from unnest($1::uuid[], $2::int[], $3::text[], $4::int[]) as n (document_id, version, title, attempts)
     where d.tenant_id = tenant() and d.document_id = n.document_id
@@ -56,7 +57,7 @@ select pg_notify('knowlog_progress', tenant() || ':' || document_id) from failed
 
 -- name: lock_document
 -- A document that is to be deleted, if it is within the scope.
-select d.document_id, d.external_id, c.name as collection,
+select d.document_id, d.external_id, d.collection_id, c.name as collection,
        (select count(*) from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as versions,
        (select coalesce(sum(v.size_bytes), 0)::bigint from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as size_bytes,
        (select count(*) from chunks k where k.tenant_id = tenant() and k.document_id = d.document_id) as chunks,

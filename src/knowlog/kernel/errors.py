@@ -14,7 +14,8 @@ KnowlogError
 ├── ParseFailed          the file could not be turned into text                  422
 ├── LimitReached         too many requests or too much stored; later it works    429
 ├── InternalError        our fault                                               500
-└── Unavailable          something that this rests on is down; later it works    503
+├── Unavailable          something that this rests on is down; later it works    503
+└── StorageFull          the disk of the originals is full; later it works       507
 
 Each sentence says what is wrong and what to do. `permanent` tells a worker whether trying again can help.
 """
@@ -117,3 +118,9 @@ class Unavailable(KnowlogError):
     """Something this rests on does not answer; the same call may work later."""
 
     status, code, permanent = 503, "unavailable", False
+
+
+class StorageFull(KnowlogError):
+    """There is no room for more bytes; the same call works when there is."""
+
+    status, code, permanent = 507, "storage-full", False

@@ -4,10 +4,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from knowlog.bus import notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
@@ -45,6 +46,20 @@ async def create_tenant(database: Database, name: str) -> Tenant:
     tenant_id = new_id()
     async with database.system() as connection:
         await connection.execute("select create_tenant($1, $2)", tenant_id, clean_name(name))
+    return await get_tenant(database, tenant_id)
+
+
+async def create_tenant_once(
+    database: Database, name: str, key: str, request: bytes, kept: timedelta
+) -> Tenant:
+    """Create a tenant, or return the one that was created with this Idempotency-Key within `kept`.
+
+    The key is claimed for the operator in the tenant's list of keys, together with the request's fingerprint.
+    """
+    async with database.system() as connection:
+        tenant_id = await connection.fetchval(
+            "select create_tenant_once($1, $2, $3, $4, $5)", new_id(), clean_name(name), key, request, kept
+        )
     return await get_tenant(database, tenant_id)
 
 
@@ -136,6 +151,7 @@ async def revoke_key(connection: Connection, revoker: Principal, key_id: UUID) -
         raise Conflict(
             "This is the last key of the role owner. Create another first, or nobody can manage the tenant."
         )
+    await notify_progress(connection, revoker.scope.tenant_id, key_id)  # ends the streams that it opened
     return _key(await connection.fetchrow(_SQL["revoke_key"], key_id))
 
 

@@ -1,5 +1,7 @@
 """/v1/collections: owner, colleague, stranger."""
 
+import asyncio
+
 import pytest
 from api_scene import Client, MakeClient, problem
 
@@ -43,6 +45,20 @@ async def test_a_change_demands_the_state_that_was_read(alice: Client) -> None:
     late = await alice.patch("/v1/collections/handbook", json={"name": "other"}, headers={"If-Match": tag})
     problem(late, 412, "precondition-failed")
     assert (await alice.get("/v1/collections/handbook")).status_code == 200
+
+
+async def test_of_two_changes_from_one_state_one_is_made(alice: Client) -> None:
+    """Renaming counts as a change, and nothing comes between looking and writing."""
+    tag = (await alice.get("/v1/collections/handbook")).headers["etag"]
+    place = "/v1/collections/" + (await alice.get("/v1/collections/handbook")).json()["collection_id"]
+    answers = await asyncio.gather(
+        *(
+            alice.patch(place, json={"name": f"name {number}"}, headers={"If-Match": tag})
+            for number in range(8)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    assert (await alice.get(place)).json()["profile_version"] == 1
 
 
 @pytest.mark.parametrize(

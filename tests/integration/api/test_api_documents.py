@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 import pytest
-from api_scene import Client, problem, upload
+from api_scene import Client, problem, settled, upload, working
 
 from knowlog.bootstrap import App
 from knowlog.database import Scope
@@ -179,3 +179,37 @@ async def test_metadata_that_changed_is_searched_at_once(
     assert (await alice.post("/v1/search", json=asked)).json()["passages"] == []
     await alice.patch(f"/v1/documents/{warranty}", json={"metadata": {"year": 2027}})
     assert (await alice.post("/v1/search", json=asked)).json()["passages"]
+
+
+async def test_a_new_title_is_found(app: App, alice: Client, warranty: str) -> None:
+    """By its words, which the text does not hold; the version stays, and the old title finds nothing."""
+    place = f"/v1/documents/{warranty}"
+    before = (await alice.get(place)).json()
+    changed = await alice.patch(place, json={"title": "Zirconium appendix"})
+    assert (changed.json()["state"], changed.json()["version"]) == ("received", before["version"])
+    async with working(app):
+        after = await settled(alice, warranty)
+    assert (after["state"], after["version"], after["latest"]) == ("indexed", 1, 1)
+    assert f'"{after["revision"]}.' in changed.headers["etag"]
+    found = (await alice.post("/v1/search", json={"question": "zirconium", "explain": True})).json()
+    assert "lexical" in found["passages"][0]["legs"]
+    assert found["passages"][0]["title"] == "Zirconium appendix"
+
+
+async def test_the_same_title_again_is_no_work(alice: Client, warranty: str) -> None:
+    """Nor is metadata."""
+    title = (await alice.get(f"/v1/documents/{warranty}")).json()["title"]
+    change = {"title": title, "metadata": {"year": 2027}}
+    assert (await alice.patch(f"/v1/documents/{warranty}", json=change)).json()["state"] == "indexed"
+
+
+async def test_a_new_title_with_the_same_bytes_is_indexed(app: App, alice: Client, warranty: str) -> None:
+    """An upload that differs by its title alone has a job, and no new version."""
+    text = "# Warranty\n\nThe warranty of the probe lasts 24 months."
+    body = {"text": text, "external_id": "w", "title": "Molybdenum"}
+    item = (await alice.post("/v1/collections/handbook/documents", json=body)).json()["items"][0]
+    assert (item["outcome"], item["job_id"] is None) == ("relabelled", False)
+    async with working(app):
+        assert (await settled(alice, warranty))["version"] == 1
+    found = (await alice.post("/v1/search", json={"question": "molybdenum", "explain": True})).json()
+    assert "lexical" in found["passages"][0]["legs"]

@@ -57,6 +57,21 @@ async def test_a_revoked_key_sees_nothing_more(alice: Client, app: App, api: obj
     assert (events[-1][0], events[-1][1]["code"]) == ("error", "unauthenticated")
 
 
+async def test_a_revoked_key_is_cut_off_within_a_second(alice: Client) -> None:
+    """Revoking is reported to the streams that the key has open, also while nothing happens to their document."""
+    made = (await alice.post("/v1/keys", json={"name": "x"})).json()
+    document_id = await upload(alice, "text")
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+    watching = [
+        asyncio.create_task(alice.get(f"/v1/documents/{document_id}/events", headers=headers))
+        for _ in range(2)
+    ]
+    await asyncio.sleep(0.7)
+    await alice.delete(f"/v1/keys/{made['key']['key_id']}")
+    for stream in await asyncio.wait_for(asyncio.gather(*watching), 1):
+        assert events_of(stream.text)[-1][1]["code"] == "unauthenticated"
+
+
 async def test_a_tenant_holds_so_many_streams_and_no_more(
     alice: Client, charlie: Client, address: str
 ) -> None:

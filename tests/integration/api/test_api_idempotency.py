@@ -91,3 +91,19 @@ async def test_a_malformed_key_is_refused(alice: Client, key: str) -> None:
     answer = await alice.post("/v1/collections", json={"name": "x"}, headers={"Idempotency-Key": key})
     problem(answer, 400, "bad-request")
     problem(await alice.get("/v1/collections/x"), 404, "not-found")
+
+
+async def test_a_tenant_is_created_once(operator: Client) -> None:
+    """Twins and repetitions get the same tenant, and the secret once; another name is another request."""
+    headers = {"Idempotency-Key": "a tenant"}
+    answers = await asyncio.gather(
+        *(operator.post("/v1/tenants", json={"name": "once"}, headers=headers) for _ in range(5))
+    )
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["tenant"]["tenant_id"] for answer in answers}) == 1
+    assert len([answer for answer in answers if answer.json()["secret"]]) == 1
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 4
+    other = await operator.post("/v1/tenants", json={"name": "other"}, headers=headers)
+    problem(other, 422, "invalid")
+    refused = await operator.post("/v1/tenants", json={"name": "x"}, headers={"Idempotency-Key": ""})
+    problem(refused, 400, "bad-request")

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
-from knowlog.kernel.errors import NotFound, Unavailable
+from knowlog.kernel.errors import NotFound, StorageFull, Unavailable
 
 _PROBE = "probe/probe/probe"
 
@@ -17,8 +18,9 @@ _PROBE = "probe/probe/probe"
 class DirectoryBlobStore:
     """One file a blob, written beside its place, synced and renamed, so that it is whole or absent."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, min_free_bytes: int = 0) -> None:
         self._root = root
+        self._min_free_bytes = min_free_bytes
 
     async def put(self, blobs: Mapping[str, bytes]) -> None:
         """Keep the bytes durably."""
@@ -51,6 +53,17 @@ class DirectoryBlobStore:
                 if stat.S_ISREG(status.st_mode) and status.st_mtime <= before:
                     found.append(str(path.relative_to(self._root)))
         return found
+
+    async def require_room(self) -> None:
+        """Look how much is free on the disk."""
+        there = next(folder for folder in (self._root, *self._root.parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        if free < self._min_free_bytes:
+            raise StorageFull(
+                f"The disk of the blob store has {free // 2**20} MB free, which is too little for more documents. "
+                "Nothing was stored; send this again when the operator has made room.",
+                retry_after_s=60,
+            )
 
     async def check(self) -> None:
         """Write, read and remove a probe."""

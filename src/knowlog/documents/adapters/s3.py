@@ -55,6 +55,9 @@ class S3BlobStore:
         async for page in self._store.list(prefix or None):
             yield [each["path"] for each in page if each["last_modified"] <= before]
 
+    async def require_room(self) -> None:
+        """Object stores do not fill up."""
+
     async def check(self) -> None:
         """Write, read and remove a probe."""
         key = f"probe/{uuid4()}"
