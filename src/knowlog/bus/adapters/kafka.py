@@ -4,6 +4,7 @@ librdkafka has threads of its own; the calls that wait for it are made in thread
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -23,10 +24,15 @@ from knowlog.kernel.errors import KnowlogError, Misconfigured, TooLarge, Unavail
 _DEAD = ".dead"
 _KEPT_READY = 16_384  # kB that a consumer fetches ahead
 _SLICE_S = 0.2
+_TEND_S = 1.0
 _FENCED = {
     KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.FENCED_INSTANCE_ID, KafkaError._ASSIGNMENT_LOST, KafkaError._NO_OFFSET,
 }  # fmt: skip
+_NO_TOPIC = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+}  # also for a moment after it was made
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 _REFUSED = {
     KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -95,8 +101,9 @@ class KafkaBroker:
         # Messages that nobody can read are kept until a person has looked at them.
         config = {"retention.ms": "-1"} if partitions == 1 else {}
         wanted = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=config)
+        admin = AdminClient(self._common)  # what is asked through it fails when it goes
         try:
-            futures = AdminClient(self._common).create_topics(
+            futures = admin.create_topics(
                 [wanted], request_timeout=FAILS_AFTER_S, operation_timeout=FAILS_AFTER_S
             )
             futures[topic].result()
@@ -130,7 +137,7 @@ class KafkaBroker:
         reason = error.args[0]
         if reason.fatal():  # the producer is of no more use; the next call gets a new one
             self._producer = None
-        if reason.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:
+        if reason.code() in _NO_TOPIC:
             self._topics.clear()  # somebody has deleted it; the next call creates it
         return translated(error)
 
@@ -193,13 +200,17 @@ class KafkaSubscription:
         self._broker, self._topic, self._settings = broker, topic, settings
         self._consumer: Any = None
         self._thread = ThreadPoolExecutor(1, "kafka")
-        self._closing = False
+        self._closing = self._paused = False
+        self._polled = monotonic()
+        self._tending: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self._ready: deque[Delivery] = deque()
         self._offsets: dict[Partition, _Offsets] = {}
 
     async def receive(self, most: int, wait_s: float) -> list[Delivery]:
         """Return what was fetched. What a cancelled call has fetched is returned by the next."""
+        if self._tending is None:
+            self._tending = asyncio.create_task(self._tend())
         if not self._ready:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._fetch, most, wait_s)
         with self._lock:
@@ -236,19 +247,47 @@ class KafkaSubscription:
     async def close(self) -> None:
         """Leave the group, so that others get the partitions at once."""
         self._closing = True
+        if self._tending is not None:
+            self._tending.cancel()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._leave)
         self._thread.shutdown(wait=False)
+
+    async def _tend(self) -> None:
+        """Take part in the group's affairs while whoever uses this is busy; else nobody else could join it."""
+        while True:
+            await asyncio.sleep(_TEND_S)
+            if monotonic() - self._polled > _TEND_S:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._attend)
+
+    def _attend(self) -> None:
+        if self._consumer is None:
+            return
+        with contextlib.suppress(KafkaException):  # the next receive tells it
+            if not self._paused:
+                self._consumer.pause(self._consumer.assignment())
+                self._paused = True
+            found = self._consumer.poll(0)
+            self._take([found] if found is not None and found.error() is None else [])
+
+    def _resume(self) -> None:
+        self._polled = monotonic()
+        if self._paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
 
     def _fetch(self, most: int, wait_s: float) -> None:
         deadline = monotonic() + wait_s
         try:
             consumer = self._open()
+            self._resume()
             found = consumer.consume(most, 0)
             while not found and not self._closing and (left := deadline - monotonic()) > 0:
                 first = consumer.poll(min(left, _SLICE_S))
                 found = [first, *consumer.consume(most - 1, 0)] if first is not None else []
         except KafkaException as error:
             raise translated(error) from error
+        finally:
+            self._polled = monotonic()
         self._take(found)
 
     def _take(self, found: Sequence[Any]) -> None:
@@ -259,7 +298,7 @@ class KafkaSubscription:
                     self._offsets.setdefault(partition, _Offsets(each.offset())).give(each.offset())
                     self._ready.append(Delivery(_message(each), 1, (partition, each.offset())))
         failed = next((each.error() for each in found if each.error() is not None), None)
-        if failed is not None and not failed.retriable() and failed.code() not in _FENCED:
+        if failed is not None and not (failed.retriable() or failed.code() in _FENCED | _NO_TOPIC):
             raise translated(KafkaException(failed))
 
     def _open(self) -> Any:
@@ -306,6 +345,8 @@ class _Offsets:
         self._given.append(offset)
 
     def settle(self, offset: int) -> None:
+        if offset < self.settled:  # delivered and settled twice
+            return
         self._done.add(offset)
         while self._given and self._given[0] in self._done:
             self.settled = self._given.popleft() + 1

@@ -1,0 +1,58 @@
+"""Real brokers for tests: own ones where they are installed, else those of `make services`."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from knowlog.cli.bench.servers import SERVERS, Server
+
+_RUNNING = Path(__file__).parents[1] / ".services" / "env"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A broker that runs. `own` may be killed; one of `make services` is None here."""
+
+    kind: str
+    url: str
+    own: Server | None
+
+    @property
+    def killable(self) -> Server:
+        if self.own is None:
+            pytest.skip(f"{self.kind} is not ours to kill: it was started by `make services`")
+        return self.own
+
+
+@contextmanager
+def running_server(kind: str) -> Iterator[Running]:
+    """Start a server of this kind in a temporary folder, for the time of the block."""
+    if not SERVERS[kind].installed():
+        yield Running(kind, _url_of_services(kind), None)
+        return
+    with tempfile.TemporaryDirectory(prefix=f"knowlog-{kind}-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = SERVERS[kind](Path(folder) / "server")
+        server.start()
+        try:
+            yield Running(kind, server.url, server)
+        finally:
+            server.kill()
+
+
+def _url_of_services(kind: str) -> str:
+    lines = _RUNNING.read_text().splitlines() if _RUNNING.exists() else []
+    urls = dict(line.split("=", 1) for line in lines)
+    if url := urls.get(f"{kind.upper()}_URL"):
+        return url
+    reason = (
+        f"{kind} is neither installed nor running: `make services-install` brings {SERVERS[kind].packages}"
+    )
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
