@@ -5,6 +5,7 @@ import typer
 from knowlog.cli.bench.answers import answers
 from knowlog.cli.bench.chaos import chaos
 from knowlog.cli.bench.documents import documents
+from knowlog.cli.bench.fairness import fairness
 from knowlog.cli.bench.financebench import financebench
 from knowlog.cli.bench.ingest import ingest
 from knowlog.cli.bench.retrieval import retrieval
@@ -15,7 +16,7 @@ bench = typer.Typer(
     help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
     no_args_is_help=True,
 )
-for command in (retrieval, answers, ingest, search, scale, documents, financebench, chaos):
+for command in (retrieval, answers, ingest, search, scale, documents, financebench, chaos, fairness):
     bench.command()(command)
 
 __all__ = ["bench"]

@@ -16,6 +16,7 @@ from knowlog.cli.client import Client
 from knowlog.cli.connection import connect_operator
 from knowlog.cli.output import say
 from knowlog.cli.processes import Stack, free_port, open_stack
+from knowlog.kernel.errors import InternalError
 from knowlog.settings import Settings, load_settings
 
 _LONGEST_CALL_S = 600.0
@@ -63,6 +64,16 @@ async def open_system(
                     yield system
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def another_tenant(system: System, connections: int = 8) -> AsyncIterator[Connections]:
+    """Yield connections of a second tenant of a private system, which is deleted at the end."""
+    if system.stack is None:
+        raise InternalError("A second tenant needs a system of the benchmark's own.")
+    with Client(system.url, system.stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
+        async with _tenant(operator, system.settings, connections, system.stack) as second:
+            yield second.api
 
 
 def _private_folder() -> Path:
