@@ -95,7 +95,7 @@ class Tail:
             return await list_events(connection, scope, wanted, "oldest", _AT_ONCE)
 
 
-@router.get("", response_model=Listing[CloudEvent])
+@router.get("", summary="List what has happened", response_model=Listing[CloudEvent])
 async def listing(
     caller: AsReader,
     app: TheApp,
@@ -119,6 +119,7 @@ async def listing(
 
 @router.get(
     "/stream",
+    summary="Follow events as they happen",
     response_class=Response,
     responses={200: {"content": {STREAM_TYPE: {}}}, **problems(429)},
 )
@@ -145,7 +146,12 @@ async def stream(
     return StreamingResponse(held, headers=STREAM_HEADERS, media_type=STREAM_TYPE)
 
 
-@router.get("/asyncapi.json", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+@router.get(
+    "/asyncapi.json",
+    summary="Describe every event (AsyncAPI)",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}}}},
+)
 async def asyncapi() -> Response:
     """Describe every event, as an AsyncAPI 3.0 document."""
     return reply(describe_events(__version__))
@@ -153,6 +159,7 @@ async def asyncapi() -> Response:
 
 @router.get(
     "/schemas/{type}/{version}",
+    summary="Read an event's JSON Schema",
     response_class=Response,
     responses={200: {"content": {"application/schema+json": {}}}, **problems(404)},
 )
@@ -163,7 +170,7 @@ async def schema(type: str, version: int) -> Response:  # noqa: A002 - its name 
     return answer
 
 
-@router.get("/{event_id:uuid}", response_model=CloudEvent, responses=problems(404))
+@router.get("/{event_id:uuid}", summary="Show one event", response_model=CloudEvent, responses=problems(404))
 async def show(event_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one event."""
     async with app.database.transaction(caller.scope) as connection:
