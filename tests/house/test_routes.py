@@ -55,3 +55,13 @@ def test_nothing_runs_in_a_thread(route: APIRoute) -> None:
 
     for call in calls(route.dependant):
         assert iscoroutinefunction(call) or iscoroutinefunction(type(call).__call__)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
+def test_every_route_says_in_a_few_words_what_it_does(route: APIRoute) -> None:
+    """The API's page is read by people: a summary of three to six words, and a description."""
+    if not route.include_in_schema:
+        return
+    assert route.summary, "give the route a summary"
+    assert 3 <= len(route.summary.split()) <= 6
+    assert route.description
