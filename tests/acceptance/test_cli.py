@@ -75,7 +75,7 @@ def data_dir() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
-        for each in (folder, folder / "demo"):
+        for each in (folder, folder / "demo", folder / "beside"):
             EmbeddedServer(each, DatabaseSettings()).stop()
 
 
@@ -93,8 +93,9 @@ def test_the_demo_goes_from_nothing_to_cited_answers(data_dir: Path) -> None:
     env = environment(data_dir / "demo")
     done = knowlog(env, "demo", "--once", "--json")
     assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [bool(each["statements"]) for each in answers] == [True, True, True, False]
+    told = json.loads(done.stdout)
+    assert [bool(each["statements"]) for each in told["answers"]] == [True, True, True, False]
+    assert {each["state"] for each in told["documents"]} == {"indexed"}
     assert processes_of(data_dir / "demo") == []
 
 
@@ -134,6 +135,46 @@ def test_a_file_that_cannot_be_read_fails_with_a_reason(running: Running, tmp_pa
     assert told["indexed"] == 1
     assert told["failed"][0]["external_id"].endswith("broken.pdf")
     assert told["failed"][0]["reason"]
+
+
+def test_a_file_that_has_failed_is_told_again_and_not_sent_again(running: Running, tmp_path: Path) -> None:
+    """No version is added by another run; new metadata is reported; `documents retry --failed` tries again."""
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    ingest = ("ingest", str(tmp_path), "--collection", "bad")
+    knowlog(running.env, *ingest)
+    again = knowlog(running.env, *ingest)
+    assert "failed earlier: " in again.stderr
+    assert "knowlog documents retry --failed --collection bad" in again.stderr
+    relabelled = json.loads(knowlog(running.env, *ingest, "-m", "team=ops", "--json").stdout)
+    assert (relabelled["relabelled"], relabelled["unchanged"]) == (1, 0)
+    listed = knowlog(running.env, "documents", "list", "--collection", "bad", "--json")
+    assert [each["latest"] for each in json.loads(listed.stdout)["items"]] == [1]
+    retried = knowlog(running.env, "documents", "retry", "--failed", "--collection", "bad", "--json")
+    assert len(json.loads(retried.stdout)["jobs"]) == 1
+
+
+def test_an_error_is_json_where_json_is_asked_for(running: Running) -> None:
+    """The server's problem document on stderr, nothing on stdout, the same exit code."""
+    done = knowlog(running.env, "search", "anything", "--collection", "nowhere", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert json.loads(done.stderr)["code"] == "not-found"
+
+
+def test_what_reads_no_further_is_no_fault(running: Running) -> None:
+    """`knowlog config | head -1` ends without a traceback."""
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m knowlog config | head -1"],
+        env=running.env, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_doctor_checks_the_key_that_commands_would_send(running: Running) -> None:
+    """A wrong one in the environment is found, and what to do."""
+    done = knowlog({**running.env, "KNOWLOG_KEY": "kl_wrong"}, "doctor", "--json")
+    (wrong,) = [each for each in json.loads(done.stdout)["checks"] if each["outcome"] == "fail"]
+    assert (done.returncode, wrong["part"]) == (1, "KNOWLOG_KEY")
+    assert "unset it" in wrong["mend"]
 
 
 def test_doctor_finds_a_running_system_in_order(running: Running) -> None:
@@ -212,6 +253,34 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     done = knowlog(environment(tmp_path, KNOWLOG_API_PROT="1"), "config")
     assert done.returncode == 2
     assert "KNOWLOG_API_PORT" in done.stderr
+
+
+def test_ingest_beside_a_starting_server_waits_for_it(data_dir: Path, tmp_path: Path) -> None:
+    """`knowlog up &` and at once `knowlog ingest`, on a machine that has no key yet."""
+    (tmp_path / "a.txt").write_text("Sent before the server was there.\n")
+    env = environment(data_dir / "beside")
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "knowlog", "up"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        done = knowlog(env, "ingest", str(tmp_path), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["indexed"] == 1
+    finally:
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(timeout=60) == 0
+
+
+def test_doctor_where_nothing_runs_says_how_to_start(tmp_path: Path) -> None:
+    """Nothing is broken, exit code 0; where a server is expected, its absence is a fault."""
+    env = environment(tmp_path)
+    done = knowlog(env, "doctor")
+    assert done.returncode == 0
+    assert "knowlog is not running: `knowlog up` starts it." in done.stderr
+    expected = knowlog({**env, "KNOWLOG_URL": f"http://127.0.0.1:{free_port()}"}, "doctor", "--json")
+    told = json.loads(expected.stdout)
+    assert (expected.returncode, told["running"]) == (1, False)
+    assert [each["part"] for each in told["checks"] if each["outcome"] == "fail"] == ["server"]
 
 
 def test_without_a_server_the_sentence_says_how_to_start_one(tmp_path: Path) -> None:

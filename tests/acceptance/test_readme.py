@@ -1,25 +1,41 @@
-"""The README's examples are run as they stand."""
+"""The examples of the README and of the guide are run as they stand."""
 
 import asyncio
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from knowlog.cli.processes import Stack
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 
 
-def commands() -> str:
-    """The block that the README marks as executed."""
-    block = re.search(
-        r"<!-- executed by tests/acceptance/test_readme.py -->\n```bash\n(.*?)```", README.read_text(), re.S
+def commands(page: Path) -> list[str]:
+    """The blocks that a page marks as executed."""
+    blocks = re.findall(
+        r"<!-- executed by tests/acceptance/test_readme.py -->\n```bash\n(.*?)```", page.read_text(), re.S
     )
-    assert block, "the README has lost its example"
-    return block[1]
+    assert blocks, f"{page.name} has lost its example"
+    return blocks
+
+
+def environment(stack: Stack, key: str) -> dict[str, str]:
+    """What a terminal of the installation's machine has: our commands first, its data directory, its address."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    known = {
+        "KNOWLOG_URL": stack.url,
+        "KNOWLOG_KEY": key,
+        "KNOWLOG_DATA_DIR": str(stack.settings.data_dir),
+    }
+    return {**os.environ, "PATH": path, **known}
 
 
 def documents(text: str) -> Iterator[dict[str, Any]]:
@@ -34,11 +50,28 @@ async def test_the_example_over_http_answers_as_the_readme_says(running: tuple[S
     """Create a collection, upload, ask: the answer quotes the sentence that the README promises."""
     stack, key = running
     process = await asyncio.create_subprocess_exec(
-        "bash", "-euc", commands(), stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "KNOWLOG_URL": stack.url, "KNOWLOG_KEY": key},
+        "bash", "-euc", commands(README)[0], stdout=asyncio.subprocess.PIPE, env=environment(stack, key),
     )  # fmt: skip
     output, _ = await process.communicate()
     assert process.returncode == 0
     answer = list(documents(output.decode()))[-1]
     assert answer["status"] == "answered"
     assert "A hotel night may cost at most 140 euros." in answer["text"]
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
+async def test_the_examples_of_the_guide_say_what_it_promises(
+    page: Path, running: tuple[Stack, str], tmp_path: Path
+) -> None:
+    """Every block runs to its end, and prints what stands behind its arrows, in that order."""
+    for block in commands(page):
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-euc", block, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            env=environment(*running), cwd=tmp_path,
+        )  # fmt: skip
+        printed = (await process.communicate())[0].decode()
+        assert process.returncode == 0, printed
+        output = " ".join(printed.split())
+        for promised in re.findall(r"^# → (.*)$", block, re.M):
+            assert promised in output
+            output = output[output.index(promised) + len(promised) :]

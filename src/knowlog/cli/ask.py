@@ -19,5 +19,5 @@ def ask(
     if collection:
         asked["collections"] = collection
     with connect(url, key) as client:
-        answer = client.post("/v1/answers", asked)
+        answer = client.ask("/v1/answers", asked)
     emit(answer, as_json, show_answer)

@@ -1,6 +1,7 @@
 """The HTTP API, as a terminal calls it."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -8,7 +9,12 @@ from typing import Any, Self
 import httpx
 import orjson
 
-from knowlog.kernel.errors import KnowlogError, Unavailable
+from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
+
+_REPEATABLE = frozenset({"GET", "PUT", "PATCH"})
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+_PAUSE_S = 0.25
+_MOST_CUTS = 12
 
 
 class Refused(KnowlogError):
@@ -26,19 +32,36 @@ class Refused(KnowlogError):
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One server-sent event: its type and its value."""
+    """One server-sent event: its type and its value, None where the server only tells where the stream is (`id`)."""
 
     event: str
     data: Any
+    id: str | None = None
 
 
 class Client:
-    """Calls to one server with one key. Every failure is a KnowlogError with a sentence for a person."""
+    """Calls to one server with one key. Every failure is a KnowlogError with a sentence for a person.
 
-    def __init__(self, url: str, key: str | None, timeout_s: float = 60) -> None:
+    A server that is away for a moment (it starts, or starts again) is waited for, up to `patience_s`: a call that
+    did not reach it is repeated, and so is one that was cut off, if it may be repeated (`repeatable`).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        timeout_s: float = 60,
+        patience_s: float = 0,
+        waiting: Callable[[str], None] = lambda url: None,
+    ) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
+        self._patience_s = patience_s
+        self._waiting = waiting
+        try:
+            self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise _no_address(self.url) from error
 
     def get(self, path: str, **params: Any) -> Any:
         """GET; parameters that are None are left out."""
@@ -48,13 +71,21 @@ class Client:
         """POST a JSON value."""
         return self.call("POST", path, value=value, **options)
 
+    def ask(self, path: str, value: Any) -> Any:
+        """POST a question, which changes nothing, so that it may be repeated."""
+        return self.call("POST", path, value=value, repeatable=True)
+
     def delete(self, path: str, **params: Any) -> Any:
         """DELETE."""
         return self.call("DELETE", path, params=params)
 
-    def call(self, method: str, path: str, **options: Any) -> Any:
-        """Make one call. Returns the JSON value, text, or None for an empty answer."""
-        return _read(self._send(method, path, **options))
+    def call(self, method: str, path: str, repeatable: bool | None = None, **options: Any) -> Any:
+        """Make one call. Returns the JSON value, text, or None for an empty answer.
+
+        `repeatable`: whether it may reach the server twice; None: what HTTP says of the method.
+        """
+        again = method in _REPEATABLE if repeatable is None else repeatable
+        return _read(self._patiently(method, path, again, options))
 
     def pages(self, path: str, most: int | None = None, **params: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of a paginated list, at most `most`, following its cursor."""
@@ -80,16 +111,28 @@ class Client:
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
 
+    def _patiently(self, method: str, path: str, again: bool, options: dict[str, Any]) -> httpx.Response:
+        """Send, and send again while the server is away for a moment."""
+        wait = _Wait(self._patience_s)
+        while True:
+            try:
+                response = self._send(method, path, **options)
+                if not (again and response.status_code == 503 and wait.goes_on(cut_off=True)):
+                    return response
+            except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
+                if not (_may_repeat(error, again) and wait.goes_on(not isinstance(error, _NOT_SENT))):
+                    raise _unreachable(self.url, error) from error
+            if wait.times == 1:
+                self._waiting(self.url)
+            time.sleep(_PAUSE_S)
+
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if (value := options.pop("value", None)) is not None:
             options["content"] = orjson.dumps(value)
             options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
         if params := options.pop("params", None):
             options["params"] = {name: each for name, each in params.items() if each is not None}
-        try:
-            return self._http.request(method, path, **options)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise _unreachable(self.url, error) from error
+        return self._http.request(method, path, **options)
 
     def close(self) -> None:
         """Close the connections."""
@@ -102,6 +145,28 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Wait:
+    """How long a server that is away has been waited for, in one call."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._until = time.monotonic() + patience_s
+        self.times = 0
+        self._cuts = 0
+
+    def goes_on(self, cut_off: bool) -> bool:
+        """Count another failure. A call that was cut off is not repeated as often: it may itself be the reason."""
+        self.times += 1
+        self._cuts += cut_off
+        return time.monotonic() < self._until and self._cuts <= _MOST_CUTS
+
+
+def _may_repeat(error: Exception, again: bool) -> bool:
+    """Whether the call may be sent again: it never left, or it does no harm twice and was cut off."""
+    return isinstance(error, _NOT_SENT) or (
+        again and isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+    )
 
 
 def _read(response: httpx.Response) -> Any:
@@ -121,25 +186,37 @@ def _json(response: httpx.Response) -> Any:
         return None
 
 
-def _unreachable(url: str, error: Exception) -> Unavailable:
-    if isinstance(error, httpx.ReadTimeout):
+def _no_address(url: str) -> Misconfigured:
+    return Misconfigured(f"{url} is no address of a server. Give one such as http://127.0.0.1:8484.")
+
+
+def _unreachable(url: str, error: Exception) -> KnowlogError:
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
+        return _no_address(url)
+    if isinstance(error, httpx.TimeoutException) and not isinstance(error, _NOT_SENT):
         return Unavailable(f"{url} did not answer in time. Try again; `knowlog doctor` shows what is slow.")
+    if "CERTIFICATE" in str(error) or "SSL" in str(error):
+        return Unavailable(f"{url} offers no trusted TLS: {error}. Check the address and its certificate.")
+    if not isinstance(error, _NOT_SENT):
+        return Unavailable(f"{url} broke the connection off. Try again; the server's log says why.")
     return Unavailable(
         f"No knowlog answers at {url}. Start one with `knowlog up`, or give its address with --url."
     )
 
 
 def _events(lines: Iterator[str]) -> Iterator[ServerEvent]:
-    """Parse an event stream (HTML Living Standard, section 9.2.6): id and retry are of no use here."""
-    event = "message"
+    """Parse an event stream (HTML Living Standard, section 9.2.6): retry is of no use here."""
+    event, place = "message", None
     data: list[str] = []
     for line in lines:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
-            if data:
-                yield ServerEvent(event, orjson.loads("\n".join(data)))
-            event, data = "message", []
+            if data or place:
+                yield ServerEvent(event, orjson.loads("\n".join(data)) if data else None, place)
+            event, data, place = "message", [], None
+        elif name == "id":
+            place = value
         elif name == "event":
             event = value
         elif name == "data":

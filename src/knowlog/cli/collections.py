@@ -1,16 +1,42 @@
 """`knowlog collections`: named sets of documents."""
 
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
-from knowlog.cli.output import emit, out, say, table
+from knowlog.cli.output import emit, say, show_fields, table
+from knowlog.cli.output import show as show_table
 from knowlog.cli.values import json_object
+from knowlog.kernel.errors import Misconfigured
 
-app = typer.Typer(help="Collections: list, create, show, delete.", no_args_is_help=True)
+app = typer.Typer(help="Collections: list, create, show, update, delete.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the collection.")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="Its profile: a JSON object, or a file that holds one.")
+]
+ChunkTokens = Annotated[
+    int | None, typer.Option("--chunk-tokens", help="Most tokens in a chunk: chunking.size_tokens.")
+]
+Overlap = Annotated[
+    float | None, typer.Option("--overlap", help="Share that a chunk repeats: chunking.overlap.")
+]
+Depth = Annotated[
+    int | None, typer.Option("--depth", help="Chunks that each leg contributes: retrieval.depth.")
+]
+DenseWeight = Annotated[
+    float | None, typer.Option("--dense-weight", help="Share of the dense score: retrieval.dense_weight.")
+]
+OnePerDocument = Annotated[
+    bool | None,
+    typer.Option(
+        "--one-per-document/--many-per-document",
+        help="Only the best chunk of each document: retrieval.one_per_document.",
+    ),
+]
 
 
 @app.command("list")
@@ -23,15 +49,19 @@ def list_collections(limit: Limit = 100, url: Url = None, key: Key = None, as_js
 @app.command()
 def create(
     name: Name,
-    profile: Annotated[str | None, typer.Option("--profile", help="Its profile, as a JSON object.")] = None,
+    profile: Profile = None,
+    chunk_tokens: ChunkTokens = None,
+    overlap: Overlap = None,
+    depth: Depth = None,
+    dense_weight: DenseWeight = None,
+    one_per_document: OnePerDocument = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a collection."""
-    wanted: dict[str, Any] = {"name": name}
-    if profile:
-        wanted["profile"] = json_object(profile, "--profile")
+    """Create a collection. What its profile leaves out has its default."""
+    given = _given(chunk_tokens, overlap, depth, dense_weight, one_per_document)
+    wanted: dict[str, Any] = {"name": name, "profile": _changed(_read(profile), given)}
     with connect(url, key) as client:
         made = client.post("/v1/collections", wanted)
     emit(made, as_json, lambda value: say(f"Collection {value['name']} is there."))
@@ -39,9 +69,45 @@ def create(
 
 @app.command()
 def show(name: Name, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
-    """Show a collection with its profile."""
+    """Show a collection with its profile, and how many of its documents are in each state."""
     with connect(url, key) as client:
-        emit(client.get(f"/v1/collections/{name}"), as_json, lambda value: out.print_json(data=value))
+        found = client.get(_address(name))
+        states = {} if as_json else client.get(f"{_address(name)}/states")["states"]
+    emit(found, as_json, lambda value: show_fields({**value, "documents": states}))
+
+
+@app.command()
+def update(
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", help="Another name for it.")] = None,
+    profile: Profile = None,
+    chunk_tokens: ChunkTokens = None,
+    overlap: Overlap = None,
+    depth: Depth = None,
+    dense_weight: DenseWeight = None,
+    one_per_document: OnePerDocument = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rename a collection, or change its profile; what is not named stays as it is.
+
+    What is said of retrieval holds at once. What is said of chunking holds for documents that are indexed from now
+    on: those that are there keep their chunks until their content changes, or they are deleted and ingested again.
+    """
+    given = _given(chunk_tokens, overlap, depth, dense_weight, one_per_document)
+    wholly = _read(profile)
+    if not (new_name or wholly or given):
+        raise typer.BadParameter(
+            "Nothing is to be changed. Give --name, --profile or a value of the profile."
+        )
+    wanted: dict[str, Any] = {} if new_name is None else {"name": new_name}
+    with connect(url, key) as client:
+        before = client.get(_address(name))
+        if wholly or given:
+            wanted["profile"] = _changed({**before["profile"], **wholly}, given)
+        made = client.call("PATCH", _address(name), value=wanted)
+    emit(made, as_json, lambda value: _render_change(before, value))
 
 
 @app.command()
@@ -50,10 +116,58 @@ def delete(name: Name, yes: Yes = False, url: Url = None, key: Key = None, as_js
     if not yes:
         typer.confirm(f"Delete collection {name} with all its documents?", abort=True, err=True)
     with connect(url, key) as client:
-        client.delete(f"/v1/collections/{name}")
+        client.delete(_address(name))
     emit({"deleted": name}, as_json, lambda _: say(f"Collection {name} is deleted."))
+
+
+def _given(
+    chunk_tokens: int | None,
+    overlap: float | None,
+    depth: int | None,
+    dense_weight: float | None,
+    one_per_document: bool | None,
+) -> dict[str, dict[str, Any]]:
+    """The sections of a profile that the options speak of, with what they say."""
+    sections = {
+        "chunking": {"size_tokens": chunk_tokens, "overlap": overlap},
+        "retrieval": {"depth": depth, "dense_weight": dense_weight, "one_per_document": one_per_document},
+    }
+    said = {
+        section: {name: value for name, value in values.items() if value is not None}
+        for section, values in sections.items()
+    }
+    return {section: values for section, values in said.items() if values}
+
+
+def _changed(profile: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {**profile, **{section: {**profile.get(section, {}), **said} for section, said in given.items()}}
+
+
+def _read(profile: str | None) -> dict[str, Any]:
+    """A profile from the JSON itself or from a file that holds it."""
+    if profile is None or profile.lstrip().startswith("{"):
+        return json_object(profile, "--profile") if profile else {}
+    try:
+        return json_object(Path(profile).expanduser().read_text("utf-8"), "--profile")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(
+            f"{profile} cannot be read as a profile. Give a JSON object, or a file that holds one."
+        ) from error
+
+
+def _address(name: str) -> str:
+    return f"/v1/collections/{quote(name, safe='')}"
 
 
 def _render(listed: dict[str, Any]) -> None:
     rows = ([each["name"], each["document_count"], each["updated_at"]] for each in listed["items"])
-    out.print(table(("Name", ">Documents", "Changed"), rows))
+    show_table(table(("Name", ">Documents", "Changed"), rows))
+
+
+def _render_change(before: dict[str, Any], after: dict[str, Any]) -> None:
+    say(f"Collection {after['name']} is changed; its profile has version {after['profile_version']}.")
+    if before["profile"]["chunking"] != after["profile"]["chunking"] and after["document_count"]:
+        say(
+            f"Its {after['document_count']} documents keep their chunks until their content changes, or they are"
+            " deleted and ingested again."
+        )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from knowlog.cli.options import AsJson
-from knowlog.cli.output import emit, out, table
+from knowlog.cli.output import emit, show, table
 from knowlog.settings import describe, load_settings
 
 Changed = Annotated[bool, typer.Option("--changed", help="Only what is not at its default.")]
@@ -20,4 +20,4 @@ def config(changed: Changed = False, as_json: AsJson = False) -> None:
 
 def _render(rows: list[dict[str, Any]]) -> None:
     columns = ("Setting", "Value", "From", "Meaning")
-    out.print(table(columns, ([row["name"], row["value"], row["source"], row["meaning"]] for row in rows)))
+    show(table(columns, ([row["name"], row["value"], row["source"], row["meaning"]] for row in rows)))

@@ -1,47 +1,122 @@
 """Which server a command calls, and with which key."""
 
+import fcntl
 import os
+import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from knowlog.cli.client import Client
 from knowlog.cli.credentials import kept_keys, operator_key
+from knowlog.cli.output import tell
 from knowlog.kernel.errors import Misconfigured
 from knowlog.settings import Settings, load_settings
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound
 
 
+PATIENCE_S = 20.0
+"""So long a command waits for a server that is away."""
+_STARTING_S = 60.0  # for one that is known to start: a first start makes the database and the model
+_NOTICED_S = 2.0  # until a `knowlog up &` of a moment ago has taken hold of its data directory
+
+
 def connect(url: str | None = None, key: str | None = None) -> Client:
     """Open a client for the tenant: from the options, the environment, or the keys this machine keeps.
 
-    Raises Misconfigured when there is no key.
+    Waits for a `knowlog up` that is just starting. Raises Misconfigured when there is no key.
     """
     settings = load_settings()
-    kept = next(iter(kept_keys(settings.data_dir).values()), None)
-    found = key or os.environ.get("KNOWLOG_KEY") or (kept["key"] if kept else None)
+    await_start(settings, url, lambda: find_key(settings, key) is not None)
+    found = find_key(settings, key)
     if found is None:
         raise Misconfigured(
             "There is no API key. Give --key, set KNOWLOG_KEY, or run `knowlog up` on this machine."
         )
-    return Client(server_url(settings, url), found)
+    return _patient(settings, url, found)
+
+
+def find_key(settings: Settings, key: str | None = None) -> str | None:
+    """The tenant's key: as given, from KNOWLOG_KEY, or the first that this machine keeps."""
+    kept = next(iter(kept_keys(settings.data_dir).values()), None)
+    return key or os.environ.get("KNOWLOG_KEY") or (kept["key"] if kept else None)
 
 
 def connect_operator(url: str | None = None, key: str | None = None) -> Client:
     """Open a client that manages tenants. Raises Misconfigured when there is no operator key."""
     settings = load_settings()
-    setting = settings.api.operator_key
-    found = key or (setting.get_secret_value() if setting else operator_key(settings.data_dir))
+    await_start(settings, url, lambda: _find_operator_key(settings, key) is not None)
+    found = _find_operator_key(settings, key)
     if found is None:
         raise Misconfigured(
             f"There is no operator key in {settings.data_dir}. Give --operator-key,"
             " set KNOWLOG_API_OPERATOR_KEY, or set KNOWLOG_DATA_DIR to the data directory of the server."
         )
-    return Client(server_url(settings, url), found)
+    return _patient(settings, url, found)
+
+
+def _find_operator_key(settings: Settings, key: str | None) -> str | None:
+    setting = settings.api.operator_key
+    return key or (setting.get_secret_value() if setting else operator_key(settings.data_dir))
+
+
+def _patient(settings: Settings, url: str | None, key: str) -> Client:
+    """A client that waits for a server that is away, unless it is known that none runs here."""
+    address = server_url(settings, url)
+    named = url or os.environ.get("KNOWLOG_URL") or left_address(settings.data_dir)
+    expected = bool(named) or is_up(settings.data_dir) or _answers(settings)
+    return Client(address, key, patience_s=PATIENCE_S if expected else 0, waiting=tell_waiting)
+
+
+def tell_waiting(url: str) -> None:
+    """Say in a terminal what the command waits for."""
+    tell(f"Waiting for {url} ...")
+
+
+def await_start(settings: Settings, url: str | None, has_key: Callable[[], bool]) -> None:
+    """Wait while a `knowlog up` on this machine is starting, until its address and a key are there.
+
+    Returns at once where the address is given, or where a server is there; soon where nothing starts.
+    """
+    if url or os.environ.get("KNOWLOG_URL"):
+        return
+    began, told = time.monotonic(), False
+    while not (has_key() and (left_address(settings.data_dir) or _answers(settings))):
+        starting, waited_s = is_up(settings.data_dir), time.monotonic() - began
+        if waited_s > (_STARTING_S if starting else _NOTICED_S):
+            return
+        if starting and not told:
+            tell("Waiting for `knowlog up` to be ready ...")
+            told = True
+        time.sleep(0.1)
+
+
+def is_up(data_dir: Path) -> bool:
+    """Whether a `knowlog up` holds this data directory, ready or not."""
+    try:
+        with (data_dir / "up.lock").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether something listens where the settings say that a server does."""
+    host = _EVERYWHERE.get(settings.api.host, settings.api.host).strip("[]")
+    try:
+        with socket.create_connection((host, settings.api.port), timeout=1):
+            return True
+    except (OSError, OverflowError):
+        return False
 
 
 def server_url(settings: Settings, url: str | None = None) -> str:
     """The server's address: as given, from KNOWLOG_URL, as `knowlog up` left it, or from the settings."""
-    found = url or os.environ.get("KNOWLOG_URL") or _left_address(settings.data_dir)
+    found = url or os.environ.get("KNOWLOG_URL") or left_address(settings.data_dir)
     if found is None:
         return local_url(settings.api.host, settings.api.port)
     if not found.startswith(("http://", "https://")):
@@ -63,7 +138,8 @@ def leave_address(data_dir: Path, url: str | None) -> None:
         path.write_text(url + "\n")
 
 
-def _left_address(data_dir: Path) -> str | None:
+def left_address(data_dir: Path) -> str | None:
+    """Where the server of this data directory was left by `leave_address`; None where there is none."""
     try:
         return (data_dir / "address").read_text().strip() or None
     except OSError:

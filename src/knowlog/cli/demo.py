@@ -15,10 +15,10 @@ from knowlog.cli.ingest import ingest_files
 from knowlog.cli.interruptible import Interrupted, run_interruptibly
 from knowlog.cli.local_tenant import ensure_collection, ensure_tenant
 from knowlog.cli.options import AsJson
-from knowlog.cli.output import print_json, say
+from knowlog.cli.output import print_json, printable, say
 from knowlog.cli.processes import Stack, open_stack
 from knowlog.cli.serve import Host, Port, listen_environment
-from knowlog.cli.up import announce
+from knowlog.cli.up import announce, announcement
 from knowlog.cli.uploading import Outcome
 
 _COLLECTION = "examples"
@@ -52,14 +52,18 @@ def run_demo(host: str | None, port: int | None, *, once: bool, as_json: bool) -
 async def _demo(environ: dict[str, str], examples: Examples, *, once: bool, as_json: bool) -> bool:
     say("Starting PostgreSQL, the HTTP server and a worker ...")
     async with open_stack(environ) as stack:
-        kept, passed = await asyncio.to_thread(_ingest_and_ask, stack, examples, as_json)
+        kept, shown = await asyncio.to_thread(_ingest_and_ask, stack, examples, as_json)
+        if as_json:
+            print_json(shown if once else {**announcement(stack, kept), **shown})
+        elif not once:
+            announce(stack, kept, as_json=False)
         if not once:
-            announce(stack, kept, as_json)
             await stack.wait()
-    return passed
+    return bool(shown["passed"])
 
 
-def _ingest_and_ask(stack: Stack, examples: Examples, as_json: bool) -> tuple[Kept, bool]:
+def _ingest_and_ask(stack: Stack, examples: Examples, as_json: bool) -> tuple[Kept, dict[str, Any]]:
+    """Returns the key, and what there is to show: the value that --json prints."""
     kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir, "demo")
     with Client(stack.url, kept["key"]) as client:
         ensure_collection(client, _COLLECTION)
@@ -71,15 +75,16 @@ def _ingest_and_ask(stack: Stack, examples: Examples, as_json: bool) -> tuple[Ke
     passed = all(outcome.state == "indexed" for outcome in outcomes) and expected == list(
         map(_is_cited, answers)
     )
-    return kept, passed
+    documents = [
+        {"external_id": each.external_id, "state": each.state, "reason": each.reason} for each in outcomes
+    ]
+    return kept, {"passed": passed, "documents": documents, "answers": answers}
 
 
 def _ask(client: Client, question: str, as_json: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = client.post("/v1/answers", {"question": question, "collections": [_COLLECTION]})
-    if as_json:
-        print_json(answer)
-    else:
-        show_answer(answer)
+    answer: dict[str, Any] = client.ask("/v1/answers", {"question": question, "collections": [_COLLECTION]})
+    if not as_json:
+        show_answer(printable(answer))
     return answer
 
 

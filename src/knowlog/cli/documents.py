@@ -1,12 +1,15 @@
 """`knowlog documents`: what was ingested, and what became of it."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
+from uuid import UUID
 
 import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
-from knowlog.cli.output import emit, out, say, table
+from knowlog.cli.output import emit, readable, say, show_fields, table
+from knowlog.cli.output import show as show_table
 
 app = typer.Typer(help="Documents: list, show, text, retry, delete.", no_args_is_help=True)
 DocumentId = Annotated[str, typer.Argument(help="The document's id, as `knowlog documents list` shows it.")]
@@ -34,22 +37,39 @@ def list_documents(
 def show(document: DocumentId, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Show all that is known of a document."""
     with connect(url, key) as client:
-        emit(client.get(f"/v1/documents/{document}"), as_json, _render_one)
+        emit(client.get(_address(document)), as_json, _render_one)
 
 
 @app.command()
 def text(document: DocumentId, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Print the text that was found in a document; citations count in it."""
     with connect(url, key) as client:
-        emit(client.get(f"/v1/documents/{document}/text"), as_json, lambda value: typer.echo(value["text"]))
+        emit(client.get(f"{_address(document)}/text"), as_json, lambda value: typer.echo(value["text"]))
 
 
 @app.command()
-def retry(document: DocumentId, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
-    """Try a failed document again."""
+def retry(
+    document: Annotated[
+        str | None, typer.Argument(help="The document's id, as `knowlog documents list` shows it.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All that have failed, instead of one.")] = False,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="With --failed: only of this collection.")
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try a failed document again, or all that have failed."""
+    if (document is None) is not failed:
+        raise typer.BadParameter("Give the id of one document, or --failed for all that have failed.")
     with connect(url, key) as client:
-        job = client.post(f"/v1/documents/{document}:retry")
-    emit(job, as_json, lambda _: say(f"Document {document} is tried again."))
+        if document is not None:
+            job = client.post(f"{_address(document)}:retry")
+            return emit(job, as_json, lambda _: say(f"Document {document} is tried again."))
+        found = list(client.pages("/v1/documents", state="failed", collection=collection))
+        jobs = [client.post(f"{_address(each['document_id'])}:retry") for each in found]
+    return emit({"jobs": jobs}, as_json, lambda _: say(_retried(len(jobs))))
 
 
 @app.command()
@@ -60,8 +80,8 @@ def delete(
     if not yes:
         typer.confirm(f"Delete document {document}?", abort=True, err=True)
     with connect(url, key) as client:
-        receipt = client.delete(f"/v1/documents/{document}")
-    emit(receipt, as_json, _render_one)
+        receipt = client.delete(_address(document))
+    emit(receipt, as_json, show_fields)
 
 
 def _render(listed: dict[str, Any]) -> None:
@@ -75,8 +95,39 @@ def _render(listed: dict[str, Any]) -> None:
         ]
         for each in listed["items"]
     )
-    out.print(table(("Document", "Collection", "State", "Title", "From, or why it failed"), rows))
+    show_table(table(("Document", "Collection", "State", "Title", "From, or why it failed"), rows))
 
 
 def _render_one(value: dict[str, Any]) -> None:
-    out.print(table(("", ""), ([name, each] for name, each in value.items() if each is not None)))
+    labels = ", ".join(f"{name} = {readable(each)}" for name, each in value["metadata"].items())
+    answering = value["version"] or "none yet"
+    show_fields(
+        {
+            **{name: value[name] for name in ("document_id", "title", "collection", "external_id", "state")},
+            "reason": value["reason"],
+            "attempts": value["attempts"],
+            "version that answers": answering,
+            "latest version": value["latest"],
+            "file": f"{value['filename']}, {value['size_bytes']:,} bytes, {value['media_type'] or 'type unknown'}",
+            "metadata": labels,
+            "received": value["created_at"],
+            "changed": value["updated_at"],
+            "revision": value["revision"],
+        }
+    )
+
+
+def _retried(count: int) -> str:
+    if count == 0:
+        return "No document has failed."
+    return f"{count} failed {'document is' if count == 1 else 'documents are'} tried again."
+
+
+def _address(document: str) -> str:
+    try:
+        UUID(document)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{document} is not the id of a document. `knowlog documents list` shows the ids."
+        ) from error
+    return f"/v1/documents/{quote(document, safe='')}"

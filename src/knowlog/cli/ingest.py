@@ -12,7 +12,7 @@ from knowlog.cli.connection import connect
 from knowlog.cli.files import SourceFile, find_files
 from knowlog.cli.local_tenant import ensure_collection
 from knowlog.cli.options import AsJson, CollectionName, Key, Url
-from knowlog.cli.output import emit, err, progress, say, table
+from knowlog.cli.output import emit, progress, say
 from knowlog.cli.uploading import Outcome, await_indexing, upload_files
 from knowlog.cli.values import pairs
 
@@ -43,7 +43,8 @@ def ingest(
 ) -> None:
     """Ingest files and folders.
 
-    Run it again after an interruption or a change: what is there unchanged is skipped.
+    Run it again after an interruption or a change: what is there unchanged is skipped. A file that has failed is
+    told again, and not tried again before it changes: `knowlog documents retry` does that.
     """
     files = find_files(paths, relative_to)
     with connect(url, key) as client:
@@ -81,10 +82,15 @@ def _summary(collection: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "collection": collection,
         "files": len(outcomes),
-        **{name: changes[name] for name in ("created", "updated", "unchanged")},
+        **{name: changes[name] for name in ("created", "updated", "relabelled", "unchanged")},
         "indexed": sum(outcome.state == "indexed" for outcome in outcomes),
         "failed": [
-            {"external_id": outcome.external_id, "document_id": outcome.document_id, "reason": outcome.reason}
+            {
+                "external_id": outcome.external_id,
+                "document_id": outcome.document_id,
+                "reason": outcome.reason,
+                "failed_earlier": outcome.failed_earlier,
+            }
             for outcome in outcomes
             if outcome.state == "failed"
         ],
@@ -92,11 +98,14 @@ def _summary(collection: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _render(summary: dict[str, Any]) -> None:
+    labels = f", {summary['relabelled']} with new metadata" if summary["relabelled"] else ""
     say(
-        f"{summary['files']} files: {summary['created']} new, {summary['updated']} changed, "
+        f"{summary['files']} files: {summary['created']} new, {summary['updated']} changed{labels}, "
         f"{summary['unchanged']} unchanged; {summary['indexed']} indexed, {len(summary['failed'])} failed."
     )
-    if summary["failed"]:
-        err.print(
-            table(("Failed", "Why"), ([each["external_id"], each["reason"]] for each in summary["failed"]))
+    for each in summary["failed"]:
+        say(f"{each['external_id']}: {'failed earlier: ' if each['failed_earlier'] else ''}{each['reason']}")
+    if any(each["failed_earlier"] for each in summary["failed"]):
+        say(
+            f"`knowlog documents retry --failed --collection {summary['collection']}` tries again what failed."
         )

@@ -1,12 +1,13 @@
 """`knowlog keys`: the API keys of a tenant."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
-from knowlog.cli.output import emit, out, say, table
+from knowlog.cli.output import emit, out, say, show, table
 
 app = typer.Typer(help="API keys: list, create, revoke.", no_args_is_help=True)
 Role = Literal["reader", "editor", "admin", "owner"]
@@ -14,9 +15,13 @@ Role = Literal["reader", "editor", "admin", "owner"]
 
 @app.command("list")
 def list_keys(limit: Limit = 100, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
-    """List the tenant's keys; never their secrets."""
+    """List the tenant's keys with their limits; never their secrets."""
     with connect(url, key) as client:
-        emit({"items": list(client.pages("/v1/keys", limit))}, as_json, _render)
+        found = list(client.pages("/v1/keys", limit))
+        limited = not as_json and any(each["collections"] for each in found)
+        named = list(client.pages("/v1/collections")) if limited else []
+    names = {each["collection_id"]: each["name"] for each in named}
+    emit({"items": found}, as_json, lambda value: _render(value, names))
 
 
 @app.command()
@@ -47,19 +52,30 @@ def revoke(
 ) -> None:
     """Revoke a key. It stops working at once."""
     with connect(url, key) as client:
-        client.delete(f"/v1/keys/{key_id}")
+        client.delete(f"/v1/keys/{quote(key_id, safe='')}")
     emit({"revoked": key_id}, as_json, lambda _: say(f"Key {key_id} is revoked."))
 
 
-def _render(listed: dict[str, Any]) -> None:
+def _render(listed: dict[str, Any], names: dict[str, str]) -> None:
+    columns = ("Key", "Name", "Role", "Collections", "Ends with", "Expires", "Last used", "Revoked")
     rows = (
-        [each["key_id"], each["name"], each["role"], each["hint"], _state(each), each["last_used_at"]]
+        [
+            each["key_id"],
+            each["name"],
+            each["role"],
+            _limits(each, names),
+            each["hint"],
+            each["expires_at"] or "never",
+            each["last_used_at"] or "never",
+            each["revoked_at"],
+        ]
         for each in listed["items"]
     )
-    out.print(table(("Key", "Name", "Role", "Hint", "State", "Last used"), rows))
+    show(table(columns, rows))
 
 
-def _state(key: dict[str, Any]) -> str:
-    if key["revoked_at"]:
-        return "revoked"
-    return f"until {key['expires_at']}" if key["expires_at"] else "valid"
+def _limits(key: dict[str, Any], names: dict[str, str]) -> str:
+    """The names of the collections that a key is limited to; of one that is deleted, its id."""
+    if key["collections"] is None:
+        return "all"
+    return ", ".join(names.get(each, each) for each in key["collections"])

@@ -1,8 +1,11 @@
-"""How commands speak: values on stdout, as text or as JSON; sentences and progress on stderr."""
+"""How commands speak: values on stdout, as text or as JSON; sentences and progress on stderr.
+
+Where a stream is no terminal, nothing is wrapped, cut or coloured: what reads it there is a program.
+"""
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
@@ -11,12 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_PIPE_WIDTH = 200  # where nobody looks at it, lines need not be broken
+_PIPE_WIDTH, _PIPE_HEIGHT = 1_000_000, 100  # both, or Rich asks the environment, which may say 80 columns
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|\+00:00)")
 
 
 def _console(stream: TextIO, *, stderr: bool) -> Console:
-    width = None if stream.isatty() else _PIPE_WIDTH
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
+    if stream.isatty():
+        return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
+    return Console(
+        stderr=stderr, highlight=False, soft_wrap=True, emoji=False, width=_PIPE_WIDTH, height=_PIPE_HEIGHT,
+        no_color=True, force_terminal=False, color_system=None,
+    )  # fmt: skip
 
 
 out = _console(sys.stdout, stderr=False)
@@ -51,6 +59,53 @@ def say(sentence: str) -> None:
     err.print(sentence, markup=False)
 
 
+def tell(sentence: str) -> None:
+    """Tell a person who looks on what is going on; nothing where nobody does."""
+    if err.is_terminal:
+        err.print(sentence, markup=False, style="dim")
+
+
+def show(printed: object) -> None:
+    """Print a table or another shape on stdout, without blanks at the ends of its lines in a pipe."""
+    if out.is_terminal:
+        out.print(printed)
+        return
+    with out.capture() as captured:
+        out.print(printed)
+    for line in captured.get().splitlines():
+        out.print(line.rstrip(), markup=False)
+
+
+def show_fields(value: Mapping[str, Any]) -> None:
+    """Print the members of a value, a line each, nested ones with dots; what is null or empty is left out."""
+    rows = [(name, each) for name, each in _flat(value) if each not in (None, "", [])]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, each in rows:
+        out.print(f"{name:<{width}}  {readable(each)}", markup=False)
+
+
+def readable(value: object) -> str:
+    """A value as a person reads it: moments without fractions, true as yes, lists with commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(readable, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {readable(each)}" for name, each in value.items())
+    if isinstance(value, str) and (moment := _MOMENT.fullmatch(value)):
+        return f"{moment[1]} {moment[2]} UTC"
+    return f"{value:g}" if isinstance(value, float) else _cell(value)
+
+
+def _flat(value: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
+    for name, each in value.items():
+        label = f"{above}{name}"
+        if isinstance(each, Mapping):
+            yield from _flat(each, f"{label}.")
+        else:
+            yield label, each
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
     """Build a table. A column whose name starts with ">" is set to the right."""
     grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
@@ -58,7 +113,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
         right = column.startswith(">")
         grid.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(_cell(value) for value in row))
+        grid.add_row(*(_in_table(value).replace("[", "\\[") for value in row))
     return grid
 
 
@@ -76,9 +131,13 @@ def progress(as_json: bool = False) -> Progress:
     )
 
 
+def _in_table(value: object) -> str:
+    return _cell(value) if value is None or isinstance(value, float) else readable(value)
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return str(value).replace("[", "\\[")
+    return str(value)

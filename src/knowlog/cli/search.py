@@ -13,7 +13,10 @@ from knowlog.cli.values import json_object
 Question = Annotated[str, typer.Argument(help="What you want to know.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show each leg's rank and score.")]
 Filter = Annotated[
-    str | None, typer.Option("--filter", help='Metadata that documents must have: {"year": 2025}.')
+    str | None,
+    typer.Option(
+        "--filter", help='Metadata that documents must have: {"year": 2025}; see docs/guide/filters.md.'
+    ),
 ]
 
 
@@ -34,6 +37,6 @@ def search(
     if metadata:
         asked["filter"] = json_object(metadata, "--filter")
     with connect(url, key) as client:
-        found = client.post("/v1/search", asked)
+        found = client.ask("/v1/search", asked)
     show_notes([] if as_json else found.get("notes", []))
     emit(found, as_json, lambda value: show_passages(value["passages"], explain))

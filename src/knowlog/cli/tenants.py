@@ -1,14 +1,16 @@
 """`knowlog tenants`: for the operator of an installation."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from knowlog.cli.connection import connect_operator
+from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
-from knowlog.cli.output import emit, out, say, table
+from knowlog.cli.output import emit, out, say, show, table
 
-app = typer.Typer(help="Tenants: list, create, delete. Needs the operator key.", no_args_is_help=True)
+app = typer.Typer(help="Tenants: list, create, key, delete. Needs the operator key.", no_args_is_help=True)
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
 
 
@@ -31,11 +33,29 @@ def create(
     """Create a tenant, with a first key of the role owner, which is shown once."""
     with connect_operator(url, operator_key) as client:
         made = client.post("/v1/tenants", {"name": name})
-    emit(
-        made,
-        as_json,
-        lambda value: out.print(f"Tenant {value['tenant']['tenant_id']}\nKey    {value['secret']}"),
-    )
+    emit(made, as_json, _render_new)
+
+
+@app.command()
+def key(
+    tenant: TenantId,
+    name: Annotated[str, typer.Option("--name", help="What the key is for.")] = "issued by the operator",
+    role: Annotated[Role, typer.Option("--role", "-r", help="What it may do.")] = "owner",
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="When it ends, as 2027-01-31T00:00:00Z.")
+    ] = None,
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue a key to a tenant that is there, such as one whose owner's key is lost. It is shown once.
+
+    The tenant sees in its list of keys that the operator made it, and the server's log has a line of it.
+    """
+    wanted = {"name": name, "role": role, **({"expires_at": expires} if expires else {})}
+    with connect_operator(url, operator_key) as client:
+        made = client.post(f"{_address(tenant)}/keys", wanted)
+    emit(made, as_json, lambda value: out.print(value["secret"], markup=False))
 
 
 @app.command()
@@ -50,12 +70,16 @@ def delete(
     if not yes:
         typer.confirm(f"Delete tenant {tenant} with all its documents and keys?", abort=True, err=True)
     with connect_operator(url, operator_key) as client:
-        client.delete(f"/v1/tenants/{tenant}")
+        client.delete(_address(tenant))
     emit({"deleted": tenant}, as_json, lambda _: say(f"Tenant {tenant} is deleted."))
 
 
 def _render_new(made: dict[str, Any]) -> None:
-    out.print(f"Tenant {made['tenant']['tenant_id']}\nKey    {made['secret']}")
+    out.print(f"Tenant {made['tenant']['tenant_id']}\nKey    {made['secret']}", markup=False)
+
+
+def _address(tenant: str) -> str:
+    return f"/v1/tenants/{quote(tenant, safe='')}"
 
 
 def _render(listed: dict[str, Any]) -> None:
@@ -63,4 +87,4 @@ def _render(listed: dict[str, Any]) -> None:
         [each["tenant_id"], each["name"], each["document_count"], each["created_at"]]
         for each in listed["items"]
     )
-    out.print(table(("Tenant", "Name", ">Documents", "Created"), rows))
+    show(table(("Tenant", "Name", ">Documents", "Created"), rows))

@@ -47,14 +47,18 @@ async def _up(environ: dict[str, str], as_json: bool) -> None:
 
 def announce(stack: Stack, kept: Kept, as_json: bool) -> None:
     """Print where the server is, where its documentation is, and a key."""
-    value = {
+    emit(announcement(stack, kept), as_json, _render)
+
+
+def announcement(stack: Stack, kept: Kept) -> dict[str, str]:
+    """Where the server is, where its documentation is, and a key."""
+    return {
         "url": stack.url,
         "docs_url": f"{stack.url}/docs",
         "key": kept["key"],
         "tenant_id": kept["tenant_id"],
         "data_dir": str(stack.settings.data_dir),
     }
-    emit(value, as_json, _render)
 
 
 def _render(value: dict[str, str]) -> None:

@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
 from knowlog.cli.client import Client, Refused
 from knowlog.cli.files import SourceFile
+from knowlog.cli.output import say
 
 _AT_ONCE = 4
 _LOOKED_AT = 8
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
+_LONG_S = 30.0
 _OF_THE_FILE = frozenset(
     {400, 413, 415, 422}
 )  # what is wrong with one file; other refusals hold for all of them
@@ -26,7 +29,8 @@ Seen = Callable[[int], None]
 class Outcome:
     """What became of one file.
 
-    `change` is created, updated or unchanged; None when it was refused or not readable.
+    `change` is created, updated, relabelled (other metadata, the same bytes) or unchanged; None when it was refused
+    or not readable.
     """
 
     external_id: str
@@ -34,6 +38,11 @@ class Outcome:
     change: str | None
     state: str
     reason: str | None = None
+
+    @property
+    def failed_earlier(self) -> bool:
+        """Whether these very bytes had failed before, and were not tried again."""
+        return self.state == "failed" and self.change in ("unchanged", "relabelled")
 
     @property
     def settled(self) -> bool:
@@ -70,7 +79,7 @@ def await_indexing(client: Client, outcomes: Sequence[Outcome], seen: Seen) -> l
     """
     final = list(outcomes)
     pending = [number for number, outcome in enumerate(final) if not outcome.settled]
-    pause_s = _FIRST_POLL_S
+    pause_s, moved = _FIRST_POLL_S, time.monotonic()
     while pending:
         settled = set()
         for number in pending[:_LOOKED_AT]:
@@ -81,9 +90,21 @@ def await_indexing(client: Client, outcomes: Sequence[Outcome], seen: Seen) -> l
                 seen(1)
         pending = [number for number in pending if number not in settled]
         pause_s = _FIRST_POLL_S if settled else min(pause_s * 1.5, _LONGEST_POLL_S)
+        moved = time.monotonic() if settled else _told_that_nothing_moves(moved)
         if pending and len(settled) < _LOOKED_AT:
             time.sleep(pause_s)
     return final
+
+
+def _told_that_nothing_moves(moved: float) -> float:
+    """Say that nothing has come to its end for long, now and then; returns since when that is to be counted."""
+    if time.monotonic() - moved < _LONG_S:
+        return moved
+    say(
+        f"No file has been indexed for {_LONG_S:.0f} s. `knowlog doctor` says whether a worker runs; Ctrl-C stops"
+        " waiting, not the work."
+    )
+    return time.monotonic()
 
 
 def _upload(client: Client, collection: str, file: SourceFile, metadata: Mapping[str, Any]) -> Outcome:
@@ -93,7 +114,7 @@ def _upload(client: Client, collection: str, file: SourceFile, metadata: Mapping
     try:
         with file.path.open("rb") as content:
             received = client.call(
-                "POST", f"/v1/collections/{collection}/documents",
+                "POST", f"/v1/collections/{quote(collection, safe='')}/documents", repeatable=True,
                 data=fields, files={"file": (file.path.name, content)}, timeout=600,
             )  # fmt: skip
     except OSError as error:

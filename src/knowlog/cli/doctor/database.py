@@ -23,7 +23,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at PostgreSQL without changing anything."""
     url = owner_url(settings)
     if url is None:
-        yield warn("postgresql", "the embedded server is not running", "`knowlog up` starts it.")
+        yield warn("postgresql", "not running", "`knowlog up` starts it.")
         return
     connection = await connect(url)
     try:
@@ -70,7 +70,9 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
 def _migrations(missing: set[str], unknown: set[str]) -> Finding:
     if unknown:
         return fail(
-            "migrations", f"the schema is newer: {', '.join(sorted(unknown))}", "Install a newer knowlog."
+            "migrations",
+            f"the schema is newer: {', '.join(sorted(unknown))}",
+            "Install the newest knowlog: pip install --upgrade knowlog.",
         )
     if missing:
         return warn(
@@ -83,12 +85,14 @@ def _queue(row: Any) -> Finding:
     found = f"{row['waiting']} waiting, {row['running']} running, {row['failed']} failed"
     if row["waiting"] and row["oldest_s"] > _OLD_JOB_S:
         return warn(
-            "queue", f"{found}; the oldest waits for {row['oldest_s']:.0f} s", "Start more: `knowlog worker`."
+            "queue",
+            f"{found}; the oldest waits for {row['oldest_s']:.0f} s",
+            "Start another `knowlog worker`.",
         )
     if row["failed"]:
         return warn(
             "queue",
             found,
-            "`knowlog documents list --state failed` says why; `knowlog documents retry` tries again.",
+            "`knowlog documents list --state failed` says why; `knowlog documents retry --failed` tries again.",
         )
     return ok("queue", found)

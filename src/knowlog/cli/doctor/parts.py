@@ -23,7 +23,9 @@ async def check_model(settings: Settings) -> AsyncIterator[Finding]:
     length = float(np.linalg.norm(vector))
     if vector.shape != (embedder.profile.dimensions,) or not 0.99 < length < 1.01:
         yield fail(
-            "embedding model", f"a vector of length {length:.2f}", f"Delete {settings.data_dir / 'models'}."
+            "embedding model",
+            f"a vector of length {length:.2f}",
+            f"Delete {settings.data_dir / 'models'}; the next start makes it.",
         )
     else:
         yield ok(

@@ -1,48 +1,87 @@
 """The HTTP server, as the command line would reach it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from knowlog.cli.client import Client, Refused
-from knowlog.cli.connection import server_url
+from knowlog.cli.connection import is_up, left_address, server_url
 from knowlog.cli.credentials import kept_keys
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.kernel.errors import Unavailable
 from knowlog.settings import Settings
 
 
-async def check_server(settings: Settings) -> AsyncIterator[Finding]:
-    """Ask the server whether it is ready, and whether it takes the kept keys."""
-    url = server_url(settings)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server and the key that the options name; None for those that a command would choose by itself."""
+
+    url: str | None = None
+    key: str | None = None
+
+
+async def check_server(settings: Settings, target: Target) -> AsyncIterator[Finding]:
+    """Ask the server whether it is ready, and whether it takes the keys that commands would send."""
+    url = server_url(settings, target.url)
     try:
-        yield await asyncio.to_thread(_ready, url)
-    except Unavailable:
-        yield warn(
-            "server", f"nothing answers at {url}", "`knowlog up` starts it; KNOWLOG_URL says where it is."
-        )
+        yield await asyncio.to_thread(_ready, url, settings.data_dir)
+    except Unavailable as error:
+        yield _absent(settings, target, url, error)
         return
-    for tenant, kept in kept_keys(settings.data_dir).items():
-        yield await asyncio.to_thread(_key, url, tenant, kept["key"])
+    for name, key, remedy in _keys(settings, target):
+        yield await asyncio.to_thread(_key, url, name, key, remedy)
 
 
-def _ready(url: str) -> Finding:
+def _absent(settings: Settings, target: Target, url: str, error: Unavailable) -> Finding:
+    """A server that should be there does not answer; or none is wanted here."""
+    for named, place in ((target.url, "--url"), (os.environ.get("KNOWLOG_URL"), "KNOWLOG_URL")):
+        if named:
+            return fail("server", error.detail, f"Start the server at {url}, or correct {place}.")
+    if is_up(settings.data_dir):
+        remedy = f"Wait if it has just been started; else read {settings.data_dir / 'logs' / 'api.log'}."
+        return fail("server", f"`knowlog up` runs here, and nothing answers at {url}", remedy)
+    if left_address(settings.data_dir):
+        return fail("server", f"it was killed, and does not answer at {url}", "Start it again: `knowlog up`.")
+    return warn("server", "not running", "`knowlog up` starts it.")
+
+
+def _ready(url: str, data_dir: Path) -> Finding:
     with Client(url, None, timeout_s=10) as client:
         try:
             client.get("/health/ready")
         except Refused as refused:
-            wrong = [
-                f"{part}: {said}" for part, said in refused.problem.get("checks", {}).items() if said != "ok"
-            ]
+            checks = refused.problem.get("checks", {})
+            wrong = [f"{part}: {said}" for part, said in checks.items() if said != "ok"]
+            remedy = (
+                f"Mend {', '.join(part for part, said in checks.items() if said != 'ok') or 'the server'};"
+            )
             return fail(
-                "server", "; ".join(wrong) or refused.detail, "Mend the part that is named; see its log."
+                "server",
+                "; ".join(wrong) or refused.detail,
+                f"{remedy} read {data_dir / 'logs' / 'api.log'}.",
             )
     return ok("server", f"ready at {url}")
 
 
-def _key(url: str, tenant: str, key: str) -> Finding:
+def _keys(settings: Settings, target: Target) -> list[tuple[str, str, str]]:
+    """What each key is called, the key, and what to do when it is refused: the one that commands would send."""
+    if target.key:
+        return [("--key", target.key, "Give a key that `knowlog keys list` shows as not revoked.")]
+    if key := os.environ.get("KNOWLOG_KEY"):
+        remedy = "Correct KNOWLOG_KEY, or unset it: commands then use the key that this machine keeps."
+        return [("KNOWLOG_KEY", key, remedy)]
+    return [
+        (f"key of {tenant}", kept["key"], f"Ask the operator: `knowlog tenants key {kept['tenant_id']}`.")
+        for tenant, kept in kept_keys(settings.data_dir).items()
+    ]
+
+
+def _key(url: str, name: str, key: str, remedy: str) -> Finding:
     with Client(url, key, timeout_s=10) as client:
         try:
             client.get("/v1/collections", limit=1)
         except Refused as refused:
-            return fail(f"key of {tenant}", refused.detail, "`knowlog up` makes a new tenant and key.")
-    return ok(f"key of {tenant}", "valid")
+            return fail(name, refused.detail, remedy)
+    return ok(name, "valid")

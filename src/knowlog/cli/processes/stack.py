@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -23,6 +24,7 @@ from knowlog.settings import Settings, load_settings
 _READY_TIMEOUT_S = 120.0
 _MOST_FAILED_STARTS = 4
 _DATABASE_CHECK_S = 0.5
+_LOCK_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     port = settings.api.port or free_port(settings.api.host)
     require_port(settings.api.host, port)
     with _only_one(settings.data_dir):
+        leave_address(settings.data_dir, None)  # of one that was killed
         url = local_url(settings.api.host, port)
         operator_key, environment = _environment(settings, environ, port)
         server = await asyncio.to_thread(start_embedded, settings.database, settings.data_dir)
@@ -96,13 +99,21 @@ def _only_one(data_dir: Path) -> Iterator[None]:
             f"{data_dir} cannot be written: {error.strerror}. Choose another KNOWLOG_DATA_DIR."
         ) from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _locked(lock):
             raise Misconfigured(
                 f"Another knowlog runs on {data_dir}. Stop it, or choose another KNOWLOG_DATA_DIR."
-            ) from error
+            )
         yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Take the lock. A command that looks whether it is held holds it for an instant; hence more than one try."""
+    for _ in range(_LOCK_TRIES):
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.05)
+    return False
 
 
 async def _keep_database(server: EmbeddedServer | None) -> None:

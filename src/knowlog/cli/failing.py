@@ -1,0 +1,107 @@
+"""How a command ends that fails: one sentence on stderr, with --json a problem document, and an exit code."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+
+from knowlog.cli.client import Refused
+from knowlog.cli.interruptible import Interrupted
+from knowlog.cli.output import say
+from knowlog.kernel.errors import KnowlogError, Misconfigured
+from knowlog.kernel.wording import wrong_with
+
+_NOT_ONE_OF = re.compile(r"(?:Value error, )?('.*') is not one of (.*?)\.?")
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+_Usage = typer.BadParameter.__bases__[0]
+_FromClick = _Usage.__bases__[0]
+
+
+def run_to_the_end(command: Any, arguments: Sequence[str]) -> int:
+    """Run a command with its arguments. Returns the exit code; whatever goes wrong has been told."""
+    as_json = _wants_json(arguments)
+    try:
+        return _code(command.main(args=list(arguments), prog_name="knowlog", standalone_mode=False))
+    except (Interrupted, KeyboardInterrupt):
+        return _fail(as_json, INTERRUPTED, "interrupted", "Stopped.")
+    except typer.Abort:
+        sys.stderr.write("" if as_json else "\n")  # ends the line of the question
+        return _fail(as_json, FAILED, "not-confirmed", "Nothing was done. --yes goes without the question.")
+    except _FromClick as error:
+        return _misused(as_json, error)
+    except KnowlogError as error:
+        return _failed(as_json, error)
+    except BrokenPipeError:  # what reads our output has seen enough
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _code(returned: object) -> int:
+    return returned if isinstance(returned, int) else 0
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
+
+
+def _misused(as_json: bool, error: Any) -> int:
+    """Tell that a command was written wrongly; a group without a command shows its help instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return MISUSED  # its help has been printed
+    if not isinstance(error, typer.BadParameter):
+        sentence = str(error.format_message()).rstrip(".") + "."
+    elif error.param is None:  # one of ours, which says it all
+        return _fail(as_json, MISUSED, "usage", str(error.message))
+    else:
+        sentence = f"{_name(error.param)} {_wrong(error)}."
+    context = getattr(error, "ctx", None)
+    hint = f" `{context.command_path} --help` shows how it is used." if context else ""
+    return _fail(as_json, MISUSED, "usage", sentence + hint)
+
+
+def _name(parameter: Any) -> str:
+    return str(parameter.opts[0] if parameter.param_type_name == "option" else parameter.name.upper())
+
+
+def _wrong(error: Any) -> str:
+    """What is wrong with a value, where the parser of the command line leaves it to a validator to say."""
+    if not error.message:
+        return "is missing"
+    if choice := _NOT_ONE_OF.fullmatch(error.message):
+        return f"must be one of {choice[2].replace(chr(39), '')}, not {choice[1]}"
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ValidationError):
+        return wrong_with(cause.errors()[0])
+    return wrong_with({"type": "", "msg": error.message})
+
+
+def _failed(as_json: bool, error: KnowlogError) -> int:
+    code = MISUSED if isinstance(error, Misconfigured) else FAILED
+    if isinstance(error, Refused) and error.problem:
+        return _fail(as_json, code, error.code, error.detail, error.problem)
+    return _fail(as_json, code, error.code, error.detail)
+
+
+def _fail(
+    as_json: bool, exit_code: int, code: str, detail: str, problem: dict[str, Any] | None = None
+) -> int:
+    """Tell what went wrong: `problem` is the server's own document of it, if it was the server that refused."""
+    if as_json:
+        made = {
+            "type": f"urn:knowlog:problem:{code}",
+            "title": code.replace("-", " ").capitalize(),
+            "detail": detail,
+            "code": code,
+            **(problem or {}),
+        }
+        sys.stderr.write(orjson.dumps(made, default=str).decode() + "\n")
+    else:
+        say(detail if exit_code == INTERRUPTED else f"Error: {detail}")
+    return exit_code

@@ -1,0 +1,48 @@
+"""How a command ends that fails."""
+
+import json
+
+import pytest
+import typer
+
+from knowlog.cli.app import app
+from knowlog.cli.failing import run_to_the_end
+
+COMMAND = typer.main.get_command(app)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("search", "QUESTION is missing."),
+        ("search x --limit 0", "--limit must be at least 1."),
+        ("search x --limit many", "--limit must be a whole number."),
+        ("documents list --state odd", "--state must be one of received, parsing"),
+        ("search x --filter {", "--filter must be a JSON object"),
+        ("serach x", "No such command 'serach'. Did you mean 'search'?"),
+        ("documents show nonsense", "nonsense is not the id of a document."),
+        ("collections update notes", "Nothing is to be changed."),
+        ("documents retry", "Give the id of one document, or --failed"),
+    ],
+)
+def test_a_command_that_is_written_wrongly_is_told_in_a_sentence(
+    line: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, on one line, in a pipe too; with --json the same as a problem document on stderr."""
+    monkeypatch.setenv("KNOWLOG_KEY", "kl_any")
+    monkeypatch.setenv("KNOWLOG_URL", "http://127.0.0.1:9")
+    assert run_to_the_end(COMMAND, line.split()) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"Error: {said}")
+    assert len(told.err.splitlines()) == 1
+    assert run_to_the_end(COMMAND, [*line.split(), "--json"]) == 2
+    told = capsys.readouterr()
+    problem = json.loads(told.err)
+    assert (problem["code"], told.out) == ("usage", "")
+    assert problem["detail"].startswith(said)
+
+
+def test_json_behind_two_dashes_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--` ends the options."""
+    assert run_to_the_end(COMMAND, ["documents", "show", "--", "--json"]) == 2
+    assert capsys.readouterr().err.startswith("Error: ")
