@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.padding import Padding
 
-from knowlog.cli.output import out, say, table
+from knowlog.cli.output import out, say, show, table
 
 _LONGEST_QUOTE = 400
 _BELOW, _UNDER = 2, 6  # columns by which statements and their sources are set in
@@ -46,10 +46,10 @@ def show_passages(passages: Sequence[dict[str, Any]], explain: bool) -> None:
         return
     columns = ["#", ">Score", *(_LEG_COLUMNS if explain else ()), "Where", "Passage"]
     rows = [
-        [number, each["score"], *(_legs(each) if explain else ()), place(each), _shortened(each["text"], 160)]
+        [number, each["score"], *(_legs(each) if explain else ()), place(each), _excerpt(each["text"])]
         for number, each in enumerate(passages, start=1)
     ]
-    out.print(table(columns, rows))
+    show(table(columns, rows))
 
 
 _LEG_COLUMNS = (">Lexical rank", ">BM25", ">Dense rank", ">Cosine")
@@ -75,8 +75,16 @@ def _show_citation(citation: dict[str, Any], statement: str) -> None:
 
 
 def _print(text: str, columns: int) -> None:
-    """Print text set in by some columns, wrapped at the edge of the terminal."""
-    out.print(Padding(text, (0, 0, 0, columns), expand=False), soft_wrap=False)
+    """Print text set in by some columns: wrapped at the edge of a terminal, on one line elsewhere."""
+    if out.is_terminal:
+        out.print(Padding(text, (0, 0, 0, columns), expand=False), soft_wrap=False)
+    else:
+        out.print(" " * columns + text)
+
+
+def _excerpt(text: str) -> str:
+    """As much of a passage as a table in a terminal has room for; elsewhere all of it."""
+    return _shortened(text, 160) if out.is_terminal else _one_line(text)
 
 
 def _one_line(text: str) -> str:

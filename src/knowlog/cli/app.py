@@ -11,14 +11,13 @@ from knowlog.cli.bench import bench
 from knowlog.cli.config import config
 from knowlog.cli.demo import demo
 from knowlog.cli.doctor import doctor
+from knowlog.cli.failing import run_to_the_end
 from knowlog.cli.ingest import ingest
-from knowlog.cli.interruptible import Interrupted
-from knowlog.cli.output import out, say
+from knowlog.cli.output import out
 from knowlog.cli.search import search
 from knowlog.cli.serve import serve
 from knowlog.cli.up import up
 from knowlog.cli.worker import worker
-from knowlog.kernel.errors import KnowlogError, Misconfigured
 
 app = typer.Typer(
     name="knowlog",
@@ -53,12 +52,5 @@ def knowlog(version: bool = typer.Option(False, "--version", help="Print the ver
 
 
 def main() -> None:
-    """Run the command line. Exit code 0: done; 1: it failed; 2: usage or configuration is wrong."""
-    try:
-        app()
-    except Interrupted:
-        say("Stopped.")
-        sys.exit(1)
-    except KnowlogError as error:
-        say(f"Error: {error.detail}")
-        sys.exit(2 if isinstance(error, Misconfigured) else 1)
+    """Run the command line. Exit code 0: done; 1: it failed; 2: usage or configuration is wrong; 130: Ctrl-C."""
+    sys.exit(run_to_the_end(typer.main.get_command(app), sys.argv[1:]))
