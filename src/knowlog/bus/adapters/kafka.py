@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, require_size
+from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, Settled, require_size
 from knowlog.bus.port import Delivery, Message
 from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import KnowlogError, Misconfigured, TooLarge, Unavailable
@@ -205,7 +205,7 @@ class KafkaSubscription:
         self._tending: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self._ready: deque[Delivery] = deque()
-        self._offsets: dict[Partition, _Offsets] = {}
+        self._offsets: dict[Partition, Settled] = {}
 
     async def receive(self, most: int, wait_s: float) -> list[Delivery]:
         """Return what was fetched. What a cancelled call has fetched is returned by the next."""
@@ -224,8 +224,8 @@ class KafkaSubscription:
                 if partition in self._offsets:
                     self._offsets[partition].settle(offset)
             wanted = {
-                partition: each.settled
-                for partition, each in self._offsets.items() if each.settled > each.committed
+                partition: each.upto
+                for partition, each in self._offsets.items() if each.upto > each.committed
             }  # fmt: skip
         if wanted:
             await _in_time(asyncio.to_thread(self._commit, wanted))
@@ -295,7 +295,7 @@ class KafkaSubscription:
             for each in found:
                 if each.error() is None:
                     partition = (each.topic(), each.partition())
-                    self._offsets.setdefault(partition, _Offsets(each.offset())).give(each.offset())
+                    self._offsets.setdefault(partition, Settled(each.offset())).give(each.offset())
                     self._ready.append(Delivery(_message(each), 1, (partition, each.offset())))
         failed = next((each.error() for each in found if each.error() is not None), None)
         if failed is not None and not (failed.retriable() or failed.code() in _FENCED | _NO_TOPIC):
@@ -331,26 +331,6 @@ class KafkaSubscription:
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-
-
-class _Offsets:
-    """Which messages of a partition are settled: `settled` is the first that is not. They may be settled out of order."""
-
-    def __init__(self, first: int) -> None:
-        self.settled = self.committed = first
-        self._given: deque[int] = deque()
-        self._done: set[int] = set()
-
-    def give(self, offset: int) -> None:
-        self._given.append(offset)
-
-    def settle(self, offset: int) -> None:
-        if offset < self.settled:  # delivered and settled twice
-            return
-        self._done.add(offset)
-        while self._given and self._given[0] in self._done:
-            self.settled = self._given.popleft() + 1
-            self._done.remove(self.settled - 1)
 
 
 class _Told:

@@ -4,6 +4,7 @@ A key always falls into the same lane, and a lane belongs to one consumer of a g
 itself (partitions); for the others the adapters do it with the same numbers.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -35,3 +36,26 @@ def require_size(messages: Sequence[Message], most_bytes: int) -> None:
                 f"A message of {len(message.body):,} bytes is too large for the broker, which takes {most_bytes:,}."
                 " Store the content and send a reference to it."
             )
+
+
+class Settled:
+    """Which of the numbers that were given out are settled. They come ascending and may be settled in any order."""
+
+    def __init__(self, first: int) -> None:
+        self.upto = self.committed = first
+        """The first number that is not settled; and the last one of these that the broker was told."""
+        self._given: deque[int] = deque()
+        self._done: set[int] = set()
+
+    def give(self, number: int) -> None:
+        """Note that a number was given out."""
+        self._given.append(number)
+
+    def settle(self, number: int) -> None:
+        """Note that it is settled; once more is no harm."""
+        if number < self.upto:
+            return
+        self._done.add(number)
+        while self._given and self._given[0] in self._done:
+            self.upto = self._given.popleft() + 1
+            self._done.remove(self.upto - 1)

@@ -154,7 +154,9 @@ class RedisSubscription:
         self._beaten = self._trimmed = 0.0
         self._beating: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._fair = LANES
         self._mine: set[int] = set()
+        self._leaving: set[int] = set()
         self._fresh: set[int] = set()
         """Lanes of which something may be pending that this consumer does not know of."""
         self._ready: deque[Delivery] = deque()
@@ -252,12 +254,12 @@ class RedisSubscription:
             self._fresh &= self._mine
             self._ready = deque(each for each in self._ready if each.receipt[0] in self._mine)
 
-    _fair = LANES
-
     def _surplus(self) -> set[int]:
+        """Lanes that others should have and of which nothing is held. From the rest of them nothing more is read."""
         held = {lane for lane, _ in self._given} | {each.receipt[0] for each in self._ready}
-        free = sorted(self._mine - held)
-        return set(free[: max(0, len(self._mine) - self._fair)])
+        too_many = max(0, len(self._mine) - self._fair)
+        self._leaving = set(sorted(self._mine, key=lambda lane: (lane not in self._leaving, lane))[:too_many])
+        return self._leaving - held
 
     async def _require_lease(self) -> None:
         """A process that slept longer than its lease must not read on from lanes that others have now."""
@@ -293,7 +295,7 @@ class RedisSubscription:
 
     async def _read(self, most: int, wait_s: float) -> bool:
         """Read what is new; return whether anything came. `most` counts for each lane; what is over stays ready."""
-        lanes = self._mine - self._fresh
+        lanes = self._mine - self._fresh - self._leaving
         longest = min(wait_s, self._lease_s / _BEATS_PER_LEASE)
         if not lanes:
             await asyncio.sleep(max(0.0, min(longest, 0.1)))

@@ -1,0 +1,422 @@
+"""RabbitMQ by aiormq, the protocol layer of aio-pika: quorum queues, publisher confirms, persistent messages.
+
+Each lane of a group is a queue with a single active consumer. RabbitMQ gives all lanes to whoever comes first, so the
+members of a group tell each other that they live and which lanes they hold, and consume only those that are theirs.
+Dead letters are a stream: it can be read again and again. A connection that fails is given up, and the next call opens
+another.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aiormq
+import orjson
+from aiormq import exceptions
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
+
+from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, Settled, lane_of, lanes_of, require_size
+from knowlog.bus.port import Delivery, Message
+from knowlog.bus.settings import BusSettings
+from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
+
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # what fails is told by our errors
+
+_PREFETCH = 200
+_PIPELINED = 1000
+_GREETING_S = 0.2
+_BEATS_PER_LEASE = 6
+_LAST_DEAD_S = 0.5
+_DEAD_BYTES = 2**30
+_DELIVERY_LIMIT = 200
+_PERSISTENT = 2
+_REFUSED = (
+    exceptions.AuthenticationError, exceptions.ProbableAuthenticationError, exceptions.ChannelAccessRefused,
+    exceptions.ConnectionNotAllowed, exceptions.ChannelPreconditionFailed,
+)  # fmt: skip
+
+
+class RabbitBroker:
+    """A connection for publishing, and one for each subscription, so that a slow consumer does not hold up others."""
+
+    most_bytes = 8 * 2**20
+
+    def __init__(self, url: str, settings: BusSettings) -> None:
+        if urlsplit(url).scheme not in ("amqp", "amqps"):
+            raise Misconfigured(
+                "KNOWLOG_BUS_URL is not an address of RabbitMQ: write amqp://user:password@host:port/."
+            )
+        self.takeover_s = settings.takeover_s
+        self._url = url + ("&" if "?" in url else "?") + f"heartbeat={max(2, int(settings.takeover_s))}"
+        self._channel: Any = None
+        self._known: set[str] = set()
+        self._lock = asyncio.Lock()
+
+    async def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Return when RabbitMQ has confirmed all of them."""
+        require_size(messages, self.most_bytes)
+        for start in range(0, len(messages), _PIPELINED):
+            await self._publish(topic, [(each, {}) for each in messages[start : start + _PIPELINED]])
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str, group: str, consumer: str) -> AsyncIterator["RabbitSubscription"]:
+        """Join the group; its queues are made by the first receive."""
+        subscription = RabbitSubscription(self, topic, group, f"{consumer}-{uuid4().hex[:8]}")
+        try:
+            yield subscription
+        finally:
+            await subscription.close()
+
+    async def dead(self, topic: str, most: int) -> list[tuple[Message, str]]:
+        """Read the topic's stream of dead letters from its beginning."""
+        return await _in_time(self._read_dead(topic, most), FAILS_AFTER_S * 2)
+
+    async def check(self) -> str:
+        """Ask RabbitMQ for its name and version."""
+        connection = await self.connect()
+        try:
+            properties = connection.server_properties
+            return f"{_text(properties['product'])} {_text(properties['version'])}"
+        finally:
+            await _quietly(connection.close())
+
+    async def close(self) -> None:
+        """Close the connection for publishing."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await _quietly(channel.connection.close())
+
+    async def connect(self) -> Any:
+        """Open a connection. Raises Unavailable, Misconfigured."""
+        return await _in_time(aiormq.connect(self._url))
+
+    async def bury(self, topic: str, messages: Sequence[Message], reason: str) -> None:
+        """Write messages to the topic's stream of dead letters."""
+        await self._publish(topic, [(each, {"reason": reason}) for each in messages])
+
+    async def _publish(self, topic: str, messages: Sequence[tuple[Message, Mapping[str, str]]]) -> None:
+        """Send all, then wait for the confirmation of each. Those with headers are dead letters."""
+        channel = await self._open(topic)
+        sending = [
+            channel.basic_publish(
+                message.body,
+                exchange="" if headers else topic,
+                routing_key=_dead_name(topic) if headers else str(lane_of(message.key)),
+                properties=Basic.Properties(
+                    delivery_mode=_PERSISTENT,
+                    headers={"key": message.key, "id": message.message_id, **headers},
+                ),
+                wait=False,
+            )
+            for message, headers in messages
+        ]
+        try:
+            await _in_time(_all(sending))
+        except KnowlogError:
+            await self.close()
+            raise
+
+    async def _open(self, topic: str) -> Any:
+        async with self._lock:
+            if self._channel is None or self._channel.is_closed or self._channel.connection.is_closed:
+                connection = await self.connect()
+                self._channel = await _in_time(connection.channel(publisher_confirms=True))
+                self._known.clear()
+            if topic not in self._known:
+                await _in_time(declare_topic(self._channel, topic))
+                self._known.add(topic)
+            return self._channel
+
+    async def _read_dead(self, topic: str, most: int) -> list[tuple[Message, str]]:
+        connection = await self.connect()
+        try:
+            channel = await connection.channel()
+            await declare_topic(channel, topic)
+            await channel.basic_qos(prefetch_count=min(most, 60_000))
+            arriving: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
+            await channel.basic_consume(
+                _dead_name(topic), arriving.put, arguments={"x-stream-offset": "first"}
+            )
+            found: list[tuple[Message, str]] = []
+            with contextlib.suppress(TimeoutError):
+                while len(found) < most:
+                    each = await asyncio.wait_for(arriving.get(), _LAST_DEAD_S)
+                    found.append((_message(each), _reason(each)))
+            return found
+        finally:
+            await _quietly(connection.close())
+
+
+class RabbitSubscription:
+    """A member of a group: a connection with one channel, which consumes the lanes that are this member's."""
+
+    def __init__(self, broker: RabbitBroker, topic: str, group: str, me: str) -> None:
+        self._broker, self._topic, self._group, self._me = broker, topic, group, me
+        self._takeover_s = broker.takeover_s
+        self._channel: Any = None
+        self._beating: asyncio.Task[None] | None = None
+        self._arrived = asyncio.Event()
+        self._ready: deque[Delivery] = deque()
+        self._given: dict[int, int] = {}
+        """Delivery tag -> lane, of what was received and is not settled."""
+        self._tags = Settled(1)
+        self._consuming: dict[int, str] = {}
+        """Lane -> consumer tag."""
+        self._others: dict[str, tuple[float, frozenset[int]]] = {}
+        """Member -> when it was last heard of, and the lanes that it holds."""
+        self._lock = asyncio.Lock()
+
+    async def receive(self, most: int, wait_s: float) -> list[Delivery]:
+        """Return what RabbitMQ has sent ahead."""
+        deadline = monotonic() + wait_s
+        await self._open()
+        while not self._ready and (left := deadline - monotonic()) > 0:
+            self._arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), left)
+            if self._is_closed():
+                await self._give_up()
+                raise _unavailable("the connection was lost")
+        given = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+        self._given |= {each.receipt[2]: each.receipt[1] for each in given}
+        return given
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge: all up to a number at once where nothing before it is missing, the rest one by one."""
+        channel = self._channel
+        tags = sorted(each.receipt[2] for each in deliveries if each.receipt[0] is channel)
+        if not tags:
+            return
+        for tag in tags:
+            self._tags.settle(tag)
+        upto = max((tag for tag in tags if tag < self._tags.upto), default=None)
+        singly = [tag for tag in tags if tag >= self._tags.upto]
+        try:
+            if upto is not None:
+                await _in_time(channel.basic_ack(upto, multiple=True))
+            for tag in singly:
+                await _in_time(channel.basic_ack(tag, wait=False))
+        except KnowlogError:
+            await self._give_up()
+            raise
+        for tag in tags:
+            self._given.pop(tag, None)
+
+    async def hand_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Put messages before those that are next. RabbitMQ has them until they are settled or this member leaves."""
+        again = [
+            Delivery(each.message, each.attempt + 1, each.receipt)
+            for each in deliveries if each.receipt[0] is self._channel
+        ]  # fmt: skip
+        for each in again:
+            self._given.pop(each.receipt[2], None)
+        self._ready.extendleft(sorted(again, key=lambda each: int(each.receipt[2]), reverse=True))
+
+    async def bury(self, deliveries: Sequence[Delivery], reason: str) -> None:
+        """Write messages to the stream of dead letters, then settle them."""
+        await self._broker.bury(self._topic, [each.message for each in deliveries], reason)
+        await self.settle(deliveries)
+
+    async def close(self) -> None:
+        """Tell the others, and close the connection: RabbitMQ takes back what is not settled."""
+        if self._channel is not None:
+            async with self._lock:
+                with contextlib.suppress(KnowlogError):
+                    await self._tell(leaving=True)
+            await self._give_up()
+
+    def _is_closed(self) -> bool:
+        return self._channel is None or self._channel.is_closed or self._channel.connection.is_closed
+
+    async def _open(self) -> None:
+        if not self._is_closed():
+            return
+        await self._give_up()
+        connection = await self._broker.connect()
+        try:
+            self._channel = await _in_time(connection.channel(publisher_confirms=False))
+            await _in_time(self._join())
+        except BaseException:
+            self._channel = None
+            await _quietly(connection.close())
+            raise
+        connection.closing.add_done_callback(lambda _: self._arrived.set())
+        self._channel.closing.add_done_callback(lambda _: self._arrived.set())
+        self._beating = asyncio.create_task(self._beat_on())
+        await asyncio.sleep(_GREETING_S)  # until the others have answered
+        await self._beat()
+
+    async def _give_up(self) -> None:
+        """Forget the connection and all that came through it; RabbitMQ delivers again what was not settled."""
+        channel, self._channel = self._channel, None
+        if self._beating is not None:
+            self._beating.cancel()
+        self._ready.clear()
+        for kept in (self._given, self._consuming, self._others):
+            kept.clear()
+        self._tags = Settled(1)
+        if channel is not None:
+            await _quietly(channel.connection.close())
+
+    async def _join(self) -> None:
+        """Make the group's queues, hear of the other members and greet them."""
+        channel = self._channel
+        await channel.basic_qos(prefetch_count=_PREFETCH)
+        await declare_topic(channel, self._topic)
+        arguments = {
+            "x-queue-type": "quorum", "x-single-active-consumer": True, "x-delivery-limit": _DELIVERY_LIMIT,
+            "x-dead-letter-exchange": "", "x-dead-letter-routing-key": _dead_name(self._topic),
+        }  # fmt: skip
+        for lane in range(LANES):
+            await channel.queue_declare(self._lane(lane), durable=True, arguments=arguments)
+            await channel.queue_bind(self._lane(lane), self._topic, str(lane))
+        members = f"{self._topic}.{self._group}.members"
+        await channel.exchange_declare(members, exchange_type="fanout", auto_delete=True)
+        mine = await channel.queue_declare("", exclusive=True)
+        await channel.queue_bind(mine.queue, members)
+        await channel.basic_consume(mine.queue, self._hear, no_ack=True)
+        await self._tell()
+
+    def _lane(self, lane: int) -> str:
+        return f"{self._topic}.{self._group}.{lane}"
+
+    async def _beat_on(self) -> None:
+        while True:
+            await asyncio.sleep(self._takeover_s / _BEATS_PER_LEASE)
+            with contextlib.suppress(KnowlogError):
+                await self._beat()
+
+    async def _beat(self) -> None:
+        """Say that this member lives, and consume the lanes that are its own."""
+        async with self._lock:
+            if not self._is_closed():
+                await self._share()
+                await self._tell()
+
+    async def _share(self) -> None:
+        now = monotonic()
+        self._others = {name: each for name, each in self._others.items() if now - each[0] < self._takeover_s}
+        members = sorted([self._me, *self._others])
+        mine = lanes_of(members.index(self._me), len(members))
+        theirs = {lane for _, lanes in self._others.values() for lane in lanes}
+        for lane in set(self._consuming) - mine:
+            await self._leave_lane(lane)
+        for lane in mine - set(self._consuming) - theirs:
+            self._consuming[lane] = f"{self._me}-{lane}-{uuid4().hex[:4]}"
+            await _in_time(
+                self._channel.basic_consume(
+                    self._lane(lane), self._receiver(lane, self._channel), consumer_tag=self._consuming[lane]
+                )
+            )
+
+    async def _leave_lane(self, lane: int) -> None:
+        """Take nothing more from a lane; give back what nobody has seen. It is held until the rest is settled."""
+        await _in_time(self._channel.basic_cancel(self._consuming.pop(lane)))
+        unseen = [each for each in self._ready if each.receipt[1] == lane]
+        self._ready = deque(each for each in self._ready if each.receipt[1] != lane)
+        for each in unseen:
+            self._tags.settle(each.receipt[2])
+            await _in_time(self._channel.basic_nack(each.receipt[2], requeue=True, wait=False))
+
+    async def _tell(self, leaving: bool = False) -> None:
+        held = sorted({*self._consuming, *self._given.values()})
+        body = orjson.dumps({"member": self._me, "lanes": held, "leaving": leaving})
+        members = f"{self._topic}.{self._group}.members"
+        await _in_time(self._channel.basic_publish(body, exchange=members))
+
+    async def _hear(self, message: DeliveredMessage) -> None:
+        said = orjson.loads(message.body)
+        name = said["member"]
+        if name == self._me:
+            return
+        before = self._others.pop(name, None)
+        if not said["leaving"]:
+            self._others[name] = (monotonic(), frozenset(said["lanes"]))
+        if before is None or said["leaving"] or before[1] - set(said["lanes"]):
+            with contextlib.suppress(KnowlogError):
+                await self._beat()
+
+    def _receiver(self, lane: int, channel: Any) -> Any:
+        async def receive(message: DeliveredMessage) -> None:
+            if channel is not self._channel:
+                return
+            tag = message.delivery.delivery_tag
+            self._tags.give(tag)
+            attempt = int((message.header.properties.headers or {}).get("x-delivery-count", 0)) + 1
+            self._ready.append(Delivery(_message(message), attempt, (channel, lane, tag)))
+            self._arrived.set()
+
+        return receive
+
+
+async def declare_topic(channel: Any, topic: str) -> None:
+    """Make a topic's exchange and its stream of dead letters, unless they are there."""
+    await channel.exchange_declare(topic, exchange_type="direct", durable=True)
+    arguments = {"x-queue-type": "stream", "x-max-length-bytes": _DEAD_BYTES}
+    await channel.queue_declare(_dead_name(topic), durable=True, arguments=arguments)
+
+
+def _dead_name(topic: str) -> str:
+    return f"{topic}.dead"
+
+
+def _message(found: DeliveredMessage) -> Message:
+    headers = found.header.properties.headers or {}
+    return Message(_text(headers.get("key", "")), _text(headers.get("id", "")), found.body)
+
+
+def _reason(found: DeliveredMessage) -> str:
+    """Ours, or RabbitMQ's own, which says how often a message was delivered in vain."""
+    headers: Any = found.header.properties.headers or {}
+    if "reason" in headers:
+        return _text(headers["reason"])
+    deaths = headers.get("x-death") or [{}]
+    return f"RabbitMQ: {_text(deaths[0].get('reason', 'unknown'))}"
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes | bytearray) else str(value)
+
+
+async def _all(sending: Sequence[Awaitable[Any]]) -> None:
+    """Await all, also when one fails; then raise the first failure. A broken connection cancels what waits for it."""
+    for outcome in await asyncio.gather(*sending, return_exceptions=True):
+        if isinstance(outcome, asyncio.CancelledError):
+            raise ConnectionError("the connection was lost")
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _in_time(work: Awaitable[Any], timeout_s: float = FAILS_AFTER_S) -> Any:
+    """Await an answer of RabbitMQ; what goes wrong is raised as one of our errors."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await work
+    except (exceptions.AMQPError, OSError, RuntimeError) as error:  # a TimeoutError is an OSError
+        raise _translated(error) from error
+
+
+async def _quietly(closing: Awaitable[Any]) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(1):
+            await closing
+
+
+def _translated(error: Exception) -> KnowlogError:
+    if isinstance(error, _REFUSED):
+        return Misconfigured(f"RabbitMQ refuses: {error}. Check KNOWLOG_BUS_URL and the rights of its user.")
+    return _unavailable(str(error) or "it does not answer")
+
+
+def _unavailable(why: str) -> Unavailable:
+    return Unavailable(
+        f"RabbitMQ cannot be reached or used now ({why}). Check that it runs, and KNOWLOG_BUS_URL."
+    )
