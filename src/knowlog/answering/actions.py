@@ -29,8 +29,11 @@ from knowlog.stores import TermStatistics
 STATEMENTS = 3
 CITATIONS = 3
 """Most citations of one statement: the best, and others that say the same elsewhere."""
-LEAST_SHARE = 0.5
-"""Share of the best statement's score below which a further one is left out."""
+SURE_SHARE = 0.95
+"""Share of the best statement's score from which a further one answers too: the two are nearly tied, and of
+such pairs the first alone holds the answer in less than half."""
+LEAST_SHARE = 0.65
+"""Share below which a further one is not even worth seeing: one in seventy of these held the answer."""
 NEAREST = 3
 """Passages offered by an answer that abstains."""
 
@@ -46,6 +49,7 @@ async def compose(
 ) -> Answer:
     """Answer a question by at most three statements, each an exact quote from the passages, or abstain.
 
+    Those that answer come first and make the text; the others stand near the question and are marked so.
     `passages` come best first. `statistics` tell how common the question's words are in what was searched;
     without them all words count alike. `question_vector` saves embedding the question again. Raises Invalid
     for a question that is empty, too long or holds control characters. An embedder that does not answer costs
@@ -108,9 +112,10 @@ async def _best_candidates(
         asked = question_vector if question_vector is not None else await embedder.embed_query(question)
         scale = await cosine_scale(embedder)
     except Unavailable:
-        return found, confidence(None, found[0].support)
+        return found, confidence(None, found[0].support, found[0].missing)
     ranked = rank(found, vectors @ asked)
-    return ranked, confidence(scale(ranked[0].similarity), ranked[0].support)
+    best = ranked[0]
+    return ranked, confidence(scale(best.similarity), best.support, best.missing)
 
 
 def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
@@ -126,18 +131,20 @@ def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
             groups.append([candidate])
         elif group is not None and len(group) < CITATIONS:
             group.append(candidate)
-    return tuple(_statement(group) for group in groups)
-
-
-def _statement(group: Sequence[Candidate]) -> Statement:
-    first = group[0]
-    return Statement(
-        _readable(first), tuple(_citation(candidate) for candidate in group), round(first.score, 4)
+    return tuple(
+        _statement(group, answers=group[0].score >= SURE_SHARE * ranked[0].score) for group in groups
     )
+
+
+def _statement(group: Sequence[Candidate], *, answers: bool) -> Statement:
+    first = group[0]
+    citations = tuple(_citation(candidate) for candidate in group)
+    return Statement(_readable(first), citations, round(first.score, 4), answers)
 
 
 def _citation(candidate: Candidate) -> Citation:
     passage = candidate.passage
+    start, end = passage.start + candidate.start, passage.start + candidate.end
     return Citation(
         quote=candidate.quote,
         document_id=passage.document_id,
@@ -145,9 +152,9 @@ def _citation(candidate: Candidate) -> Citation:
         collection=passage.collection,
         external_id=passage.external_id,
         title=passage.title,
-        start=passage.start + candidate.start,
-        end=passage.start + candidate.end,
-        page=passage.page,
+        start=start,
+        end=end,
+        pages=passage.pages_of(start, end),
         headings=passage.headings,
         score=round(candidate.score, 4),
     )
@@ -164,5 +171,5 @@ def _readable(candidate: Candidate) -> str:
 
 
 def _joined(statements: Sequence[Statement]) -> str:
-    """Return the text of the answer: its statements one after the other."""
-    return " ".join(statement.text for statement in statements)
+    """Return the text of the answer: the statements that answer one after the other."""
+    return " ".join(statement.text for statement in statements if statement.answers)

@@ -51,7 +51,7 @@ class Candidate:
     """A span [start, end) of a passage's text that could be quoted, and the evidence for it.
 
     `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table
-    head.
+    head. `missing` is the share of the question's content that is names and numbers which the passage lacks.
     """
 
     passage: Passage
@@ -63,6 +63,7 @@ class Candidate:
     embeddable: str
     coverage: float
     context: float
+    missing: float
     score: float
     similarity: float = 0.0
 
@@ -116,6 +117,7 @@ def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
     text = passage.text
     sentences = split(text, (passage.title, *passage.headings))
     above = frozenset(lexemes(" ".join((passage.title, *passage.headings))))
+    missing = question.missing(above | frozenset(lexemes(text)))
     heading: frozenset[str] = frozenset()
     for index, sentence in enumerate(sentences):
         if sentence.kind is Kind.HEADING:
@@ -126,7 +128,7 @@ def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
         words = frozenset(lexemes(text[sentence.start : sentence.end]))
         reach = words | above | heading | frozenset(lexemes(nearby))
         start = before.start if before and _leans(text, before, sentence) else sentence.start
-        yield _weighed(question, passage, sentence, start, words, reach, nearby)
+        yield replace(_weighed(question, passage, sentence, start, words, reach, nearby), missing=missing)
 
 
 def _weighed(
@@ -147,7 +149,7 @@ def _weighed(
     lead = nearby[:200] + "\n" if sentence.kind is Kind.ROW and nearby else ""
     embeddable = f"{topic}: {lead}{quoted}" if topic else lead + quoted
     return Candidate(
-        passage, start, sentence.end, sentence.kind, words, reach, embeddable, covered, context, score
+        passage, start, sentence.end, sentence.kind, words, reach, embeddable, covered, context, 0.0, score
     )
 
 

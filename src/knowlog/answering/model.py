@@ -14,7 +14,10 @@ NOT_IN_DOCUMENTS = "Not in your documents."
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """An exact quote and where it stands: `version_text[start:end] == quote`; `score` as in Statement."""
+    """An exact quote and where it stands: `version_text[start:end] == quote`; `score` as in Statement.
+
+    `pages` are those on which the quote stands: one, or more where it runs over their border.
+    """
 
     quote: str
     document_id: UUID
@@ -24,26 +27,33 @@ class Citation:
     title: str
     start: int
     end: int
-    page: int | None
+    pages: tuple[int, ...]
     headings: tuple[str, ...]
     score: float
+
+    @property
+    def page(self) -> int | None:
+        """The page on which the quote begins; None in a text without pages."""
+        return self.pages[0] if self.pages else None
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One sentence of an answer, the quotes it rests on (best first), and how well it fits the question.
 
-    `score` only ranks statements of one answer; it is not a probability.
+    `score` only ranks statements of one answer; it is not a probability. `answers`: it is part of the answer's
+    text; otherwise it stands near the question and is offered apart ("See also").
     """
 
     text: str
     citations: tuple[Citation, ...]
     score: float
+    answers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the documents say to a question.
+    """What the documents say to a question. `text` is what answers it: `statements` offer more, marked as such.
 
     `confidence` is the probability, 0 to 1, that the passages hold the answer; an answer that abstains has no
     statements, and offers the passages that came closest as `nearest`. `took_ms` is the time spent composing.

@@ -17,6 +17,8 @@ PRIOR_CHUNKS = 50
 
 _MIDDLE = math.log(10)
 _WORD = re.compile(r"\w+")
+_NAME = re.compile(r"\w+(?:['’.,-]\w+)*")
+_DIGIT = re.compile(r"\d")
 _FIGURE = re.compile(
     r"\bhow (many|much|long|old|far|large|big|tall|high|often|deep|fast|soon)\b|\bwhen\b"
     r"|\b(what|which) (\w+ ){0,2}?(year|date|day|month|century|time|number|amount|percent|percentage)\b"
@@ -28,16 +30,22 @@ _FIGURE = re.compile(
 class Question:
     """A question read: `weights` gives each of its lexemes its share of the content; they add up to 1.
 
-    `wants_figure` tells whether it asks, in English, for a number, a date or a time.
+    `wants_figure` tells whether it asks, in English, for a number, a date or a time. `names` are the lexemes
+    of its names and numbers: words with a digit, and capitalised ones but the first.
     """
 
     text: str
     weights: Mapping[str, float]
     wants_figure: bool
+    names: frozenset[str] = frozenset()
 
     def coverage(self, found: frozenset[str]) -> float:
         """Return the share, 0 to 1, of the question's content that is among the lexemes `found`."""
         return sum(weight for lexeme, weight in self.weights.items() if lexeme in found)
+
+    def missing(self, found: frozenset[str]) -> float:
+        """Return the share, 0 to 1, of the question's content that is names and numbers not among `found`."""
+        return sum(weight for lexeme, weight in self.weights.items() if lexeme in self.names - found)
 
 
 def valid_question(text: str) -> str:
@@ -63,7 +71,18 @@ def read_question(text: str, statistics: TermStatistics | None = None) -> Questi
     weights = _telling(found, statistics) if statistics else dict.fromkeys(found, 1.0)
     total = sum(weights.values())
     shares = {lexeme: weight / total for lexeme, weight in weights.items()}
-    return Question(text, shares, _FIGURE.search(text.casefold()) is not None)
+    return Question(text, shares, _FIGURE.search(text.casefold()) is not None, _names(text))
+
+
+def _names(text: str) -> frozenset[str]:
+    """Return the lexemes of names and numbers; none where most words are capitalised."""
+    words = _NAME.findall(text)
+    if sum(word[0].isupper() for word in words) > len(words) / 2 > 1:
+        return frozenset()
+    named = [word for word in words[1:] if word[0].isupper()] + [
+        word for word in words if _DIGIT.search(word)
+    ]
+    return frozenset(lexemes(" ".join(named)))
 
 
 def _telling(found: Iterable[str], statistics: TermStatistics) -> dict[str, float]:

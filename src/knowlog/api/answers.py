@@ -38,11 +38,15 @@ class QuotedPlace(Place):
 
 
 class AnswerStatement(Body):
-    """One sentence of the answer, and the quotes that it rests on, best first."""
+    """One sentence of the answer, and the quotes that it rests on, best first.
+
+    `answers`: it is part of the answer's text; else it only stands near the question, to be shown apart.
+    """
 
     text: str
     citations: list[QuotedPlace]
     score: float
+    answers: bool
 
 
 class AnswerBody(Body):
@@ -140,4 +144,9 @@ def _answer(app: App, made: Answer, found: Retrieved, started: float) -> dict[st
 
 def _statement(app: App, statement: Statement) -> dict[str, Any]:
     citations = [citation_json(app, citation) for citation in statement.citations]
-    return {"text": statement.text, "citations": citations, "score": statement.score}
+    return {
+        "text": statement.text,
+        "citations": citations,
+        "score": statement.score,
+        "answers": statement.answers,
+    }

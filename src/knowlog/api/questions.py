@@ -51,7 +51,8 @@ class Place(Body):
     title: str
     start: int
     end: int
-    page: int | None
+    page: int | None = Field(description="Page on which it begins; null in a text without pages.")
+    pages: list[int] = Field(description="All pages that it touches.")
     headings: list[str]
     score: float
     link: str
@@ -109,6 +110,7 @@ def _place(app: App, found: Passage | Citation) -> dict[str, Any]:
         "start": found.start,
         "end": found.end,
         "page": found.page,
+        "pages": found.pages,
         "headings": found.headings,
         "score": found.score,
         "link": f"{base}/v1/documents/{found.document_id}/text?{span}",

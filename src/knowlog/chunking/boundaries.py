@@ -34,6 +34,12 @@ def heading_starts(structure: Structure, tokens: TokenMap) -> Indices:
     return _tokens_at(tokens, (heading.start for heading in structure.headings))
 
 
+def page_starts(structure: Structure, tokens: TokenMap) -> Indices:
+    """Return the tokens at which pages after the first start; pages without text start none."""
+    filled = [page.start for page in structure.pages if page.end > page.start]
+    return _tokens_at(tokens, filled[1:])
+
+
 def paragraph_starts(text: str, structure: Structure, tokens: TokenMap) -> Indices:
     """Return the tokens after blank lines and at the start of pages."""
     pages = [page.start for page in structure.pages]

@@ -19,7 +19,11 @@ def show_answer(answer: dict[str, Any]) -> None:
     if not answer["statements"]:
         _print(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW)
         return
+    near = False
     for number, statement in enumerate(answer["statements"], start=1):
+        if not statement.get("answers", True) and not near:
+            near = True
+            _print("[dim]See also[/dim]", _BELOW)
         _print(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), _BELOW)
         for citation in statement["citations"]:
             _show_citation(citation, statement["text"])
@@ -34,7 +38,8 @@ def show_notes(notes: Sequence[str]) -> None:
 
 def place(cited: dict[str, Any]) -> str:
     """Where something stands: title, page and headings."""
-    page = f"page {cited['page']}" if cited.get("page") else None
+    pages = cited.get("pages") or [cited["page"]] if cited.get("page") else []
+    page = f"pages {pages[0]} to {pages[-1]}" if len(pages) > 1 else f"page {pages[0]}" if pages else None
     headings = " › ".join(each for each in cited.get("headings") or () if each != cited["title"])
     return ", ".join(part for part in (cited["title"], page, headings) if part)
 

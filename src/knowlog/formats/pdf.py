@@ -24,6 +24,7 @@ from knowlog.kernel.errors import ParseFailed
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _BROKEN_WORD = "\ufffe"  # what pdfium puts for a hyphen that a line end made necessary
 _FILE_NAME = re.compile(r"^(?:microsoft \w+ - |untitled|slide 1$)|\.\w{2,5}$", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff\uac00-\ud7af]")
 _MAX_TITLE_CHARS = 300
 
 
@@ -103,9 +104,10 @@ def _find(text: str, title: str, start: int, end: int) -> int | None:
 
 
 def _title(document: pdfium.PdfDocument) -> str | None:
-    """Return the title in the metadata, unless a program put a file name there."""
+    """Return the title in the metadata, unless a program put a file name or a number there."""
     try:
         title = " ".join(normalise(document.get_metadata_value("Title")).split())
     except pdfium.PdfiumError:
         return None
-    return title[:_MAX_TITLE_CHARS] if title and not _FILE_NAME.search(title) else None
+    says_something = _WORD.search(title) and not _FILE_NAME.search(title)
+    return title[:_MAX_TITLE_CHARS] if says_something else None

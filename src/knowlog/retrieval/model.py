@@ -1,9 +1,11 @@
 """The nouns of retrieval. Offsets are code points of the version's text; spans are half open."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from knowlog.documents import PageStart
 from knowlog.embedding import Embedder
 from knowlog.stores import TermStatistics
 
@@ -21,7 +23,10 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk returned for a question: `version_text[start:end] == text`; its fused score, and its legs'."""
+    """A chunk returned for a question: `version_text[start:end] == text`; its fused score, and its legs'.
+
+    `page` is where it begins, `page_starts` are all pages that it touches.
+    """
 
     document_id: UUID
     version: int
@@ -36,6 +41,19 @@ class Passage:
     metadata: dict[str, Any]
     score: float
     legs: dict[str, Leg] = field(default_factory=dict)
+    page_starts: tuple[PageStart, ...] = ()
+
+    @property
+    def pages(self) -> tuple[int, ...]:
+        """The numbers of the pages that it touches; empty in a text without pages."""
+        return self.pages_of(self.start, self.end)
+
+    def pages_of(self, start: int, end: int) -> tuple[int, ...]:
+        """Return the numbers of the pages that the span [start, end) of the version's text touches."""
+        if not self.page_starts:
+            return () if self.page is None else (self.page,)
+        first = max(0, bisect_right(self.page_starts, start, key=lambda page: page.start) - 1)
+        return tuple(page.number for page in self.page_starts[first:] if page.start < end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,19 @@ select chunk_id, document_id from chunks where tenant_id = tenant() and chunk_id
 -- name: passages
 -- Everything that is shown of some chunks. A version that no longer answers is left out.
 select k.chunk_id, k.document_id, k.version, c.name as collection, d.external_id, d.title, k.start_offset, k.end_offset,
-       k.text, k.page, k.headings, d.metadata
+       k.text, k.page, k.headings, d.metadata, coalesce(k.pages, s.pages, '{}') as pages,
+       coalesce(k.page_starts, s.page_starts, '{}') as page_starts
 from chunks k
 join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id and d.version = k.version
 join collections c on c.tenant_id = d.tenant_id and c.collection_id = d.collection_id
+left join lateral (
+    select array_agg((span->>0)::integer order by (span->>1)::integer) as pages,
+           array_agg(greatest((span->>1)::integer, k.start_offset) order by (span->>1)::integer) as page_starts
+    from versions v, jsonb_array_elements(v.structure->'pages') as listed(span)
+    where k.pages is null and k.page is not null
+      and v.tenant_id = tenant() and v.document_id = k.document_id and v.version = k.version
+      and (span->>1)::integer < least(k.end_offset, (span->>2)::integer) and (span->>2)::integer > k.start_offset
+) s on true
 where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[])
 
 -- name: embedding_keys

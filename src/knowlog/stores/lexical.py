@@ -112,6 +112,8 @@ def _chunk(document: DocumentChunks, chunk: ChunkRow) -> tuple[object, ...]:
         chunk.page,
         list(chunk.headings),
         chunk.text,
+        [page.number for page in chunk.page_starts],
+        [page.start for page in chunk.page_starts],
     )
 
 

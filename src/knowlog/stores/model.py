@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from knowlog.documents import PageStart
 from knowlog.stores.filters import Filter
 
 Vectors = NDArray[np.float32]
@@ -16,7 +17,10 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """A chunk to be stored: `text` is `version_text[start:end]`; `ordinal` counts from 0 in its version."""
+    """A chunk to be stored: `text` is `version_text[start:end]`; `ordinal` counts from 0 in its version.
+
+    `page` is where it begins, `page_starts` are all pages that it touches.
+    """
 
     ordinal: int
     start: int
@@ -24,6 +28,7 @@ class ChunkRow:
     text: str
     page: int | None = None
     headings: tuple[str, ...] = ()
+    page_starts: tuple[PageStart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,3 +168,28 @@ async def test_every_quote_is_exact(embedder, passage, text, question, cut):
         for citation in statement.citations:
             assert text[citation.start : citation.end] == citation.quote
             assert citation.quote.strip()
+
+
+async def test_only_what_answers_is_the_text(embedder, passage):
+    """Sentences that are merely near are offered, and marked, and not joined into the answer."""
+    answer = await compose(
+        "How many days of paid holiday does an employee have?", [passage(HANDBOOK)], embedder
+    )
+    assert answer.text == "Every employee has 28 days of paid holiday a year."
+    assert [statement.answers for statement in answer.statements][:1] == [True]
+    assert not any(statement.answers for statement in answer.statements[1:])
+
+
+async def test_two_that_are_nearly_tied_both_answer(embedder, passage):
+    """Where nothing tells which of two sentences is meant, both are the text."""
+    text = "The red pump weighs 12 kg dry. The red pump weighs 14 kg wet. Orders go to Leeds."
+    answer = await compose("What does the red pump weigh?", [passage(text)], embedder)
+    assert [statement.answers for statement in answer.statements][:2] == [True, True]
+
+
+async def test_names_that_the_passage_lacks_lower_the_confidence(embedder, passage):
+    """The same words about somebody else are less of an answer."""
+    found = [passage("Ruth Alder founded the company in Leeds in 1978.")]
+    about = await compose("When did Ruth Alder found the company?", found, embedder)
+    other = await compose("When did Hugo Baker found the company?", found, embedder)
+    assert other.confidence < about.confidence - 0.2

@@ -164,3 +164,42 @@ def test_a_profile_out_of_range_is_refused_by_name(fields: dict[str, object]):
 def test_every_strategy_that_a_profile_may_name_exists():
     """The registry and the profile agree."""
     assert set(STRATEGIES) == set(ChunkingProfile.model_fields["strategy"].annotation.__args__)
+
+
+def paged(*pages: str) -> tuple[str, Structure]:
+    """Join pages as a reader of files does."""
+    text, spans = "", []
+    for number, page in enumerate(pages, 1):
+        start = len(text) + (2 if text and page else 0)
+        text += ("\n\n" if text and page else "") + page
+        spans.append(Page(number, start, len(text)))
+    return text, Structure(pages=tuple(spans))
+
+
+@pytest.mark.parametrize("sentences", [4, 7, 9, 12, 16, 23, 31])
+def test_a_page_is_begun_anew(sentences):
+    """A page of half a chunk or more shares no chunk with its neighbours, and none of its chunks is tiny."""
+    page = " ".join(f"Part {number} of it." for number in range(sentences)) + "\nFooter"
+    text, structure = paged(page, page, page, page)
+    profile = ChunkingProfile(size_tokens=40, overlap=0.2)
+    found = chunk(text, profile, words_and_marks, structure)
+    for span in found:
+        assert len(structure.pages_within(span.start, span.end)) == 1
+        assert span.token_count >= 16
+
+
+def test_small_pages_share_a_chunk():
+    """Slides of a few words are taken together, and cut between two of them."""
+    text, structure = paged(*[f"Slide {number} says little" for number in range(40)])
+    found = chunk(text, ChunkingProfile(size_tokens=40), words_and_marks, structure)
+    assert all(len(structure.pages_within(span.start, span.end)) > 3 for span in found)
+    assert all(text[span.start :].startswith("Slide") for span in found)
+
+
+def test_a_span_knows_the_pages_that_it_touches():
+    """Pages without text are none of them, and the first one begins where the span does."""
+    text, structure = paged("One.", "", "Three.", "Four.")
+    assert structure.pages_within(2, len(text)) == ((1, 2), (3, 6), (4, 14))
+    assert structure.pages_within(0, 4) == ((1, 0),)
+    assert structure.pages_within(14, 16) == ((4, 14),)
+    assert Structure().pages_within(0, 4) == ()

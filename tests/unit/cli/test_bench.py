@@ -25,8 +25,13 @@ def passage(external_id: str, fused: float, lexical: float | None, dense: float 
 
 
 def answer(*quotes: str) -> dict[str, object]:
-    """An answer of one statement for each quote."""
-    return {"statements": [{"text": quote, "citations": [{"quote": quote}]} for quote in quotes]}
+    """An answer of one statement for each quote; the first is its text, the others only stand near."""
+    return {
+        "statements": [
+            {"text": quote, "citations": [{"quote": quote}], "answers": number == 0}
+            for number, quote in enumerate(quotes)
+        ]
+    }
 
 
 def test_each_leg_is_scored_by_its_own_order() -> None:
@@ -48,7 +53,7 @@ def test_a_document_counts_by_its_best_passage() -> None:
 def test_the_first_citation_and_any_of_three_are_told_apart() -> None:
     """A fourth quote does not count."""
     late = answer_score(QUESTION, answer("No.", "The Denver Broncos won."), ["B/1", "A/1"])
-    assert (late["answer_in_first"], late["answer_in_any"]) == (0.0, 1.0)
+    assert (late["answer_in_first"], late["answer_in_text"], late["answer_in_any"]) == (0.0, 0.0, 1.0)
     assert (late["paragraph_recall@1"], late["paragraph_recall@5"]) == (0.0, 1.0)
     assert answer_score(QUESTION, answer("1", "2", "3", "Denver Broncos"), [])["answer_in_any"] == 0.0
 
@@ -64,10 +69,14 @@ def test_an_answer_that_abstains_holds_nothing() -> None:
 
 
 def test_evidence_is_a_page_of_a_document() -> None:
-    """The right page of another document does not count."""
-    question = FinanceQuestion("f", "?", frozenset({("A", 1), ("A", 2)}))
-    scores = page_score(question, [passage("A.pdf", 1, None, None), passage("B.pdf", 1, None, None)])
-    assert scores == {"page_recall@5": 0.5, "document_recall@5": 1.0}
+    """The right page of another document does not count; a passage counts for every page that it touches."""
+    question = FinanceQuestion("f", "?", frozenset({("A", 2), ("A", 9)}))
+    found = [
+        {"external_id": "A.pdf", "page": 1, "pages": [1, 2]},
+        {"external_id": "B.pdf", "page": 9, "pages": [9]},
+    ]
+    scores = page_score(question, found)
+    assert scores == {"page_recall@5": 0.5, "first_page_recall@5": 0.0, "document_recall@5": 1.0}
 
 
 def test_batches_stay_below_what_the_server_takes() -> None:

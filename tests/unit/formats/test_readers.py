@@ -8,6 +8,7 @@ import pytest
 
 from knowlog.formats import Extracted, Limits, Source, detect, read
 from knowlog.kernel.errors import KnowlogError, ParseFailed, UnsupportedType
+from paged_pdf import paged_pdf
 
 A = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
 P = 'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
@@ -103,6 +104,15 @@ def test_a_pdf_has_its_pages():
     found = extracted(pdf("First page", "", "Third page"), "a.pdf")
     assert [found.text[page.start : page.end] for page in found.pages] == ["First page", "", "Third page"]
     assert [page.number for page in found.pages] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("title", "wanted"),
+    [("Pump manual", "Pump manual"), ("0001410636-22-000048", None), ("manual.docx", None), ("2.1", None)],
+)
+def test_a_title_says_something(title, wanted):
+    """A number or a file name that a program put there is no title."""
+    assert extracted(paged_pdf([["Text"]], title), "a.pdf").title == wanted
 
 
 def test_a_presentation_has_its_slides():

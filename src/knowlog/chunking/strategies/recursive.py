@@ -22,10 +22,11 @@ _LEAST_FILL = 0.5
 def split(
     text: str, profile: ChunkingProfile, token_offsets: TokenOffsets, structure: Structure
 ) -> list[Span]:
-    """Return spans that end, by preference, before a heading, a blank line, a line, a sentence, a space.
+    """Return spans that end, by preference, before a page, a heading, a blank line, a line, a sentence, a space.
 
-    A chunk that is half full ends where a section of the top level begins. Chunks overlap by whole sentences
-    or lines, not across a heading.
+    A chunk that is half full ends where a section of the top level begins. A page that one chunk cannot finish
+    is shared out so that its last chunk is half full too, and the next page begins with a chunk of its own.
+    Chunks overlap by whole sentences or lines, not across a heading or the start of a page.
     """
     tokens = TokenMap(text, token_offsets(text))
     if len(tokens) <= profile.size_tokens:
@@ -43,6 +44,7 @@ class _Boundaries:
     """Token indices at which a chunk may begin, by kind."""
 
     sections: Sequence[int]
+    pages: Sequence[int]
     headings: Sequence[int]
     ranked: tuple[Sequence[int], ...]
     units: Sequence[int]
@@ -54,9 +56,11 @@ class _Boundaries:
         lines = boundaries.line_starts(text, tokens)
         sentences = boundaries.sentence_starts(text, tokens)
         newlines = boundaries.newline_starts(text, tokens)
-        ranked = (headings, paragraphs, lines, sentences, newlines)
+        pages = boundaries.page_starts(structure, tokens)
+        ranked = (pages, headings, paragraphs, lines, sentences, newlines)
         return cls(
             boundaries.section_starts(structure, tokens).tolist(),
+            pages.tolist(),
             headings.tolist(),
             tuple(kind.tolist() for kind in ranked),
             np.unique(np.concatenate([paragraphs, lines, sentences])).tolist(),
@@ -83,8 +87,12 @@ class _Cutter:
 
     def _end_of_chunk(self, first: int, least: int) -> int:
         """Return where the chunk that starts at `first` ends: in [least, first + size]."""
+        half = int(self.size * _LEAST_FILL)
         most = min(first + self.size, len(self.tokens))
-        least = max(least, first + int(self.size * _LEAST_FILL))
+        least = max(least, first + half)
+        page = self._next_page(first)
+        if page is not None and page > most:
+            most = max(least, min(most, page - half))
         section = _first_within(self.boundaries.sections, least, most)
         if section is not None:
             return section
@@ -96,6 +104,12 @@ class _Cutter:
                 return boundary
         return self._last_word_within(least, most) or most
 
+    def _next_page(self, first: int) -> int | None:
+        """Return where the page after the one that holds token `first` begins; also the end of the last page."""
+        if not self.boundaries.pages:
+            return None
+        return _first_within(self.boundaries.pages, first + 1, len(self.tokens)) or len(self.tokens)
+
     def _start_after(self, end: int) -> int:
         """Return where the next chunk starts: at the first sentence or line in the allowed overlap.
 
@@ -105,6 +119,9 @@ class _Cutter:
         earliest = end - int(self.size * self.overlap)
         if _first_within(self.boundaries.headings, end, end) is not None:
             return end
+        page = _last_within(self.boundaries.pages, earliest, end)
+        if page is not None:
+            return page
         unit = _first_within(self.boundaries.units, earliest, end)
         if unit is not None:
             return unit

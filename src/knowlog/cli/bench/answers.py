@@ -90,13 +90,18 @@ async def _answer(system: System, question: SquadQuestion) -> dict[str, Any]:
 def score(question: SquadQuestion, answer: dict[str, Any], paragraphs: list[str]) -> dict[str, float]:
     """The figures of one question that has an answer.
 
-    An answer that abstains quotes nothing, so it holds nothing.
+    `answer_in_text`: in a statement that is part of the answer's text; `answer_in_any`: in one of the three
+    quotes shown, those marked as merely near among them. An answer that abstains quotes nothing, so it holds
+    nothing.
     """
     quotes = [each["citations"][0]["quote"] for each in answer["statements"] if each["citations"]][:_QUOTES]
     inside = [answer_inside(quote, question.answers) for quote in quotes]
+    in_text = [found for found, each in zip(inside, answer["statements"], strict=False) if each["answers"]]
     return {
         "answer_in_first": float(inside[:1] == [True]),
+        "answer_in_text": float(any(in_text)),
         "answer_in_any": float(any(inside)),
+        "statements_in_text": float(len(in_text)),
         "paragraph_recall@1": float(question.paragraph_id in paragraphs[:1]),
         "paragraph_recall@5": float(question.paragraph_id in paragraphs[:_DEPTH]),
         "abstain_answerable": float(not quotes),

@@ -53,11 +53,16 @@ async def _measure(system: System, pdfs: Sequence[Path], questions: Sequence[Fin
 
 
 def score(question: FinanceQuestion, passages: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """The shares of the evidence's pages, and of its documents, that the passages come from."""
-    pages = {(Path(each["external_id"]).stem, each["page"]) for each in passages}
+    """The shares of the evidence's pages, and of its documents, that the passages touch.
+
+    `first_page_recall@5` counts for each passage only the page on which it begins.
+    """
+    pages = {(Path(each["external_id"]).stem, page) for each in passages for page in each["pages"]}
+    first = {(Path(each["external_id"]).stem, each["page"]) for each in passages}
     documents = {name for name, _ in question.evidence}
     return {
         "page_recall@5": len(question.evidence & pages) / len(question.evidence),
+        "first_page_recall@5": len(question.evidence & first) / len(question.evidence),
         "document_recall@5": len(documents & {name for name, _ in pages}) / len(documents),
     }
 
