@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types laws docs bench check clean lock services services-install services-stop
+.PHONY: help run test lint types laws docs schemas bench check clean lock services services-install services-stop
 
 help:  ## List the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -40,6 +40,9 @@ laws: $(READY)  ## The import law of the house
 
 docs: $(READY)  ## Check that docs are current and their examples run
 	@$(BIN)/python -m pytest -q tests/house
+
+schemas: $(READY)  ## Publish the schemas of events that were added
+	@$(BIN)/python -m knowlog.bus
 
 bench: $(READY)  ## Run a benchmark: make bench ARGS="retrieval --data DIR"
 	@$(BIN)/knowlog bench $(ARGS)

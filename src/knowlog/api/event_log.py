@@ -191,7 +191,7 @@ async def _pieces(tail: Tail, wanted: Wanted, request_id: str) -> AsyncIterator[
     settings = tail.app.settings.api
     ends = monotonic() + settings.stream_limit_s
     beat = monotonic()
-    yield HEARTBEAT  # the answer begins at once, whatever lies between
+    yield f"id: {wanted.since}\n\n".encode()  # no event: where to go on, should it break off before the first
     try:
         while monotonic() < ends:
             found = await tail.following(wanted)

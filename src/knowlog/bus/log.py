@@ -4,16 +4,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from knowlog.bus.catalogue import CATALOGUE, event_type
+from knowlog.bus.catalogue import CATALOGUE
 from knowlog.bus.envelope import Envelope, envelope_of
-from knowlog.bus.model import Event
+from knowlog.bus.model import Event, Order
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel.errors import Invalid, NotFound
 
-Order = Literal["newest", "oldest"]
 _SQL = load_queries("knowlog.bus", "log.sql")
 _SEQUENCE = re.compile(r"[0-9a-f]{16}[0-7][0-9a-f]{15}")
 _LAST = "f" * 16 + "7" + "f" * 15
@@ -41,7 +40,8 @@ async def list_events(
     knows are left to that. Raises Invalid.
     """
     for name in wanted.types:
-        event_type(name)
+        if name not in CATALOGUE:
+            raise Invalid(f"There is no event type {name!r:.100}. Known are: {', '.join(CATALOGUE)}.")
     rows = await connection.fetch(
         _SQL[order], *_place(wanted.before or _LAST), list(wanted.types or CATALOGUE), wanted.subject, _within(scope),
         *_place(wanted.since or _FIRST), most,
@@ -51,7 +51,7 @@ async def list_events(
 
 async def get_event(connection: Connection, scope: Scope, event_id: UUID) -> Envelope:
     """Return one event that the scope may see. Raises NotFound."""
-    row = await connection.fetchrow(_SQL["one"], event_id, _within(scope))
+    row = await connection.fetchrow(_SQL["one"], event_id, _within(scope), list(CATALOGUE))
     if row is None:
         raise NotFound("There is no such event.")
     return _envelope(row)

@@ -26,10 +26,10 @@ where e.tenant_id = tenant() and (e.xid, e.position) < ($1::text::xid8, $2)
 order by e.xid, e.position limit $8
 
 -- name: one
--- One event, if it is within the collections ($2).
+-- One event, if it is within the collections ($2) and of these types ($3).
 select e.event_id, e.tenant_id, e.type, e.subject, e.data, e.created_at, e.xid::text as xid, e.position
 from events e
-where e.tenant_id = tenant() and e.event_id = $1
+where e.tenant_id = tenant() and e.event_id = $1 and e.type = any($3)
   and ($2::text[] is null or e.data ->> 'collection_id' = any($2) or exists (
     select from documents d
     where d.tenant_id = tenant() and d.document_id = e.subject and d.collection_id::text = any($2)))

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from knowlog import __version__
-from knowlog.cli import collections, documents, keys, tenants
+from knowlog.cli import collections, documents, events, keys, tenants
 from knowlog.cli.ask import ask
 from knowlog.cli.bench import bench
 from knowlog.cli.config import config
@@ -36,6 +36,7 @@ for command, panel in (
 for group, name, panel in (
     (documents.app, "documents", "Use"),
     (collections.app, "collections", "Use"),
+    (events.app, "events", "Use"),
     (keys.app, "keys", "Look after"),
     (tenants.app, "tenants", "Look after"),
     (bench, "bench", "Measure"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -167,6 +168,8 @@ async def tail(address: str, client: Client, **options: Any) -> AsyncIterator[As
             if line:
                 name, _, value = line.partition(": ")
                 fields[name] = value
+            elif fields.keys() == {"id"}:  # where the stream begins
+                fields = {}
             elif fields:
                 yield fields
                 fields = {}
@@ -230,8 +233,9 @@ async def test_a_revoked_key_ends_the_stream_within_two_seconds(alice: Client) -
     following = asyncio.create_task(alice.get("/v1/events/stream", headers=headers))
     await asyncio.sleep(0.3)
     await alice.delete(f"/v1/keys/{made['key']['key_id']}")
-    stream = (await asyncio.wait_for(following, 2)).text
-    name, data = events_of(stream)[-1]
+    begun, _, rest = (await asyncio.wait_for(following, 2)).text.partition("\n\n")
+    assert re.fullmatch("id: [0-9a-f]{32}", begun)
+    name, data = events_of(rest)[-1]
     assert (name, data["code"]) == ("error", "unauthenticated")
 
 
@@ -269,3 +273,14 @@ async def test_the_stream_follows_an_upload_to_its_end(app: App, alice: Client, 
             document_id = await upload(alice, "The warranty lasts 24 months.")
             got = json.loads((await asyncio.wait_for(anext(events), 20))["data"])
     assert (got["type"], got["subject"]) == ("document.indexed", document_id)
+
+
+async def test_what_is_for_our_workers_alone_is_not_shown(app: App, alice: Client, tenant: Scope) -> None:
+    """Neither listed nor found by its id nor named as a type."""
+    async with app.database.transaction(tenant) as connection:
+        data = {"endpoint_id": new_id(), "event_id": new_id(), "event_type": "document.indexed"}
+        (inner,) = await append_events(connection, "delivery.requested", [(new_id(), data)])
+    assert await listed(alice) == []
+    problem(await alice.get(f"/v1/events/{inner}"), 404, "not-found")
+    answer = problem(await alice.get("/v1/events", params={"type": "delivery.requested"}), 422, "invalid")
+    assert "delivery" not in str(answer["detail"]).partition("Known are")[2]

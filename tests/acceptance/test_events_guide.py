@@ -1,0 +1,41 @@
+"""The example of the guide to events is run as it stands."""
+
+import asyncio
+import json
+import os
+import re
+from pathlib import Path
+
+from knowlog.cli.processes import Stack
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "events.md"
+
+
+def commands() -> str:
+    """The block that the guide marks as executed."""
+    block = re.search(
+        r"<!-- executed by tests/acceptance/test_events_guide.py -->\n```bash\n(.*?)```",
+        GUIDE.read_text(),
+        re.S,
+    )
+    assert block, "the guide has lost its example"
+    return block[1]
+
+
+async def test_the_example_follows_a_document(running: tuple[Stack, str]) -> None:
+    """The stream shows that it is indexed; the list has both events, in order."""
+    stack, key = running
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-euc", commands(), stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "KNOWLOG_URL": stack.url, "KNOWLOG_KEY": key},
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    followed, _, listed = output.decode().partition("\n")
+    assert followed == "event: document.indexed"
+    items = json.loads(listed)["items"]
+    subject = items[-1]["subject"]
+    assert [each["type"] for each in items if each["subject"] == subject] == [
+        "document.received",
+        "document.indexed",
+    ]
