@@ -1,10 +1,14 @@
 """Two legs into one ranking, by normalised scores (decision 0005)."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from knowlog.retrieval.model import Leg
+
+_MANY = 100
+"""From so many candidates on, the lowest cosine among them is the foot of the dense scale."""
 
 
 class Ranked:
@@ -50,10 +54,14 @@ def fuse(
     Both are scaled to 0 ... 1 over all chunks that either leg found. A chunk with none of the question's
     lexemes has a lexical score of 0, one without a vector counts as the lowest. With one leg empty, the
     other decides alone; for the chunks that are `lexical_only`, because no model answers for them, too.
+
+    The lowest of a few cosines says little about what is unrelated: the fewer candidates, the nearer to 0 is the
+    foot of the dense scale, so that a hair between two cosines does not outweigh a word that only one chunk has.
     """
     candidates = list(dense.keys() | lexical.keys())
     share = dense_weight if dense and lexical else 1.0 if dense else 0.0
-    by_meaning = scaled(dense, candidates, min(dense.values(), default=0.0))
+    lowest = min(dense.values(), default=0.0)
+    by_meaning = scaled(dense, candidates, lowest, lowest * min(1.0, len(candidates) / _MANY))
     by_words = scaled(lexical, candidates, 0.0)
     shares = [0.0 if each in lexical_only else share for each in candidates]
     ranked = Ranked(dense, lexical)
@@ -62,10 +70,12 @@ def fuse(
     return sorted(fused, key=lambda each: (-each.score, each.chunk_id))
 
 
-def scaled(scores: Mapping[int, float], candidates: Sequence[int], absent: float) -> list[float]:
-    """Min-max over the candidates; where all are equal, each counts as the best."""
+def scaled(
+    scores: Mapping[int, float], candidates: Sequence[int], absent: float, least: float = math.inf
+) -> list[float]:
+    """Min-max over the candidates and `least`; where all are equal, each counts as the best."""
     complete = [scores.get(chunk_id, absent) for chunk_id in candidates]
-    low, high = min(complete, default=0.0), max(complete, default=0.0)
+    low, high = min(least, *complete, math.inf), max(complete, default=0.0)
     if high <= low:
         return [1.0] * len(complete)
     return [(score - low) / (high - low) for score in complete]
