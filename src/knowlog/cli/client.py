@@ -15,6 +15,7 @@ _REPEATABLE = frozenset({"GET", "PUT", "PATCH"})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _PAUSE_S = 0.25
 _MOST_CUTS = 12
+_LONGEST_PAUSE_S, _LONGEST_CROWD_S = 30, 600
 
 
 class Refused(KnowlogError):
@@ -116,7 +117,7 @@ class Client:
         wait = _Wait(self._patience_s)
         while True:
             try:
-                response = self._send(method, path, **options)
+                response = self._send_when_told(method, path, options)
                 if not (again and response.status_code == 503 and wait.goes_on(cut_off=True)):
                     return response
             except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
@@ -125,6 +126,16 @@ class Client:
             if wait.times == 1:
                 self._waiting(self.url)
             time.sleep(_PAUSE_S)
+
+    def _send_when_told(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        """Send, and send again when the server says that it takes no more just now: nothing was done then."""
+        until = time.monotonic() + _LONGEST_CROWD_S
+        while True:
+            response = self._send(method, path, **options)
+            pause_s = _pause_s(response)
+            if pause_s is None or time.monotonic() + pause_s > until:
+                return response
+            time.sleep(pause_s)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if (value := options.pop("value", None)) is not None:
@@ -160,6 +171,14 @@ class _Wait:
         self.times += 1
         self._cuts += cut_off
         return time.monotonic() < self._until and self._cuts <= _MOST_CUTS
+
+
+def _pause_s(response: httpx.Response) -> float | None:
+    """How long a server that has too much in hand asks to wait; None if it does not, or asks for too long."""
+    told = response.headers.get("retry-after", "")
+    if response.status_code != 429 or not told.isdigit() or int(told) > _LONGEST_PAUSE_S:
+        return None
+    return float(told)
 
 
 def _may_repeat(error: Exception, again: bool) -> bool:

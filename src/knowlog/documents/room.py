@@ -39,7 +39,7 @@ class Room:
         if monotonic() - counted_at < _FRESH_S:
             return count
         async with database.transaction(scope) as connection:
-            count = await connection.fetchval(_SQL["count_waiting"], self._most)
+            count = int(await connection.fetchval(_SQL["count_waiting"], self._most))
         if len(self._waiting) >= _MOST_KNOWN:
             self._waiting.clear()
         self._waiting[scope.tenant_id] = count, monotonic()

@@ -104,3 +104,40 @@ async def test_a_stranger_learns_nothing_from_statistics(
     async with database.transaction(other_tenant) as connection:
         found = await term_statistics(connection, [collection], "secret")
     assert (found.chunk_count, found.terms[0].holding) == (0, 0)
+
+
+MATCHING = "select document_id from knowlog.matching_documents(array[$1::uuid], $2::text::jsonpath, null)"
+YEAR = '$."year" == 2026'
+
+
+async def test_a_filter_matches_no_document_of_a_stranger(
+    database, tenant, other_tenant, collection, put
+) -> None:
+    """The owner's is matched; a stranger who names the collection matches nothing; with no tenant it fails."""
+    await put(tenant, collection, ["secret plans"])
+    async with database.transaction(tenant) as connection:
+        await connection.execute(
+            "update documents set metadata = '{\"year\": 2026}' where tenant_id = tenant()"
+        )
+        assert len(await connection.fetch(MATCHING, collection, YEAR)) == 1
+    async with database.transaction(other_tenant) as connection:
+        assert await connection.fetch(MATCHING, collection, YEAR) == []
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with database.system() as connection:
+            await connection.fetch(MATCHING, collection, YEAR)
+    async with database.owner() as connection:
+        await connection.execute("begin; set local role knowlog_app; set local search_path = knowlog, public")
+        with pytest.raises(asyncpg.PostgresError, match=r"knowlog\.tenant"):
+            await connection.fetch(MATCHING, collection, YEAR)
+        await connection.execute("rollback")
+
+
+async def test_the_filter_reads_its_index(database) -> None:
+    """What the function asks can be answered from the index on metadata."""
+    async with database.owner() as connection, connection.transaction():
+        await connection.execute("set local role knowlog_definer; set local enable_seqscan = off")
+        await connection.execute("set local enable_indexscan = off")
+        plan = await connection.fetch(
+            f"explain select from knowlog.documents where metadata @@ '{YEAR}'::jsonpath"
+        )
+    assert any("documents_metadata" in row[0] for row in plan)

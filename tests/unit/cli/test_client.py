@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from knowlog.cli.client import Client
+from knowlog.cli.client import Client, Refused
 from knowlog.cli.processes import free_port
 from knowlog.kernel.errors import Misconfigured, Unavailable
 
@@ -17,6 +17,8 @@ ANSWER = (
 )
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 CUT_OFF = b""
+CROWDED = b"HTTP/1.1 429 Crowded\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+CLOSED = CROWDED.replace(b"Retry-After: 1", b"Retry-After: 60")
 
 
 @contextmanager
@@ -94,3 +96,16 @@ def test_what_is_no_address_is_told(url: str) -> None:
     """Exit code 2, not a traceback."""
     with pytest.raises((Misconfigured, Unavailable)), Client(url, None) as client:
         client.get("/")
+
+
+def test_a_crowded_server_says_when_to_come_back() -> None:
+    """429 with Retry-After: whatever the call, nothing was done, so that it is sent again then."""
+    with server(CROWDED, ANSWER) as (url, seen), Client(url, None) as client:
+        assert client.post("/v1/collections", {"name": "x"}) == {"ok": True}
+    assert len(seen) == 2
+
+
+def test_a_long_pause_is_told_instead() -> None:
+    """Nobody waits a minute without a word."""
+    with server(CLOSED) as (url, _), Client(url, None) as client, pytest.raises(Refused):
+        client.post("/v1/collections", {"name": "x"})
