@@ -15,7 +15,9 @@ from knowlog.cli.processes import Stack
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+GUIDE = [
+    page for page in sorted((ROOT / "docs" / "guide").glob("*.md")) if Path(__file__).name in page.read_text()
+]
 
 
 def commands(page: Path) -> list[str]:

@@ -19,17 +19,17 @@ from knowlog.kernel.wording import wrong_with
 
 _NOT_ONE_OF = re.compile(r"(?:Value error, )?('.*') is not one of (.*?)\.?")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-_Usage = typer.BadParameter.__bases__[0]
-_FromClick = _Usage.__bases__[0]
+_FromClick: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, of whichever click typer brings
 
 
 def run_to_the_end(command: Any, arguments: Sequence[str]) -> int:
     """Run a command with its arguments. Returns the exit code; whatever goes wrong has been told."""
     as_json = _wants_json(arguments)
     try:
-        return _code(command.main(args=list(arguments), prog_name="knowlog", standalone_mode=False))
+        code = _code(command.main(args=list(arguments), prog_name="knowlog", standalone_mode=False))
+        return code if code != INTERRUPTED else _stopped(as_json)
     except (Interrupted, KeyboardInterrupt):
-        return _fail(as_json, INTERRUPTED, "interrupted", "Stopped.")
+        return _stopped(as_json)
     except typer.Abort:
         sys.stderr.write("" if as_json else "\n")  # ends the line of the question
         return _fail(as_json, FAILED, "not-confirmed", "Nothing was done. --yes goes without the question.")
@@ -41,6 +41,10 @@ def run_to_the_end(command: Any, arguments: Sequence[str]) -> int:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def _stopped(as_json: bool) -> int:
+    return _fail(as_json, INTERRUPTED, "interrupted", "Stopped.")
 
 
 def _code(returned: object) -> int:

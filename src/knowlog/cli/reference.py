@@ -14,7 +14,9 @@ not current.
 
 Every command is an HTTP client of a running server, but for `up`, `demo`, `serve` and `worker`, which run one,
 and `doctor` and `config`, which look at this machine. Values go to stdout, sentences and progress
-to stderr. Exit code 0 means done, 1 that it failed, 2 that usage or configuration is wrong.
+to stderr; where a stream is no terminal, nothing in it is wrapped or coloured. `--json` prints one JSON value to stdout,
+and what goes wrong as a problem document (`code`, `detail`) to stderr. Exit code 0 means done, 1 that it failed, 2 that
+usage or configuration is wrong, 130 that Ctrl-C stopped it.
 """
 
 

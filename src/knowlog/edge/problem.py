@@ -163,7 +163,7 @@ def _where(location: Sequence[str | int]) -> str:
 
 def _subject(where: str) -> str:
     """The name of a value at the beginning of a sentence."""
-    return "The body" if where == "body" else where
+    return "The body" if where == "body" else where.removeprefix("path.").removeprefix("query.")
 
 
 def _allowed_methods(request: Request) -> list[str]:

@@ -46,3 +46,15 @@ def test_json_behind_two_dashes_is_text(capsys: pytest.CaptureFixture[str]) -> N
     """`--` ends the options."""
     assert run_to_the_end(COMMAND, ["documents", "show", "--", "--json"]) == 2
     assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_ctrl_c_is_told_and_has_its_own_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """130, as shells have it; no traceback."""
+    impatient = typer.Typer()
+
+    @impatient.command()
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    assert run_to_the_end(typer.main.get_command(impatient), []) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
