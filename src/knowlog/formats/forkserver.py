@@ -62,9 +62,13 @@ class ForkServer:
             os.kill(pid, signal.SIGKILL)
 
     def _accept(self) -> bool:
+        """Take one message: a job, or without a descriptor the word that a job is not wanted any more."""
         message, descriptors, _, _ = socket.recv_fds(self._control, wire.JOB.size, 1)
-        if len(message) < wire.JOB.size or not descriptors:
+        if len(message) < wire.JOB.size:
             return False
+        if not descriptors:
+            self._end_job(wire.JOB.unpack(message)[0])
+            return True
         connection = socket.socket(fileno=descriptors[0])
         pid = os.fork()
         if pid == 0:
@@ -73,6 +77,11 @@ class ForkServer:
         deadline = time.monotonic() + self._allowance.timeout_s
         self._children[pid] = _Child(wire.JOB.unpack(message)[0], deadline)
         return True
+
+    def _end_job(self, job: int) -> None:
+        for pid, child in self._children.items():
+            if child.job == job:
+                os.kill(pid, signal.SIGKILL)
 
     def _become_a_child(self, connection: socket.socket) -> None:
         """Read the one file and exit; never returns."""

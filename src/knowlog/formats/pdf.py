@@ -6,6 +6,7 @@ from itertools import islice
 
 import pypdfium2 as pdfium
 
+from knowlog.formats.captions import captions
 from knowlog.formats.decoding import normalise
 from knowlog.formats.kinds import Kind
 from knowlog.formats.model import (
@@ -29,7 +30,10 @@ _MAX_TITLE_CHARS = 300
 
 
 def read_pdf(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read every page's text layer in pdfium's order; headings come from the outline (bookmarks)."""
+    """Read every page's text layer in pdfium's order.
+
+    Headings come from the outline (bookmarks), or without one from the tops of the pages.
+    """
     document = _open(source.content)
     try:
         if len(document) > limits.max_pages:
@@ -38,8 +42,11 @@ def read_pdf(source: Source, kind: Kind, limits: Limits) -> Extracted:
         for number in range(1, len(document) + 1):
             pages.add(number, _page_text(document, number - 1))
         _refuse_without_text(pages)
-        headings = tuple(_outline(document, pages.text, pages.spans, limits))
-        return Extracted(pages.text, kind.media_type, pages.spans, headings, _title(document))
+        text, spans = pages.text, pages.spans
+        headings = tuple(_outline(document, text, spans, limits)) or tuple(
+            islice(captions(text, spans), limits.max_headings)
+        )
+        return Extracted(text, kind.media_type, spans, headings, _title(document))
     finally:
         document.close()
 

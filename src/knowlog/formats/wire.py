@@ -2,8 +2,8 @@
 
 A frame is a JSON header and a blob, each after its length (4 and 8 bytes, big endian). Each file has a
 socket of its own, with the request as one frame and the reply as another. On the control socket the product
-sends the number of a job with the file's socket, and receives, for each child that ended, the number, its
-exit code and whether it was late.
+sends the number of a job with the file's socket, or the number alone when the job is not wanted any more, and
+receives, for each child that ended, the number, its exit code and whether it was late.
 """
 
 import json
