@@ -217,11 +217,7 @@ class Rebuilder:
             await _hold(connection, build)
             found = await connection.fetch(_SQL["indexing_since"], documents, build.collection_id)
             fresh = [row for row in found if row["state"] is None]
-            await append_events(
-                connection, "document.received",
-                [(row["document_id"], {"collection_id": build.collection_id, "version": row["latest"],
-                                       "size_bytes": row["size_bytes"]}) for row in fresh],
-            )  # fmt: skip
+            await append_events(connection, "document.received", [_received(build, row) for row in fresh])
         return {row["document_id"] for row in found if row["state"] in (None, "waiting", "running")}
 
     async def _switch(self, build: _Build) -> bool:
@@ -284,6 +280,11 @@ async def _hold(connection: Any, build: _Build) -> None:
     """Keep the collection from being deleted meanwhile. Raises _Lost when it is gone."""
     if await connection.fetchval(_SQL["hold_collection"], build.collection_id) is None:
         raise _Lost
+
+
+def _received(build: _Build, row: Any) -> tuple[UUID, dict[str, Any]]:
+    data = {"collection_id": build.collection_id, "version": row["latest"], "size_bytes": row["size_bytes"]}
+    return row["document_id"], data
 
 
 def _vector_row(build: _Build, row: Any, digest: UUID) -> VectorRow:

@@ -108,3 +108,33 @@ async def test_a_deleted_collection_takes_its_documents_along(alice: Client, war
 async def test_states_are_counted(alice: Client, warranty: str) -> None:
     """How far ingestion has come."""
     assert (await alice.get("/v1/collections/handbook/states")).json()["states"] == {"indexed": 1}
+
+
+async def test_a_collection_shows_by_which_key_it_answers_and_what_is_built(
+    app, alice, warranty, tenant
+) -> None:
+    """`embedding`: the key, and how far another one is."""
+    shown = (await alice.get("/v1/collections/handbook")).json()["embedding"]
+    assert shown == {"key": app.embedder.profile.key, "building": None}
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute(
+            "insert into embedding_builds (tenant_id, collection_id, embedding_key, done, total, reason, lease_until)"
+            " select tenant_id, collection_id, 'another', 1, 4, 'It is down.', now() + interval '1 hour' from collections"
+        )
+    building = {"key": "another", "done": 1, "total": 4, "reason": "It is down."}
+    assert (await alice.get("/v1/collections/handbook")).json()["embedding"]["building"] == building
+    assert (await alice.get("/v1/collections")).json()["items"][0]["embedding"]["building"] == building
+
+
+async def test_an_answer_says_that_the_model_of_its_collection_is_gone(app, alice, warranty, tenant) -> None:
+    """In a search as in an answer; both go on by words."""
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute("update collections set embedding_key = 'of-old'")
+    asked = {"question": "How long does the warranty of the probe last?"}
+    for route in ("/v1/search", "/v1/answers"):
+        found = (await alice.post(route, json=asked)).json()
+        assert found["degraded"] == ["dense"]
+        assert "by their words alone" in found["notes"][0]
+    assert "24 months" in found["text"]
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute("update collections set embedding_key = $1", app.embedder.profile.key)
