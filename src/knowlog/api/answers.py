@@ -22,11 +22,22 @@ from knowlog.api.dependencies import AsReader, Route, TheApp, reply
 from knowlog.api.model import Body, problems
 from knowlog.api.questions import Asked, FoundPassage, Place, citation_json, look_up, passages_json
 from knowlog.bootstrap import App
-from knowlog.edge import STREAM_HEADERS, STREAM_TYPE, Slots, as_error, event, problem_document, visit_of
+from knowlog.edge import (
+    STREAM_HEADERS,
+    STREAM_TYPE,
+    Slots,
+    as_error,
+    bearer_secret,
+    event,
+    problem_document,
+    visit_of,
+)
 from knowlog.retrieval import Retrieved
+from knowlog.tenants import authenticate
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, responses=problems(404, 429))
 
+_KEY_HOLDS_S = 1.0
 _PASSAGES = 10
 """An answer is sought in so many passages."""
 
@@ -99,23 +110,31 @@ async def answer(
             body.question, found.passages, found.model or app.embedder, statistics=found.statistics
         )
         return reply(_answer(app, made, found, started))
-    events = _events(app, body.question, found, started, visit_of(request.scope).request_id)
+    events = _events(app, body.question, found, started, request)
     return StreamingResponse(
         slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
     )
 
 
 async def _events(
-    app: App, question: str, found: Retrieved, started: float, request_id: str
+    app: App, question: str, found: Retrieved, started: float, request: Request
 ) -> AsyncIterator[bytes]:
-    """Write the answer as it comes to be. No database session is held while the client reads."""
+    """Write the answer as it comes to be. No database session is held while the client reads.
+
+    A client that takes its time must still have its key: after a second, that is looked up again.
+    """
+    checked = perf_counter()
     try:
         async for happened in compose_events(
             question, found.passages, found.model or app.embedder, statistics=found.statistics
         ):
+            yield b""  # waits until the client has taken what was sent
+            if perf_counter() - checked > _KEY_HOLDS_S:
+                await authenticate(app.database, bearer_secret(request))
+                checked = perf_counter()
             yield _event(app, happened, found, started)
     except Exception as caught:
-        yield event("error", problem_document(as_error(caught), request_id))
+        yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
 
 
 def _event(app: App, happened: AnswerEvent, found: Retrieved, started: float) -> bytes:

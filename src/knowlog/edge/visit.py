@@ -4,11 +4,13 @@ import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knowlog.edge.admission import Stay
 from knowlog.kernel import new_id
-from knowlog.tenants import Principal
+
+if TYPE_CHECKING:  # whoever only logs does without the database
+    from knowlog.tenants import Principal
 
 KEY = "knowlog.visit"
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
@@ -27,7 +29,7 @@ class Visit:
     status: int = 0
     tenant: str = ""
     principal: str = ""
-    caller: Principal | None = None
+    caller: "Principal | None" = None
 
 
 def visit_of(scope: Any) -> Visit:
