@@ -23,7 +23,7 @@ MISSING_WITHOUT_SIMILARITY_WEIGHT = -4.1
 SUPPORT_ONLY_BIAS = -3.2
 """The same regression without similarity, for when the embedder does not answer."""
 
-LEAST_CONFIDENCE = 0.15
+LEAST_CONFIDENCE = 0.18
 """Below it the answer is that the documents do not say. Low, because a wrong refusal hides what is there,
 while a wrong answer shows its quote."""
 
