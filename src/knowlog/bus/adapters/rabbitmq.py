@@ -160,6 +160,7 @@ class RabbitSubscription:
 
     def __init__(self, broker: RabbitBroker, topic: str, group: str, me: str) -> None:
         self._broker, self._topic, self._group, self._me = broker, topic, group, me
+        self._members = f"{topic}.{group}.members"
         self._takeover_s = broker.takeover_s
         self._channel: Any = None
         self._beating: asyncio.Task[None] | None = None
@@ -243,7 +244,7 @@ class RabbitSubscription:
         connection = await self._broker.connect()
         try:
             self._channel = await _in_time(connection.channel(publisher_confirms=False))
-            await _in_time(self._join())
+            await self._join()
         except BaseException:
             self._channel = None
             await _quietly(connection.close())
@@ -268,21 +269,20 @@ class RabbitSubscription:
 
     async def _join(self) -> None:
         """Make the group's queues, hear of the other members and greet them."""
-        channel = self._channel
-        await channel.basic_qos(prefetch_count=_PREFETCH)
-        await declare_topic(channel, self._topic)
+        channel, members = self._channel, self._members
+        await _in_time(channel.basic_qos(prefetch_count=_PREFETCH))
+        await _in_time(declare_topic(channel, self._topic))
         arguments = {
             "x-queue-type": "quorum", "x-single-active-consumer": True, "x-delivery-limit": _DELIVERY_LIMIT,
             "x-dead-letter-exchange": "", "x-dead-letter-routing-key": _dead_name(self._topic),
         }  # fmt: skip
         for lane in range(LANES):
-            await channel.queue_declare(self._lane(lane), durable=True, arguments=arguments)
-            await channel.queue_bind(self._lane(lane), self._topic, str(lane))
-        members = f"{self._topic}.{self._group}.members"
-        await channel.exchange_declare(members, exchange_type="fanout", auto_delete=True)
-        mine = await channel.queue_declare("", exclusive=True)
-        await channel.queue_bind(mine.queue, members)
-        await channel.basic_consume(mine.queue, self._hear, no_ack=True)
+            await _in_time(channel.queue_declare(self._lane(lane), durable=True, arguments=arguments))
+            await _in_time(channel.queue_bind(self._lane(lane), self._topic, str(lane)))
+        await _in_time(channel.exchange_declare(members, exchange_type="fanout", auto_delete=True))
+        mine = await _in_time(channel.queue_declare("", exclusive=True))
+        await _in_time(channel.queue_bind(mine.queue, members))
+        await _in_time(channel.basic_consume(mine.queue, self._hear, no_ack=True))
         await self._tell()
 
     def _lane(self, lane: int) -> str:
@@ -329,8 +329,7 @@ class RabbitSubscription:
     async def _tell(self, leaving: bool = False) -> None:
         held = sorted({*self._consuming, *self._given.values()})
         body = orjson.dumps({"member": self._me, "lanes": held, "leaving": leaving})
-        members = f"{self._topic}.{self._group}.members"
-        await _in_time(self._channel.basic_publish(body, exchange=members))
+        await _in_time(self._channel.basic_publish(body, exchange=self._members))
 
     async def _hear(self, message: DeliveredMessage) -> None:
         said = orjson.loads(message.body)
