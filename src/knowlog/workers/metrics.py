@@ -1,6 +1,6 @@
 """What a worker counts, for Prometheus; served when KNOWLOG_WORKER_METRICS_PORT is set."""
 
-from prometheus_client import Counter, Gauge, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from knowlog.kernel.errors import Misconfigured
 
@@ -9,9 +9,28 @@ FAULTS = Counter("knowlog_worker_faults", "Batches that ended in a fault that no
 HELD = Gauge("knowlog_worker_jobs_held", "Jobs that this worker holds at this moment.")
 
 ANNOUNCED = Counter("knowlog_worker_announced", "Events of which this process told the broker.")
+FORGOTTEN = Counter("knowlog_worker_events_forgotten", "Old events that this worker deleted.")
 REBUILT = Counter(
     "knowlog_worker_vectors_rebuilt", "Vectors that this worker made anew for another embedding model."
 )
+PUBLISHED = Counter("knowlog_worker_published", "Events that this worker published to the operator's topic.")
+DELIVERIES = Counter(
+    "knowlog_webhook_deliveries",
+    "Attempts to deliver to webhooks: delivered, failed (tried again), dead (not tried again).",
+    ["result"],
+)
+DELIVERY_SECONDS = Histogram(
+    "knowlog_webhook_delivery_seconds",
+    "How long an attempt took.",
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 15, 30),
+)
+_held: dict[str, int] = {}
+
+
+def hold(worker: str, count: int) -> None:
+    """Note how many jobs one of this process's workers holds."""
+    _held[worker] = count
+    HELD.set(sum(_held.values()))
 
 
 def serve_metrics(port: int | None) -> None:

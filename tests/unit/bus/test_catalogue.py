@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from knowlog.bus import CATALOGUE, QUEUES, event_type, queue_of, validated
+from knowlog.bus import QUEUES, event_type, queue_of, validated
 from knowlog.kernel.errors import InternalError, Invalid
 
 
@@ -43,4 +43,3 @@ def test_a_type_says_whose_work_it_is() -> None:
     assert queue_of("document.indexed") is None
     with pytest.raises(Invalid, match=r"Known are: document\.received"):
         event_type("x")
-    assert set(QUEUES) <= set(CATALOGUE)
