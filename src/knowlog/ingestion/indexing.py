@@ -39,6 +39,9 @@ _MARKS = 2  # what models put before and after a text
 Made = dict[str, dict[UUID, Vectors]]
 """Vectors by embedding key and content hash."""
 
+_CARRIED = {"collection_id", "version"}
+"""What `document.failed` repeats of the event that it answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -287,11 +290,9 @@ class Indexer:
             [item.source.event.attempts for item in current],
         )
         await connection.execute(_SQL["switch_version"], ids, versions, titles, attempts)
-        indexed = [
-            (item.source.event.subject, {"version": item.source.version, "chunks": len(item.hashes)})
-            for item in current
-        ]
-        await append_events(connection, "document.indexed", indexed)
+        await append_events(
+            connection, "document.indexed", [(item.source.event.subject, _indexed(item)) for item in current]
+        )
         return dropped
 
     async def _answering_keys(self, connection: Connection, prepared: Sequence[_Prepared]) -> dict[UUID, str]:
@@ -371,7 +372,8 @@ class Indexer:
                     event.attempts,
                 )
                 if final:
-                    data = {"version": event.data["version"], "reason": known.detail}
+                    said = {name: event.data[name] for name in _CARRIED & event.data.keys()}
+                    data = {**said, "reason": known.detail}
                     await append_events(connection, "document.failed", [(event.subject, data)])
         except LeaseLost:
             return
@@ -383,6 +385,15 @@ class Indexer:
             _SQL["set_states"], [e.subject for e in events], [e.data["version"] for e in events], state,
             [e.attempts for e in events],
         )  # fmt: skip
+
+
+def _indexed(item: _Prepared) -> dict[str, Any]:
+    source = item.source
+    return {
+        "collection_id": source.collection_id,
+        "version": source.version,
+        "chunks": len(item.hashes),
+    }
 
 
 def _source(event: Event, row: Any) -> _Source:
