@@ -3,6 +3,7 @@
 import typer
 
 from knowlog.cli.bench.answers import answers
+from knowlog.cli.bench.brokers import brokers
 from knowlog.cli.bench.chaos import chaos
 from knowlog.cli.bench.documents import documents
 from knowlog.cli.bench.fairness import fairness
@@ -16,7 +17,7 @@ bench = typer.Typer(
     help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
     no_args_is_help=True,
 )
-for command in (retrieval, answers, ingest, search, scale, documents, financebench, chaos, fairness):
+for command in (retrieval, answers, ingest, search, scale, documents, financebench, chaos, fairness, brokers):
     bench.command()(command)
 
 __all__ = ["bench"]
