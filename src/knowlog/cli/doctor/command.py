@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.machine import check_machine
@@ -23,6 +24,7 @@ Check = Callable[[Settings], AsyncIterator[Finding]]
 CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("machine", check_machine, "Set KNOWLOG_DATA_DIR to a folder that this user may write."),
     ("database", check_database, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
+    ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
     (
         "embedding model",
         check_model,
