@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, Settled, require_size
 from knowlog.bus.port import Delivery, Message

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -77,7 +77,8 @@ class RabbitBroker:
 
     async def dead(self, topic: str, most: int) -> list[tuple[Message, str]]:
         """Read the topic's stream of dead letters from its beginning."""
-        return await _in_time(self._read_dead(topic, most), FAILS_AFTER_S * 2)
+        found: list[tuple[Message, str]] = await _in_time(self._read_dead(topic, most), FAILS_AFTER_S * 2)
+        return found
 
     async def check(self) -> str:
         """Ask RabbitMQ for its name and version."""
@@ -347,9 +348,10 @@ class RabbitSubscription:
         async def receive(message: DeliveredMessage) -> None:
             if channel is not self._channel:
                 return
-            tag = message.delivery.delivery_tag
+            tag: int = cast(Any, message.delivery).delivery_tag
             self._tags.give(tag)
-            attempt = int((message.header.properties.headers or {}).get("x-delivery-count", 0)) + 1
+            headers: Any = message.header.properties.headers or {}
+            attempt = headers.get("x-delivery-count", 0) + 1
             self._ready.append(Delivery(_message(message), attempt, (channel, lane, tag)))
             self._arrived.set()
 

@@ -144,7 +144,7 @@ async def bare_rabbit(url: str, name: str) -> AsyncIterator[BareClient]:
 async def bare_kafka(url: str, name: str) -> AsyncIterator[BareClient]:
     """A topic of its own."""
     from confluent_kafka import Consumer, Producer
-    from confluent_kafka.admin import AdminClient, NewTopic
+    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
     admin = AdminClient({"bootstrap.servers": url})
     await asyncio.to_thread(admin.create_topics([NewTopic(name, 16, -1)])[name].result)
