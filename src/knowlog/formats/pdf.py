@@ -6,7 +6,6 @@ from itertools import islice
 
 import pypdfium2 as pdfium
 
-from knowlog.formats.captions import captions
 from knowlog.formats.decoding import normalise
 from knowlog.formats.kinds import Kind
 from knowlog.formats.model import (
@@ -30,10 +29,7 @@ _MAX_TITLE_CHARS = 300
 
 
 def read_pdf(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read every page's text layer in pdfium's order.
-
-    Headings come from the outline (bookmarks), or without one from the tops of the pages.
-    """
+    """Read every page's text layer in pdfium's order; headings come from the outline (bookmarks)."""
     document = _open(source.content)
     try:
         if len(document) > limits.max_pages:
@@ -43,9 +39,7 @@ def read_pdf(source: Source, kind: Kind, limits: Limits) -> Extracted:
             pages.add(number, _page_text(document, number - 1))
         _refuse_without_text(pages)
         text, spans = pages.text, pages.spans
-        headings = tuple(_outline(document, text, spans, limits)) or tuple(
-            islice(captions(text, spans), limits.max_headings)
-        )
+        headings = tuple(_outline(document, text, spans, limits))
         return Extracted(text, kind.media_type, spans, headings, _title(document))
     finally:
         document.close()

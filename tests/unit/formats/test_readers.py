@@ -115,24 +115,6 @@ def test_a_title_says_something(title, wanted):
     assert extracted(paged_pdf([["Text"]], title), "a.pdf").title == wanted
 
 
-def test_without_an_outline_the_tops_of_pages_are_headings():
-    """Not what stands at the top of every page, nor sentences and rows of figures."""
-    header, body = "Alder Pumps Annual Report, page", "We sold more pumps than ever before."
-    pages = [
-        [f"{header} 1", "Statement of Cash Flows", "(in millions) 2025 2024", body],
-        [f"{header} 2", "Profit 12 14", body],
-        [f"{header} 3", "NOTES TO THE STATEMENTS", "Note 1. Inventories", "They are counted.", body],
-        [f"{header} 4", body],
-    ]
-    found = extracted(paged_pdf(pages), "a.pdf")
-    starts = [page.start for page in found.pages]
-    assert [(mark.level, mark.title, mark.start) for mark in found.headings] == [
-        (1, "Statement of Cash Flows", starts[0]),
-        (1, "NOTES TO THE STATEMENTS", starts[2]),
-        (2, "Note 1. Inventories", starts[2]),
-    ]
-
-
 def test_a_presentation_has_its_slides():
     """One page per slide, its title a heading, the speaker's order kept."""
     found = extracted(pptx(slide("Results", "Up by ten", "Down by one"), slide("Plans", "Go on")), "a.pptx")
