@@ -42,7 +42,11 @@ class Subscription(Protocol):
         ...
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
-        """Be done with messages, so that they are not delivered again. Raises Unavailable."""
+        """Be done with messages, so that they are not delivered again. Raises Unavailable; then try again.
+
+        Of those that this consumer has lost meanwhile (with its connection, or to another) nothing is done: they come
+        again.
+        """
         ...
 
     async def hand_back(self, deliveries: Sequence[Delivery]) -> None:
@@ -65,7 +69,11 @@ class Broker(Protocol):
         ...
 
     def subscribe(self, topic: str, group: str, consumer: str) -> AbstractAsyncContextManager[Subscription]:
-        """Take part in the group that shares the messages of a topic. Each group gets every message."""
+        """Take part in the group that shares the messages of a topic; the first `receive` joins it.
+
+        Each group gets every message that is published from its first `receive` on. Messages of a key go to one consumer
+        at a time; while consumers come and go, one may be delivered again. `consumer` is a name for logs.
+        """
         ...
 
     async def dead(self, topic: str, most: int) -> list[tuple[Message, str]]:

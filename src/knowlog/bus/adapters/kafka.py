@@ -357,9 +357,8 @@ def _produce(
 ) -> None:
     while True:
         try:
-            return producer.produce(
-                topic, message.body, message.key.encode(), headers=headers, on_delivery=told
-            )
+            producer.produce(topic, message.body, message.key.encode(), headers=headers, on_delivery=told)
+            return
         except BufferError as error:
             if told.late:
                 raise _unavailable("it takes no more messages") from error

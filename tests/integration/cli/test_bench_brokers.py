@@ -1,0 +1,57 @@
+"""`knowlog bench brokers` on a real server, small; and what doctor says of a broker."""
+
+import asyncio
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from knowlog.cli.app import app
+from knowlog.cli.doctor.broker import check_broker
+from knowlog.kernel.errors import Misconfigured, Unavailable
+from knowlog.settings import load_settings
+from servers import running_server
+
+
+async def findings(environment: dict[str, str]):
+    return [each async for each in check_broker(load_settings(environment))]
+
+
+def test_a_ratio_is_measured(tmp_path) -> None:
+    """Both sides, on a server that runs already."""
+    with running_server("redis") as server:
+        arguments = [
+            "bench",
+            "brokers",
+            "--broker",
+            "redis",
+            "--url",
+            server.url,
+            "-n",
+            "500",
+            "--rounds",
+            "1",
+        ]
+        done = CliRunner().invoke(app, [*arguments, "--json", str(tmp_path / "figures.json")])
+        assert done.exit_code == 0, done.output
+    metrics = orjson.loads((tmp_path / "figures.json").read_bytes())["metrics"]
+    assert metrics["redis_ratio"] == pytest.approx(metrics["redis_events_s"] / metrics["redis_bare_events_s"])
+
+
+def test_an_unknown_broker_is_told() -> None:
+    """With the ones there are."""
+    done = CliRunner().invoke(app, ["bench", "brokers", "--broker", "pigeon"])
+    assert isinstance(done.exception, Misconfigured) or done.exit_code == 2
+
+
+async def test_doctor_names_the_broker(tmp_path) -> None:
+    """Its version where it runs, the setting where it does not."""
+    assert (await findings({}))[0].found == "none; PostgreSQL is the queue"
+    with running_server("redis") as server:
+        environment = {"KNOWLOG_BUS_BROKER": "redis", "KNOWLOG_BUS_URL": server.url}
+        [found] = await findings(environment)
+        assert (found.outcome, found.found[:5]) == ("ok", "Redis")
+        if server.own is not None:
+            await asyncio.to_thread(server.own.kill)
+            with pytest.raises(Unavailable, match="KNOWLOG_BUS_URL"):
+                await findings(environment)

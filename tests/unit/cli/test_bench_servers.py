@@ -1,0 +1,70 @@
+"""Throw-away servers end with whoever started them, however that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from knowlog.cli.bench.servers.program import Program
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from knowlog.cli.bench.servers.program import Program
+Program(["sh", "-c", "sleep 300 & echo $! $$; wait"], Path(sys.argv[1]), {})
+time.sleep(300)
+"""
+
+
+def lines_of(log: Path) -> list[int]:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if log.exists() and log.read_text().strip():
+            return [int(each) for each in log.read_text().split()]
+        time.sleep(0.05)
+    raise AssertionError("the program did not start")
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_nothing_outlives_a_starter_that_is_killed(tmp_path: Path) -> None:
+    """kill -9 of the starter ends the program and what the program started."""
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path / "log")])
+    pids = lines_of(tmp_path / "log")
+    os.kill(starter.pid, signal.SIGKILL)
+    starter.wait()
+    assert len(pids) == 2
+    assert all(gone(pid) for pid in pids)
+
+
+def test_killing_a_program_kills_what_it_started(tmp_path: Path) -> None:
+    """And waits until it is gone."""
+    program = Program(["sh", "-c", "sleep 300 & echo $! $$; wait"], tmp_path / "log", {})
+    pids = lines_of(tmp_path / "log")
+    assert program.running
+    program.kill()
+    assert not program.running
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_program_is_asked_to_end_first(tmp_path: Path) -> None:
+    """One that ends by itself when asked is waited for."""
+    program = Program(
+        ["sh", "-c", "trap 'exit 0' TERM; echo $$; while :; do sleep 0.1; done"], tmp_path / "log", {}
+    )
+    pids = lines_of(tmp_path / "log")
+    program.stop()
+    assert all(gone(pid) for pid in pids)
