@@ -47,6 +47,9 @@ schemas: $(READY)  ## Publish the schemas of events that were added
 bench: $(READY)  ## Run a benchmark: make bench ARGS="retrieval --data DIR"
 	@$(BIN)/knowlog bench $(ARGS)
 
+chaos: $(READY)  ## Kill -9 everything while documents come in, with each broker (ARGS="--kills 50 --events 25000")
+	@for broker in postgres redis rabbitmq kafka; do $(BIN)/knowlog bench chaos --broker $$broker $(ARGS) || exit 1; done
+
 check: lint types laws test  ## Everything that CI asks for
 
 services: $(READY)  ## Install and start real Redis, RabbitMQ and Kafka on loopback, without Docker

@@ -1,0 +1,33 @@
+"""The short form of `make chaos`: processes and brokers are killed while documents come in; nothing is lost or doubled."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from knowlog.cli.bench.servers import SERVERS
+from servers import missing
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("broker", ["postgres", "redis", "rabbitmq", "kafka"])
+def test_nothing_is_lost_twice_stuck_or_out_of_order(broker: str, tmp_path: Path) -> None:
+    """kill -9 of API, workers with their relays, PostgreSQL and the broker at random moments."""
+    if broker != "postgres" and not SERVERS[broker].installed():
+        missing(f"{broker} is not installed; `make services-install` does it")
+    found = tmp_path / "chaos.json"
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "knowlog", "bench", "chaos", "--broker", broker, "--kills", "6", "--events", "600",
+            "--json", str(found),
+        ], capture_output=True, text=True, timeout=290, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    metrics = json.loads(found.read_text())["metrics"]
+    wrong = {name: metrics[name] for name in ("lost", "twice", "stuck", "out_of_order") if metrics[name]}
+    assert wrong == {}
+    assert metrics["kills"] == 6
+    assert metrics["events"] >= 600
