@@ -1,6 +1,11 @@
 """`knowlog bench brokers` on a real server, small; and what doctor says of a broker."""
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import orjson
 import pytest
@@ -55,3 +60,27 @@ async def test_doctor_names_the_broker(tmp_path) -> None:
             await asyncio.to_thread(server.own.kill)
             with pytest.raises(Unavailable, match="KNOWLOG_BUS_URL"):
                 await findings(environment)
+
+
+def test_the_guide_works(tmp_path: Path) -> None:
+    """Its block is run as it stands, with the programs of this environment."""
+    page = (Path(__file__).parents[3] / "docs/guide/brokers.md").read_text()
+    block = re.search(
+        r"<!-- executed by tests/integration/cli/test_bench_brokers.py -->\n```bash\n(.*?)```", page, re.S
+    )
+    assert block
+    with running_server("redis") as server:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KNOWLOG_")}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        environment |= {"REDIS_URL": server.url, "KNOWLOG_DATA_DIR": str(tmp_path), "COLUMNS": "200"}
+        done = subprocess.run(
+            ["bash", "-euc", block[1]],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Redis" in done.stdout
+    assert "redis_ratio" in done.stdout
