@@ -18,9 +18,12 @@ from knowlog.api import (
     health,
     jobs,
     keys,
+    queues,
+    schedules,
     search,
     tenants,
     uploads,
+    webhooks,
 )
 from knowlog.bootstrap import App
 from knowlog.edge import (
@@ -48,7 +51,10 @@ ROUTERS = tuple(
         collections,
         keys,
         jobs,
+        schedules,
+        webhooks,
         tenants,
+        queues,
         health,
         documentation,
     )

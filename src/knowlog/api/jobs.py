@@ -1,31 +1,88 @@
-"""Jobs: the work that is done on documents in the background."""
+"""Jobs: the work that is done in the background, on documents and for schedules."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
-from knowlog.api.dependencies import AsEditor, AsReader, Cursor, Limit, Route, TheApp, reply
-from knowlog.api.model import Listing, problems
-from knowlog.bus import Job, JobState, get_job, list_jobs, retry
+from knowlog.api.dependencies import (
+    NO_NUL,
+    AsEditor,
+    AsReader,
+    Cursor,
+    Limit,
+    Route,
+    TheApp,
+    reply,
+)
+from knowlog.api.model import Body, Listing, problems
+from knowlog.bootstrap import App
+from knowlog.bus import Job, JobState, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
-from knowlog.documents import get_document, get_documents, retry_document
+from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
 from knowlog.edge import decode_cursor, encode_cursor
 from knowlog.kernel.errors import NotFound
+from knowlog.tenants import Principal, get_key
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route, responses=problems())
 
+_AT_ONCE = 200
+Name = Annotated[str, Field(max_length=200), NO_NUL]
 
-@router.get("", response_model=Listing[Job], summary="List jobs, newest first")
+
+class DeadJobs(Body):
+    """Which dead jobs are to be tried again; all that the key may touch, where nothing is named."""
+
+    kind: Name | None = Field(None, description="Only of this kind.", examples=["document.received"])
+    collection: Name | None = Field(None, description="Only about this collection and its documents.")
+
+
+class Retried(Body):
+    """How many jobs are tried again."""
+
+    retried: int
+
+
+@router.get("", response_model=Listing[Job], responses=problems(404), summary="List jobs, newest first")
 async def listing(
-    caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50, state: JobState | None = None
-) -> Response:
-    """List jobs, newest first. A key that is limited to some collections sees those about their documents."""
-    before: Any = decode_cursor(cursor, UUID)
+    caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50,
+    state: Annotated[
+        JobState | Literal["dead"] | None,
+        Query(description="`dead`: failed, and of that document nothing newer was asked."),
+    ] = None,
+    kind: Annotated[Name | None, Query(description="Only of this kind, such as document.received.")] = None,
+    document_id: Annotated[UUID | None, Query(description="Only about this document.")] = None,
+    collection: Annotated[Name | None, Query(description="Only about this collection.")] = None,
+    order: Order = "newest",
+) -> Response:  # fmt: skip
+    """List jobs. A key that is limited to some collections sees those about their documents."""
+    behind: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
-        found = await list_jobs(connection, state, before and before[0], limit + 1, caller.scope.collections)
+        within = await _within(connection, caller.scope, collection)
+        wanted = WantedJobs(state, kind, document_id, within)
+        found = await list_jobs(connection, wanted, behind and behind[0], limit + 1, order)
     following = encode_cursor(found[limit - 1].job_id) if len(found) > limit else None
     return reply({"items": found[:limit], "next_cursor": following})
+
+
+@router.post(
+    ":retry",
+    status_code=202,
+    response_model=Retried,
+    responses=problems(404),
+    summary="Retry all dead jobs",
+)
+async def retry_all(body: DeadJobs, caller: AsEditor, app: TheApp) -> Response:
+    """Put dead jobs back into the queue, with their documents: those of a kind, of a collection, or all.
+
+    Example: `{"kind": "document.received", "collection": "handbook"}`.
+    """
+    async with app.database.transaction(caller.scope) as connection:
+        within = await _within(connection, caller.scope, body.collection)
+    return reply(
+        {"retried": await _retry_all(app, caller.scope, WantedJobs("dead", body.kind, None, within))}, 202
+    )
 
 
 @router.get("/{job_id:uuid}", response_model=Job, responses=problems(404), summary="Show one job")
@@ -40,36 +97,55 @@ async def show(job_id: UUID, caller: AsReader, app: TheApp) -> Response:
     status_code=202,
     response_model=Job,
     responses=problems(404, 409),
-    summary="Retry a failed job",
+    summary="Retry a failed or cancelled job",
 )
 async def again(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
-    """Put a failed job back into the queue, and its document with it."""
+    """Put a failed or cancelled job back into the queue, and its document with it."""
     async with app.database.transaction(caller.scope) as connection:
-        job = await visible_job(connection, caller.scope, job_id)
-        if job.kind == "document.received":
-            document = await get_document(connection, caller.scope, job.document_id)
-            if document.state == "failed":
-                job = await get_job(
-                    connection, await retry_document(connection, caller.scope, document.document_id)
-                )
-                return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
-        job = await retry(connection, job_id)
+        await visible_job(connection, caller.scope, job_id)
+        job = await retry_job(connection, job_id)
     return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
+
+
+@router.post("/{job_id}:cancel", response_model=Job, responses=problems(404, 409), summary="Cancel a job")
+async def cancel(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
+    """Cancel a job that waits or runs. From this answer on it has no effect any more; a worker that is at it stops
+    within seconds. Its document is `failed`, saying who cancelled; one that answers already goes on. `:retry` takes
+    it back.
+    """
+    async with app.database.transaction(caller.scope) as connection:
+        await visible_job(connection, caller.scope, job_id)
+        return reply(await cancel_job(connection, job_id, await _named(connection, caller)))
 
 
 async def visible_job(connection: Connection, scope: Scope, job_id: UUID) -> Job:
     """Return a job that the scope may see. Raises NotFound."""
-    shown = await _visible(connection, scope, [await get_job(connection, job_id)])
-    if not shown:
+    job = await get_job(connection, job_id)
+    limited = scope.collections is not None and job.document_id not in scope.collections
+    if limited and not await get_documents(connection, scope, [job.document_id]):
         raise NotFound("There is no such job.")
-    return shown[0]
+    return job
 
 
-async def _visible(connection: Connection, scope: Scope, jobs: list[Job]) -> list[Job]:
-    if scope.collections is None:
-        return jobs
-    within = {
-        found.document_id
-        for found in await get_documents(connection, scope, [job.document_id for job in jobs])
-    }
-    return [job for job in jobs if job.document_id in within]
+async def _within(connection: Connection, scope: Scope, collection: str | None) -> Any:
+    if collection is None:
+        return scope.collections
+    return [(await get_collection(connection, scope, collection)).collection_id]
+
+
+async def _retry_all(app: App, scope: Scope, wanted: WantedJobs) -> int:
+    """Retry in transactions of bearable size: a job that was put back is dead no more."""
+    retried = 0
+    while True:
+        async with app.database.transaction(scope) as connection:
+            count = await retry_dead_jobs(connection, wanted, _AT_ONCE)
+        retried += count
+        if count < _AT_ONCE:
+            return retried
+
+
+async def _named(connection: Connection, caller: Principal) -> str:
+    """The caller as colleagues know it: the name of its key, and its role."""
+    if caller.key_id is None:
+        return f"the {caller.role}"
+    return f"{(await get_key(connection, caller.key_id)).name!r} ({caller.role})"

@@ -34,6 +34,7 @@ from knowlog.tenants import (
     get_tenant,
     list_tenants,
     operator_principal,
+    set_weight,
 )
 
 router = APIRouter(
@@ -70,6 +71,12 @@ class IssuedKey(Body):
     name: Annotated[str, Field(min_length=1, max_length=200), NO_NUL] = "issued by the operator"
     role: Role = "owner"
     expires_at: Moment | None = None
+
+
+class Change(Body):
+    """What is to change about a tenant."""
+
+    weight: int = Field(ge=1, le=1000, description="Its share of the workers; others have 1.")
 
 
 @router.post("", status_code=201, response_model=CreatedTenant, summary="Create a tenant")
@@ -121,6 +128,19 @@ async def issue_key(tenant_id: UUID, body: IssuedKey, app: TheApp) -> Response:
 async def show(tenant_id: UUID, app: TheApp) -> Response:
     """Show one tenant."""
     return reply(await get_tenant(app.database, tenant_id))
+
+
+@router.patch(
+    "/{tenant_id}",
+    response_model=Tenant,
+    responses=problems(404),
+    summary="Change a tenant's share of the workers",
+)
+async def change(tenant_id: UUID, body: Change, app: TheApp) -> Response:
+    """Set a tenant's weight: where work of several waits, a tenant of weight 3 is served three times as much as one of
+    weight 1. It holds for what is taken from now on.
+    """
+    return reply(await set_weight(app.database, tenant_id, body.weight))
 
 
 @router.delete("/{tenant_id}", status_code=204, responses=problems(404), summary="Delete a tenant entirely")

@@ -1,15 +1,16 @@
 """Events are written with the change they report; workers take them by lease."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from knowlog.bus.catalogue import QUEUES, validated
-from knowlog.bus.model import Event, Job, JobState
-from knowlog.database import Connection, load_queries
+from knowlog.bus.catalogue import CATALOGUE, QUEUES, validated
+from knowlog.bus.model import Event, Job, Order, QueueDepth, WantedJobs
+from knowlog.database import Connection, Database, load_queries
 from knowlog.kernel import new_id, now
-from knowlog.kernel.errors import Conflict, NotFound
+from knowlog.kernel.errors import Conflict, Invalid, NotFound
 
 _SQL = load_queries("knowlog.bus")
 
@@ -55,19 +56,26 @@ async def release(connection: Connection, worker: str, event: Event) -> None:
 async def retry(connection: Connection, job_id: UUID) -> Job:
     """Put a dead job back into the queue. Raises NotFound, or Conflict when it neither failed nor was cancelled."""
     job = await get_job(connection, job_id)
-    if not await connection.fetchval(_SQL["retry"], job_id):
+    if not await retry_all(connection, [job_id]):
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.state}.")
-    await connection.execute("select pg_notify('knowlog_work', '')")
     return await get_job(connection, job_id)
+
+
+async def retry_all(connection: Connection, jobs: Sequence[UUID]) -> list[UUID]:
+    """Put those of the jobs that failed or were cancelled back into the queue. Returns which."""
+    return [row["event_id"] for row in await connection.fetch(_SQL["retry"], list(jobs))]
 
 
 async def cancel(connection: Connection, job_id: UUID, reason: str) -> Job:
     """Take a job out of the queue. One that runs is stopped at its worker's next heartbeat, and cannot commit any more.
 
-    Raises NotFound, or Conflict when it has ended already.
+    Raises NotFound, or Conflict when it has ended already or may not be cancelled.
     """
     job = await get_job(connection, job_id)
+    if job.kind in CATALOGUE and not CATALOGUE[job.kind].cancellable:
+        raise Conflict("This job removes the bytes of what was deleted already, and cannot be cancelled.")
     if not await connection.fetchval(_SQL["cancel"], job_id, reason):
+        job = await get_job(connection, job_id)
         raise Conflict(f"This job has ended already; it is {job.state}.")
     return await get_job(connection, job_id)
 
@@ -77,7 +85,7 @@ async def get_job(connection: Connection, job_id: UUID) -> Job:
     row = await connection.fetchrow(_SQL["get_job"], job_id)
     if row is None:
         raise NotFound("There is no such job.")
-    return Job(**row)
+    return _job(row)
 
 
 async def latest_job_of(connection: Connection, subject: UUID) -> UUID | None:
@@ -88,17 +96,55 @@ async def latest_job_of(connection: Connection, subject: UUID) -> UUID | None:
 
 async def list_jobs(
     connection: Connection,
-    state: JobState | None = None,
-    before: UUID | None = None,
+    wanted: WantedJobs = WantedJobs(),  # noqa: B008 - immutable
+    behind: UUID | None = None,
     most: int = 50,
-    within: Collection[UUID] | None = None,
+    order: Order = "newest",
 ) -> list[Job]:
-    """List jobs, newest first, from behind the job `before`; with `within`, about documents of these collections."""
-    collections = None if within is None else list(within)
-    rows = await connection.fetch(_SQL["list_jobs"], state, before, most, collections)
-    return [Job(**row) for row in rows]
+    """List jobs in the order of their creation, from behind the job `behind`. Raises Invalid for an unknown kind."""
+    if wanted.kind is not None and wanted.kind not in QUEUES:
+        raise Invalid(f"There are no jobs of the kind {wanted.kind!r:.100}. Known are: {', '.join(QUEUES)}.")
+    rows = await connection.fetch(
+        _SQL["list_jobs" if order == "newest" else "list_jobs_oldest"], wanted.state, behind, most,
+        None if wanted.within is None else list(wanted.within), wanted.kind, wanted.subject,
+    )  # fmt: skip
+    return [_job(row) for row in rows]
+
+
+async def queue_depths(database: Database) -> list[QueueDepth]:
+    """How much work each tenant has in each queue; those without any are left out. For the operator."""
+    async with database.system() as connection:
+        rows = await connection.fetch("select * from queue_overview()")
+    found: dict[tuple[UUID, str], QueueDepth] = {}
+    for row in rows:
+        values = dict(row)
+        queue = QUEUES.get(values.pop("type"), "unknown")
+        own = QueueDepth(queue=queue, **values)
+        before = found.get((own.tenant_id, queue))
+        found[own.tenant_id, queue] = own if before is None else _joined(before, own)
+    return list(found.values())
+
+
+async def work_is_unfinished(database: Database) -> bool:
+    """Whether anything waits or runs, of any tenant. Cheap."""
+    async with database.system() as connection:
+        return bool(await connection.fetchval("select work_is_unfinished()"))
 
 
 async def notify_progress(connection: Connection, tenant_id: UUID, subject: UUID) -> None:
     """Tell watchers, when the transaction commits, that something about `subject` changed."""
     await connection.execute(_SQL["notify"], f"{tenant_id}:{subject}")
+
+
+def _job(row: Any) -> Job:
+    values = dict(row)
+    return Job(queue=QUEUES.get(values["kind"], "unknown"), **values)
+
+
+def _joined(one: QueueDepth, other: QueueDepth) -> QueueDepth:
+    """Two types of work that stand in the same queue."""
+    oldest = [each.oldest_s for each in (one, other) if each.oldest_s is not None]
+    return replace(
+        one, waiting=one.waiting + other.waiting, running=one.running + other.running,
+        failed=one.failed + other.failed, oldest_s=max(oldest, default=None),
+    )  # fmt: skip

@@ -1,11 +1,13 @@
 """The nouns of the bus: event and job."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+Order = Literal["newest", "oldest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,47 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The work that an event asks for, as people watch it."""
+    """The work that an event asks for, as people watch it.
+
+    `document_id` is what it is about: a document, or a collection. `due_at` is when the next attempt may begin, and
+    `took_ms` how long the last one took; `reason` says why it failed, was put off or was cancelled.
+    """
 
     job_id: UUID
     kind: str
+    queue: str
     document_id: UUID
     state: JobState
     attempts: int
     reason: str | None
     created_at: datetime
     due_at: datetime
+    started_at: datetime | None
     finished_at: datetime | None
+    took_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedJobs:
+    """Which jobs one wants. `within` are collections: jobs about these or their documents. `dead` are those that failed
+    and of whose subject nothing newer was asked.
+    """
+
+    state: JobState | Literal["dead"] | None = None
+    kind: str | None = None
+    subject: UUID | None = None
+    within: Collection[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """Work of one tenant in one queue, for the operator. `oldest_s` is how long the oldest has waited."""
+
+    tenant_id: UUID
+    tenant: str
+    weight: int
+    queue: str
+    waiting: int
+    running: int
+    failed: int
+    oldest_s: float | None

@@ -31,11 +31,14 @@ where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = 
 returning 1
 
 -- name: retry
--- Put dead work back into the queue, with its attempts forgotten.
-update events
-set state = 'waiting', attempts = 0, reason = null, due_at = clock_timestamp(), finished_at = null, announced_at = null
-where tenant_id = tenant() and event_id = $1 and state in ('failed', 'cancelled')
-returning event_id
+-- Put dead work back into the queue, with its attempts forgotten, and wake the workers.
+with again as (
+    update events
+    set state = 'waiting', attempts = 0, reason = null, due_at = clock_timestamp(), started_at = null, finished_at = null,
+        announced_at = null
+    where tenant_id = tenant() and event_id = any($1::uuid[]) and state in ('failed', 'cancelled')
+    returning event_id)
+select event_id, pg_notify('knowlog_work', '') from again
 
 -- name: cancel
 -- Nobody may do this work any more.
@@ -45,18 +48,42 @@ returning event_id
 
 -- name: get_job
 -- One job.
-select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, finished_at
+select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, started_at,
+       finished_at, round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
 from events where tenant_id = tenant() and event_id = $1 and state <> 'none'
 
 -- name: list_jobs
--- Jobs, newest first, from before `$2`; with `$4`, those about documents of these collections.
-select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, finished_at
-from events
-where tenant_id = tenant() and state <> 'none' and ($1::text is null or state = $1) and ($2::uuid is null or event_id < $2)
-  and ($4::uuid[] is null or exists (
-    select from documents d
-    where d.tenant_id = tenant() and d.document_id = events.subject and d.collection_id = any($4)))
+-- Jobs, newest first, from before `$2`; with `$4`, those about these collections or their documents. `dead` are those that
+-- failed and of whose subject nothing newer was asked.
+select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, started_at,
+       finished_at, round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
+from events e
+where tenant_id = tenant() and state <> 'none'
+  and ($1::text is null or state = case when $1 = 'dead' then 'failed' else $1 end)
+  and ($2::uuid is null or event_id < $2)
+  and ($4::uuid[] is null or subject = any($4) or exists (
+    select from documents d where d.tenant_id = tenant() and d.document_id = e.subject and d.collection_id = any($4)))
+  and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6)
+  and ($1 is distinct from 'dead' or not exists (
+    select from events later
+    where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position))
 order by event_id desc limit $3
+
+-- name: list_jobs_oldest
+-- The same, oldest first, from behind `$2`.
+select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, started_at,
+       finished_at, round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
+from events e
+where tenant_id = tenant() and state <> 'none'
+  and ($1::text is null or state = case when $1 = 'dead' then 'failed' else $1 end)
+  and ($2::uuid is null or event_id > $2)
+  and ($4::uuid[] is null or subject = any($4) or exists (
+    select from documents d where d.tenant_id = tenant() and d.document_id = e.subject and d.collection_id = any($4)))
+  and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6)
+  and ($1 is distinct from 'dead' or not exists (
+    select from events later
+    where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position))
+order by event_id limit $3
 
 -- name: latest_job_of
 -- The newest job of a subject.

@@ -10,7 +10,9 @@ from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, out, say, show, table
 
-app = typer.Typer(help="Tenants: list, create, key, delete. Needs the operator key.", no_args_is_help=True)
+app = typer.Typer(
+    help="Tenants: list, create, key, weight, queues, delete. Needs the operator key.", no_args_is_help=True
+)
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
 
 
@@ -59,6 +61,30 @@ def key(
 
 
 @app.command()
+def weight(
+    tenant: TenantId,
+    share: Annotated[
+        int,
+        typer.Argument(min=1, max=1000, help="Its share of the workers; others have 1.", metavar="WEIGHT"),
+    ],
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a tenant's share of the workers: with 3 it is served three times as much as one with 1."""
+    with connect_operator(url, operator_key) as client:
+        changed = client.call("PATCH", _address(tenant), value={"weight": share})
+    emit(changed, as_json, lambda value: say(f"{value['name']} has the weight {value['weight']}."))
+
+
+@app.command()
+def queues(url: Url = None, operator_key: OperatorKey = None, as_json: AsJson = False) -> None:
+    """List how much work waits, runs and has failed, by tenant and queue."""
+    with connect_operator(url, operator_key) as client:
+        emit(client.get("/v1/queues"), as_json, _render_queues)
+
+
+@app.command()
 def delete(
     tenant: TenantId,
     yes: Yes = False,
@@ -76,6 +102,16 @@ def delete(
 
 def _render_new(made: dict[str, Any]) -> None:
     out.print(f"Tenant {made['tenant']['tenant_id']}\nKey    {made['secret']}", markup=False)
+
+
+def _render_queues(listed: dict[str, Any]) -> None:
+    columns = ("Tenant", ">Weight", "Queue", ">Waiting", ">Running", ">Failed", ">Oldest waits")
+    rows = (
+        [each["tenant"], each["weight"], each["queue"], each["waiting"], each["running"], each["failed"],
+         "" if each["oldest_s"] is None else f"{each['oldest_s']:,.0f} s"]
+        for each in listed["items"]
+    )  # fmt: skip
+    show(table(columns, rows))
 
 
 def _address(tenant: str) -> str:

@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+from typing import Annotated
+
+import typer
 
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import emit, say
@@ -9,10 +12,25 @@ from knowlog.cli.registry import process
 from knowlog.edge import set_up_logging, set_up_spans
 from knowlog.settings import load_settings
 
+Queues = Annotated[
+    str | None,
+    typer.Option(
+        "--queues",
+        help="Serve only these queues, separated by commas: documents, refresh, cleanup ..."
+        " [default: KNOWLOG_WORKER_QUEUES, else all]",
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency", help="Batches handled at a time. [default: KNOWLOG_WORKER_CONCURRENCY, else 2]"
+    ),
+]
 
-def worker(as_json: AsJson = False) -> None:
+
+def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJson = False) -> None:
     """Run one worker process, which takes jobs until it is stopped. Any number may run at once."""
-    settings = load_settings()
+    settings = load_settings({**os.environ, **worker_environment(queues, concurrency)})
     emit(
         {"worker": "started", "pid": os.getpid()},
         as_json,
@@ -21,3 +39,9 @@ def worker(as_json: AsJson = False) -> None:
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)
     asyncio.run(process("worker")(settings))
+
+
+def worker_environment(queues: str | None, concurrency: int | None) -> dict[str, str]:
+    """What the options say, as settings: they come before the environment."""
+    given = {"KNOWLOG_WORKER_QUEUES": queues, "KNOWLOG_WORKER_CONCURRENCY": concurrency}
+    return {name: str(value) for name, value in given.items() if value is not None}

@@ -14,6 +14,7 @@ from knowlog.documents.actions import (
     patch_document,
     retry_document,
 )
+from knowlog.documents.aging import documents_by_url, documents_older_than
 from knowlog.documents.collections import (
     create_collection,
     delete_collection,
@@ -23,6 +24,7 @@ from knowlog.documents.collections import (
     update_collection,
     within,
 )
+from knowlog.documents.jobs import cancel_job, retry_dead_jobs, retry_job
 from knowlog.documents.model import (
     Collection,
     DeletionReceipt,
@@ -60,12 +62,15 @@ __all__ = [
     "Structure",
     "TextSlice",
     "Upload",
+    "cancel_job",
     "check_metadata",
     "count_states",
     "create_collection",
     "delete_collection",
     "document_original",
     "document_text",
+    "documents_by_url",
+    "documents_older_than",
     "dump_structure",
     "get_collection",
     "get_document",
@@ -76,7 +81,9 @@ __all__ = [
     "open_blob_store",
     "patch_document",
     "resolve_collections",
+    "retry_dead_jobs",
     "retry_document",
+    "retry_job",
     "update_collection",
     "within",
 ]

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
+from dataclasses import dataclass
 from itertools import count
 from typing import Self
 
@@ -63,12 +64,17 @@ class _ForkServer:
         """Tell whether jobs can be handed over."""
         return self._control.fileno() >= 0 and self.pid is not None
 
-    def hand_over(self, connection: socket.socket) -> asyncio.Future[Ending]:
-        """Give a file's socket to a new child; the future tells how that child ended."""
+    def hand_over(self, connection: socket.socket) -> "_Job":
+        """Give a file's socket to a new child."""
         number = next(self._numbers)
         socket.send_fds(self._control, [wire.JOB.pack(number)], [connection.fileno()])
         self._endings[number] = asyncio.get_running_loop().create_future()
-        return self._endings[number]
+        return _Job(self, number, self._endings[number])
+
+    def end(self, number: int) -> None:
+        """End a child whose answer nobody wants any more."""
+        with contextlib.suppress(OSError):  # then it ends at its time limit
+            self._control.send(wire.JOB.pack(number))
 
     def disconnect(self) -> None:
         """Close the control socket, at which the process ends itself and its children."""
@@ -104,6 +110,15 @@ class _ForkServer:
             ending = self._endings.pop(number, None)
             if ending is not None and not ending.done():
                 ending.set_result((code, bool(late)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A file that a child reads. `ending` tells how that child ended."""
+
+    server: _ForkServer
+    number: int
+    ending: asyncio.Future[Ending]
 
 
 class Sandbox:
@@ -145,11 +160,14 @@ class Sandbox:
             await server.kill()
 
     async def _read(self, source: Source, limits: Limits) -> Extracted:
-        connection, ending = await self._hand_over()
+        connection, job = await self._hand_over()
         reader, writer = await asyncio.open_unix_connection(sock=connection)
         try:
             async with asyncio.timeout(self._settings.timeout_s + _GRACE_S):
-                return await self._converse(reader, writer, source, limits, ending)
+                return await self._converse(reader, writer, source, limits, job.ending)
+        except asyncio.CancelledError:  # the job was cancelled: the child must not go on for nobody
+            job.server.end(job.number)
+            raise
         except TimeoutError:  # the fork server itself is stuck
             await self.close()
             raise self._too_slow() from None
@@ -184,8 +202,8 @@ class Sandbox:
             return self._too_slow()
         return self._broken()
 
-    async def _hand_over(self) -> tuple[socket.socket, asyncio.Future[Ending]]:
-        """Return our end of a fresh socket whose other end a child has, and how that child will end."""
+    async def _hand_over(self) -> tuple[socket.socket, _Job]:
+        """Return our end of a fresh socket whose other end a child has, and that child's job."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:

@@ -19,6 +19,7 @@ from knowlog.bus import (
     claim,
     claim_announced,
     unpack,
+    work_is_unfinished,
 )
 from knowlog.database import Database
 from knowlog.kernel.errors import Invalid, KnowlogError
@@ -26,6 +27,7 @@ from knowlog.kernel.errors import Invalid, KnowlogError
 _LOG = logging.getLogger("knowlog.worker")
 _LEAST_PAUSE_S = 0.02
 """Between two claims that found nothing: a stream of uploads by others must not become a stream of queries."""
+_POLL_S = 1.0
 _PUMP_WAIT_S = 5.0
 _GROUP = "workers"
 _BROKEN_PAUSE_S = 1.0
@@ -63,7 +65,9 @@ class PostgresIntake:
     async def take(
         self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
     ) -> list[Event]:
-        """Claim; if there is nothing, wait to be woken and let the caller come again."""
+        """Claim; if there is nothing, wait to be woken and let the caller come again. While anything is unfinished, wait
+        for a second at most: it may be due, or its lease run out, without anybody saying so.
+        """
         self._woken.clear()
         events = await claim(
             self._database, self._worker, self._settings.lease_s, most, self._types,
@@ -71,6 +75,8 @@ class PostgresIntake:
         ) if most else []  # fmt: skip
         if not events:
             await asyncio.sleep(_LEAST_PAUSE_S)
+            if wait_s > _POLL_S and (not most or await work_is_unfinished(self._database)):
+                wait_s = _POLL_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), wait_s)
         return events

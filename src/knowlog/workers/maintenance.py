@@ -1,12 +1,17 @@
-"""What must be done now and then, by whichever worker comes first. Each step may run twice without harm."""
+"""What must be done now and then, by whichever worker comes first. Each step may run twice without harm.
+
+Steps that follow from what happens are woken by it, and look by themselves now and then, in case a notification was
+lost. Steps that cost much are done by one worker for all.
+"""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from knowlog.bootstrap import App
-from knowlog.bus import forget_events
+from knowlog.bus import fire_due, forget_events, next_due_s
 from knowlog.ingestion import Rebuilder, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
@@ -14,44 +19,124 @@ from knowlog.stores import fold_statistics, graduate_large_collections
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
-_OFTEN_S = 1.0
+_LEAST_S = 0.1
+_SOON_S = 1.0
+_IDLE_S = 5.0
 _SELDOM_S = 30.0
 _RARELY_S = 3600.0
+_AGAIN_S = 300.0
+"""So often each worker asks whether it is to do what is done once an hour."""
 _IDEMPOTENCY_KEPT = timedelta(hours=24)
 
+Result = TypeVar("Result")
+Step = Callable[[], Awaitable[object]]
 
-async def maintain(app: App) -> None:
-    """Fold statistics each second, bring vectors under the configured model's key, give large collections their index,
-    forget old idempotency keys and events. Runs on.
+
+class Upkeep:
+    """Folds statistics, brings vectors under the configured model's key, fires schedules, gives large collections their
+    index, forgets old idempotency keys and events, sweeps away originals that nobody knows.
     """
-    rebuilder = Rebuilder(
-        app.database, app.embedder, app.store, f"rebuild-{new_id().hex[-12:]}", metrics.REBUILT.inc
-    )
-    await asyncio.gather(
-        _every(_OFTEN_S, lambda: fold_statistics(app.database)),
-        _every(_OFTEN_S, rebuilder.rebuild),
-        _every(_SELDOM_S, lambda: graduate_large_collections(app.database)),
-        _every(_RARELY_S, lambda: _forget_idempotency_keys(app)),
-        _every(_RARELY_S, lambda: _forget_events(app)),
-        _every(_RARELY_S, lambda: sweep_originals(app.database, app.blobs, older_than_s=_RARELY_S)),
-    )
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._rebuilder = Rebuilder(
+            app.database, app.embedder, app.store, f"rebuild-{new_id().hex[-12:]}", metrics.REBUILT.inc
+        )
+        self._wakes: list[asyncio.Event] = []
+
+    def wake(self) -> None:
+        """Something has happened."""
+        for each in self._wakes:
+            each.set()
+
+    async def run(self) -> None:
+        """Go on for ever."""
+        database = self._app.database
+        await asyncio.gather(
+            self._when_woken(lambda: fold_statistics(database)),
+            self._when_woken(self._rebuilder.rebuild),
+            self._fire_schedules(),
+            _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
+            _every(_AGAIN_S, self._in_turn("hourly", _RARELY_S, self._hourly)),
+        )
+
+    async def _when_woken(self, step: Step) -> None:
+        """Run a step when something has happened, at most once a second, and every five seconds besides. One that had
+        something to do has its next turn without being woken.
+        """
+        woken = self._listener()
+        while True:
+            woken.clear()
+            busy = await _safely(step)
+            await asyncio.sleep(_SOON_S)
+            if not busy:
+                await _within(woken, _IDLE_S - _SOON_S)
+
+    async def _fire_schedules(self) -> None:
+        """Fire what is due, then sleep until something is; a new schedule ends the sleep."""
+        woken = self._listener()
+        while True:
+            woken.clear()
+            wait_s = await _safely(self._fire)
+            await _within(woken, _SOON_S if wait_s is None else max(_LEAST_S, min(_SELDOM_S, wait_s)))
+
+    async def _fire(self) -> float:
+        """Fire what is due. Returns for how long nothing else will be."""
+        metrics.FIRED.inc(await fire_due(self._app.database))
+        due_s = await next_due_s(self._app.database)
+        return _SELDOM_S if due_s is None else due_s
+
+    def _listener(self) -> asyncio.Event:
+        self._wakes.append(asyncio.Event())
+        return self._wakes[-1]
+
+    def _in_turn(self, name: str, every_s: float, step: Step) -> Step:
+        """The step, but done by one worker of all in each interval."""
+
+        async def guarded() -> None:
+            async with self._app.database.system() as connection:
+                ours = await connection.fetchval("select take_turn($1, $2)", name, timedelta(seconds=every_s))
+            if ours:
+                await step()
+
+        return guarded
+
+    async def _graduate(self) -> None:
+        await graduate_large_collections(self._app.database)
+
+    async def _hourly(self) -> None:
+        """One after the other; each of them, whatever becomes of the others."""
+        await _safely(self._forget_idempotency_keys)
+        await _safely(self._forget_events)
+        await _safely(lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S))
+
+    async def _forget_events(self) -> None:
+        metrics.FORGOTTEN.inc(await forget_events(self._app.database, self._app.settings.bus.keep_days))
+
+    async def _forget_idempotency_keys(self) -> None:
+        async with self._app.database.system() as connection:
+            await connection.execute("select forget_idempotency_keys($1)", _IDEMPOTENCY_KEPT)
 
 
-async def _every(pause_s: float, step: Callable[[], Awaitable[object]]) -> None:
+async def _every(pause_s: float, step: Step) -> None:
     while True:
-        try:
-            await step()
-        except KnowlogError as error:
-            _LOG.warning("maintenance is put off: %s", error.detail)
-        except Exception:
-            _LOG.exception("maintenance failed; it is tried again")
+        await _safely(step)
         await asyncio.sleep(pause_s)
 
 
-async def _forget_events(app: App) -> None:
-    metrics.FORGOTTEN.inc(await forget_events(app.database, app.settings.bus.keep_days))
+async def _safely(step: Callable[[], Awaitable[Result]]) -> Result | None:
+    """Run a step; when it fails, say so and go on: it comes again. Returns what it returned."""
+    try:
+        return await step()
+    except KnowlogError as error:
+        _LOG.warning("maintenance is put off: %s", error.detail)
+    except Exception:
+        _LOG.exception("maintenance failed; it is tried again")
+    return None
 
 
-async def _forget_idempotency_keys(app: App) -> None:
-    async with app.database.system() as connection:
-        await connection.execute("select forget_idempotency_keys($1)", _IDEMPOTENCY_KEPT)
+async def _within(woken: asyncio.Event, wait_s: float) -> None:
+    try:
+        await asyncio.wait_for(woken.wait(), wait_s)
+    except TimeoutError:
+        return
