@@ -49,11 +49,10 @@ def running_server(kind: str) -> Iterator[Running]:
 def _url_of_services(kind: str) -> str:
     lines = _RUNNING.read_text().splitlines() if _RUNNING.exists() else []
     urls = dict(line.split("=", 1) for line in lines)
-    if url := urls.get(f"{kind.upper()}_URL"):
-        return url
-    missing(
-        f"{kind} is neither installed nor running: `make services-install` brings {SERVERS[kind].packages}"
-    )
+    if f"{kind.upper()}_URL" not in urls:
+        packages = SERVERS[kind].packages
+        missing(f"{kind} is neither installed nor running: `make services-install` brings {packages}")
+    return urls[f"{kind.upper()}_URL"]
 
 
 def missing(reason: str) -> NoReturn:

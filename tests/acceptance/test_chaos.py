@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: processes and brokers are killed while documents come in; nothing is lost or doubled."""
+"""The short form of `make chaos`: processes are killed while documents come in; nothing is lost or doubled."""
 
 import json
 import subprocess

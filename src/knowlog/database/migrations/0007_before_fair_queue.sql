@@ -193,6 +193,8 @@ end $$;
 create index events_by_id on knowlog.events (event_id) where state = 'running';
 
 -- Is there any work that is not done? Cheap where there is none.
+grant create on schema knowlog to knowlog_definer;
+set local role knowlog_definer;
 create or replace function knowlog.queue_depth()
 returns table (waiting bigint, running bigint, failed bigint, oldest_s double precision)
 language sql stable security definer set search_path = pg_catalog, knowlog, pg_temp as $$
@@ -202,6 +204,8 @@ language sql stable security definer set search_path = pg_catalog, knowlog, pg_t
            coalesce((select extract(epoch from clock_timestamp() - min(e.created_at))
                      from events e where e.state = 'waiting'), 0)::double precision
 $$;
+reset role;
+revoke create on schema knowlog from knowlog_definer;
 create index events_failed on knowlog.events (tenant_id, position) where state = 'failed';
 
 create function knowlog.set_tenant_weight(id uuid, new_weight integer) returns boolean
