@@ -199,6 +199,30 @@ async def test_a_group_shares_the_messages(server: Running, broker: Broker, topi
     assert not {int(each[1:]) % 50 for each in of_one} & {int(each[1:]) % 50 for each in of_two}
 
 
+async def test_who_joins_gets_a_share_of_a_group_that_never_rests(
+    server: Running, broker: Broker, topic: str
+) -> None:
+    """The first consumer gives up lanes although there is always more in them; nothing is lost."""
+    other, sent = opened(server), 0
+
+    async def publish_on() -> None:
+        nonlocal sent
+        while True:
+            await broker.publish(topic, [message(sent + n, f"k{n}") for n in range(100)])
+            sent += 100
+            await asyncio.sleep(0.02)
+
+    async with group(broker, topic) as one, using_up(one) as of_one:
+        publisher = asyncio.create_task(publish_on())
+        await until(lambda: len(of_one) > 500)
+        async with other.subscribe(topic, "workers", "two") as two, using_up(two) as of_two:
+            await until(lambda: len(of_two) > 500)
+            publisher.cancel()
+            await asyncio.gather(publisher, return_exceptions=True)
+            await until(lambda: len({*of_one, *of_two}) >= sent)
+    await other.close()
+
+
 async def test_settled_messages_do_not_come_again(broker: Broker, topic: str) -> None:
     """Neither to this consumer nor to its successor; what was not settled does."""
     async with group(broker, topic) as subscription:

@@ -50,9 +50,7 @@ class KafkaBroker:
         if not all(
             host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in url.split(","))
         ):
-            raise Misconfigured(
-                f"KNOWLOG_BUS_URL is not an address of Kafka: write host:port,..., not {url!r}."
-            )
+            raise Misconfigured("KNOWLOG_BUS_URL is not an address of Kafka: write host:port,host:port.")
         self._settings = settings
         self._common: dict[str, Any] = {
             "bootstrap.servers": url,

@@ -28,6 +28,7 @@ _PIPELINED = 500
 _KEPT = 1_000_000  # messages of a lane that nobody reads
 _DEAD_KEPT = 100_000
 _TRIM_S = 5.0
+_LONGEST_BLOCK_S = 2.0
 _BEATS_PER_LEASE = 4
 
 _BEAT = """
@@ -157,6 +158,8 @@ class RedisSubscription:
         self._fair = LANES
         self._mine: set[int] = set()
         self._leaving: set[int] = set()
+        self._reading: set[int] = set()
+        self._swept = monotonic()
         self._fresh: set[int] = set()
         """Lanes of which something may be pending that this consumer does not know of."""
         self._ready: deque[Delivery] = deque()
@@ -259,7 +262,7 @@ class RedisSubscription:
         held = {lane for lane, _ in self._given} | {each.receipt[0] for each in self._ready}
         too_many = max(0, len(self._mine) - self._fair)
         self._leaving = set(sorted(self._mine, key=lambda lane: (lane not in self._leaving, lane))[:too_many])
-        return self._leaving - held
+        return self._leaving - held - self._reading
 
     async def _require_lease(self) -> None:
         """A process that slept longer than its lease must not read on from lanes that others have now."""
@@ -268,6 +271,11 @@ class RedisSubscription:
 
     async def _take_over(self) -> None:
         await self._require_lease()
+        if (
+            monotonic() - self._swept > self._lease_s
+        ):  # what somebody read at the moment when it lost the lane
+            self._swept = monotonic()
+            self._fresh |= self._mine
         for lane in sorted(self._fresh):
             name, cursor = lane_name(self._topic, lane), b"0-0"
             while True:
@@ -296,7 +304,7 @@ class RedisSubscription:
     async def _read(self, most: int, wait_s: float) -> bool:
         """Read what is new; return whether anything came. `most` counts for each lane; what is over stays ready."""
         lanes = self._mine - self._fresh - self._leaving
-        longest = min(wait_s, self._lease_s / _BEATS_PER_LEASE)
+        longest = min(wait_s, self._lease_s / _BEATS_PER_LEASE, _LONGEST_BLOCK_S)
         if not lanes:
             await asyncio.sleep(max(0.0, min(longest, 0.1)))
             return False
@@ -308,6 +316,7 @@ class RedisSubscription:
                 FAILS_AFTER_S + longest,
             )
         )
+        self._reading = lanes
         try:
             answer = await asyncio.shield(reading)
         except asyncio.CancelledError:
@@ -315,6 +324,8 @@ class RedisSubscription:
             self._fresh |= lanes
             reading.cancel()
             raise
+        finally:
+            self._reading = set()
         for name, entries in answer or ():
             lane = int(name.rpartition(b":")[2])
             self._ready.extend(Delivery(_message(fields), 1, (lane, entry)) for entry, fields in entries)

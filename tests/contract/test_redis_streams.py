@@ -1,0 +1,56 @@
+"""What the adapter for Redis does beyond the port: its memory stays bounded."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from servers import running_server
+
+from knowlog.bus import BusSettings, Message
+from knowlog.bus.adapters.lanes import LANES
+from knowlog.bus.adapters.redis import RedisBroker, lane_name
+
+
+@pytest.fixture(scope="module")
+async def broker() -> AsyncIterator[RedisBroker]:
+    with running_server("redis") as server:
+        broker = RedisBroker(server.url, BusSettings(broker="redis", url=server.url))
+        yield broker
+        await broker.close()
+
+
+async def kept(broker: RedisBroker, topic: str) -> int:
+    return sum([await broker.redis.xlen(lane_name(topic, lane)) for lane in range(LANES)])
+
+
+async def use_up(broker: RedisBroker, topic: str, group: str, count: int) -> None:
+    async with broker.subscribe(topic, group, "one") as subscription:
+        while count:
+            found = await subscription.receive(500, 5)
+            assert found
+            await subscription.settle(found)
+            count -= len(found)
+
+
+async def test_what_all_groups_have_settled_is_trimmed(broker: RedisBroker) -> None:
+    """And nothing of what one of them has not read."""
+    topic = f"test.{uuid4().hex[:8]}"
+    for group in ("alice", "bob"):
+        async with broker.subscribe(topic, group, "first") as subscription:
+            await subscription.receive(1, 0.1)
+    await broker.publish(topic, [Message(f"k{n}", str(n), b"x") for n in range(2000)])
+    await use_up(broker, topic, "alice", 2000)
+    assert await kept(broker, topic) == 2000
+    await use_up(broker, topic, "bob", 2000)
+    assert await kept(broker, topic) <= LANES
+
+
+async def test_what_is_pending_is_not_trimmed(broker: RedisBroker) -> None:
+    """A message that is held by somebody stays until it is settled."""
+    topic = f"test.{uuid4().hex[:8]}"
+    async with broker.subscribe(topic, "workers", "one") as subscription:
+        await subscription.receive(1, 0.1)
+        await broker.publish(topic, [Message("k", str(n), b"x") for n in range(10)])
+        found = await subscription.receive(10, 5)
+        await subscription.settle(found[:4])
+    assert await kept(broker, topic) == 6
