@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from servers import running_server
 
 from knowlog.bus import BusSettings, Message
 from knowlog.bus.adapters.lanes import LANES
 from knowlog.bus.adapters.redis import RedisBroker, lane_name
+from servers import running_server
 
 
 @pytest.fixture(scope="module")
