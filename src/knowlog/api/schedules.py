@@ -78,7 +78,7 @@ async def create(body: NewSchedule, caller: AsAdmin, app: TheApp) -> Response:
     return reply(made, 201, {"Location": f"/v1/schedules/{made.schedule_id}"})
 
 
-@router.get("", response_model=Listing[Schedule], summary="List schedules")
+@router.get("", response_model=Listing[Schedule], summary="List the schedules")
 async def listing(caller: AsAdmin, app: TheApp) -> Response:
     """List schedules by name, with when each is due next."""
     async with app.database.transaction(caller.scope) as connection:

@@ -134,7 +134,7 @@ async def show(tenant_id: UUID, app: TheApp) -> Response:
     "/{tenant_id}",
     response_model=Tenant,
     responses=problems(404),
-    summary="Change a tenant's share of the workers",
+    summary="Change a tenant's weight",
 )
 async def change(tenant_id: UUID, body: Change, app: TheApp) -> Response:
     """Set a tenant's weight: where work of several waits, a tenant of weight 3 is served three times as much as one of

@@ -8,6 +8,7 @@ from knowlog.cli.bench.chaos import chaos
 from knowlog.cli.bench.documents import documents
 from knowlog.cli.bench.fairness import fairness
 from knowlog.cli.bench.financebench import financebench
+from knowlog.cli.bench.idle import idle
 from knowlog.cli.bench.ingest import ingest
 from knowlog.cli.bench.retrieval import retrieval
 from knowlog.cli.bench.scale import scale
@@ -17,7 +18,19 @@ bench = typer.Typer(
     help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
     no_args_is_help=True,
 )
-for command in (retrieval, answers, ingest, search, scale, documents, financebench, chaos, fairness, brokers):
+for command in (
+    retrieval,
+    answers,
+    ingest,
+    search,
+    scale,
+    documents,
+    financebench,
+    chaos,
+    fairness,
+    brokers,
+    idle,
+):
     bench.command()(command)
 
 __all__ = ["bench"]

@@ -87,51 +87,15 @@ begin
     return true;
 end $$;
 
--- When the last attempt began: the same claims as before, and they note the time.
+-- When the last attempt began: every claim counts one, however it was made.
 alter table knowlog.events add column started_at timestamptz;
-grant create on schema knowlog to knowlog_definer;
-set local role knowlog_definer;
-create or replace function knowlog.claim_events(
-    worker_name text, lease interval, most integer, types text[], held uuid[], skip uuid[], after uuid)
-returns table (tenant_id uuid, event_id uuid, type text, subject uuid, data jsonb, attempts integer, created_at timestamptz,
-               weight integer)
-language sql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
-    with picked as materialized (
-        select * from pick_expired(most, types, held, null)
-        union all
-        select * from pick_ready(most, types, skip, after, null))
-    update events e
-    set state = 'running', worker = worker_name, attempts = e.attempts + 1, announced_at = null,
-        started_at = clock_timestamp(), lease_until = clock_timestamp() + lease
-    from picked p
-    where e.tenant_id = p.tenant_id and e.event_id = p.event_id
-    returning e.tenant_id, e.event_id, e.type, e.subject, e.data, e.attempts, e.created_at, p.weight
-$$;
-create or replace function knowlog.claim_announced(worker_name text, lease interval, tenants uuid[], ids uuid[], held uuid[])
-returns table (tenant_id uuid, event_id uuid, type text, subject uuid, data jsonb, attempts integer, created_at timestamptz,
-               weight integer)
-language sql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
-    with picked as materialized (
-        select e.tenant_id, e.event_id, t.weight
-        from unnest(tenants, ids) as announced(tenant_id, event_id)
-        join events e using (tenant_id, event_id) join tenants t using (tenant_id)
-        where e.event_id <> all(held)
-          and case e.state when 'waiting' then e.due_at <= clock_timestamp()
-                           when 'running' then e.lease_until < clock_timestamp() else false end
-          and not exists (
-              select from events earlier
-              where earlier.tenant_id = e.tenant_id and earlier.subject = e.subject
-                and earlier.position < e.position and earlier.state in ('waiting', 'running'))
-        order by e.tenant_id, e.event_id for update of e)
-    update events e
-    set state = 'running', worker = worker_name, attempts = e.attempts + 1, announced_at = null,
-        started_at = clock_timestamp(), lease_until = clock_timestamp() + lease
-    from picked p
-    where e.tenant_id = p.tenant_id and e.event_id = p.event_id
-    returning e.tenant_id, e.event_id, e.type, e.subject, e.data, e.attempts, e.created_at, p.weight
-$$;
-reset role;
-revoke create on schema knowlog from knowlog_definer;
+create function knowlog.note_start() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    new.started_at := clock_timestamp();
+    return new;
+end $$;
+create trigger events_started before update of attempts on knowlog.events
+for each row when (new.attempts > old.attempts) execute function knowlog.note_start();
 
 select knowlog.protect_tables();
 select knowlog.give_to_definer('knowlog_system', array[

@@ -1,0 +1,235 @@
+"""Work that raises, hangs or eats memory, workers that are stopped, paused or cut off: it ends once, with a cause."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from worker_process import POISON, act
+
+from knowlog.bootstrap import App, open_app
+from knowlog.bus import Event, Job, Wanted, append_events, complete, get_job, list_events
+from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
+from knowlog.kernel import new_id
+from knowlog.settings import load_settings
+from knowlog.tenants import create_tenant
+from knowlog.workers import Worker
+
+KIND = "retention.requested"
+QUEUE = {KIND: "cleanup"}
+Handler = Callable[[str, Sequence[Event]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+async def _alone(database: Database) -> None:
+    """Other tests' leftovers are out of the way."""
+    async with database.owner() as owner:
+        await owner.execute(
+            "set role knowlog_definer; delete from knowlog.events where state in ('waiting', 'running')"
+        )
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    return {
+        "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_WORKER_BACKOFF_S": "0.05",
+        "KNOWLOG_WORKER_MAX_ATTEMPTS": "2", "KNOWLOG_WORKER_LEASE_S": "1.5", **more,
+    }  # fmt: skip
+
+
+async def ask(database: Database, scope: Scope, days: int = 1) -> UUID:
+    collection = new_id()
+    async with database.transaction(scope) as connection:
+        data = {"collection_id": collection, "older_than_days": days}
+        (job_id,) = await append_events(connection, KIND, [(collection, data)])
+    return job_id
+
+
+async def until(database: Database, scope: Scope, job_id: UUID, *states: str, within_s: float = 20) -> Job:
+    for _ in range(int(within_s / 0.05)):
+        with suppress(Exception):  # PostgreSQL may be away
+            async with database.transaction(scope) as connection:
+                job = await get_job(connection, job_id)
+            if job.state in states:
+                return job
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never {states}: {job}")
+
+
+async def effects(database: Database, scope: Scope) -> int:
+    async with database.transaction(scope) as connection:
+        return len(await list_events(connection, scope, Wanted(["collection.refreshed"]), "newest", 50))
+
+
+@asynccontextmanager
+async def working(app: App, handler: Handler) -> AsyncIterator[Worker]:
+    """A worker in this process, with this handler."""
+    stop = asyncio.Event()
+    worker = Worker(app, queues=QUEUE, tends=False)
+    worker._handlers[KIND] = handler
+    task = asyncio.create_task(worker.run(stop))
+    yield worker
+    stop.set()
+    await task
+
+
+@asynccontextmanager
+async def process(folder: Path, seconds: float, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A worker process that is ready."""
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, str(Path(__file__).with_name("worker_process.py")), str(seconds),
+        env={**os.environ, **environment(folder, **more)}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    await heard(started, b"ready")
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+async def heard(started: asyncio.subprocess.Process, word: bytes) -> None:
+    assert started.stdout
+    async with asyncio.timeout(60):
+        while (line := await started.stdout.readline()) and line.strip() != word:
+            continue
+    assert line, f"the worker ended with {started.returncode}"
+
+
+async def test_a_handler_that_raises_ends_dead_with_its_words(
+    server_dir, database, tenant, other_tenant
+) -> None:
+    """After the last attempt; another tenant's work is done meanwhile."""
+
+    async with open_app(load_settings(environment(server_dir))) as app:
+
+        async def handler(worker: str, events: Sequence[Event]) -> None:
+            if events[0].data["older_than_days"] == POISON:
+                raise RuntimeError("The cat is on the keyboard.")
+            async with database.transaction(Scope(events[0].tenant_id, "t")) as connection:
+                await complete(connection, worker, events)
+
+        bad, good = await ask(database, tenant, POISON), await ask(database, other_tenant)
+        async with working(app, handler):
+            dead = await until(database, tenant, bad, "failed")
+            await until(database, other_tenant, good, "done")
+    assert (dead.attempts, dead.reason) == (2, "The cat is on the keyboard.")
+
+
+async def test_a_handler_that_hangs_is_ended(server_dir, database, tenant) -> None:
+    """After KNOWLOG_WORKER_JOB_TIMEOUT_S, which its cause names."""
+
+    async def handler(worker: str, events: Sequence[Event]) -> None:
+        await asyncio.sleep(3600)
+
+    job_id = await ask(database, tenant)
+    limits = environment(server_dir, KNOWLOG_WORKER_JOB_TIMEOUT_S="1.1", KNOWLOG_WORKER_MAX_ATTEMPTS="1")
+    async with open_app(load_settings(limits)) as app, working(app, handler):
+        dead = await until(database, tenant, job_id, "failed")
+    assert dead.reason == "The job took longer than 1.1 s."
+
+
+@pytest.mark.timeout(180)
+async def test_what_eats_memory_ends_its_worker_and_then_is_dead(
+    server_dir, database, tenant, other_tenant
+) -> None:
+    """The worker ends itself with code 70; each attempt counts; others' work goes on; the cause says what it may be."""
+    bad, good = await ask(database, tenant, POISON), await ask(database, other_tenant)
+    limits = {"KNOWLOG_WORKER_MEMORY_MB": "600"}
+    for _ in range(2):
+        async with process(server_dir, 0, **limits) as eater:
+            assert await asyncio.wait_for(eater.wait(), 60) == 70
+    async with process(server_dir, 0, **limits) as survivor:
+        dead = await until(database, tenant, bad, "failed", within_s=40)
+        await until(database, other_tenant, good, "done")
+        assert survivor.returncode is None
+    assert dead.attempts == 3
+    assert dead.reason
+    assert "ended its worker again and again" in dead.reason
+    assert "memory" in dead.reason
+    assert await effects(database, other_tenant) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_sigterm_finishes_what_runs_and_hands_back_what_cannot(server_dir, database, tenant) -> None:
+    """Within the grace time a job is done; beyond it, it waits again at once, and the attempt does not count."""
+    first = await ask(database, tenant)
+    async with process(server_dir, 1.0, KNOWLOG_WORKER_GRACE_S="10") as polite:
+        await heard(polite, b"begun")
+        polite.terminate()
+        assert await asyncio.wait_for(polite.wait(), 20) == 0
+    assert (await until(database, tenant, first, "done")).attempts == 1
+    second = await ask(database, tenant)
+    async with process(server_dir, 60.0, KNOWLOG_WORKER_GRACE_S="0.2") as hasty:
+        await heard(hasty, b"begun")
+        hasty.terminate()
+        assert await asyncio.wait_for(hasty.wait(), 20) == 0
+    assert (await until(database, tenant, second, "waiting", within_s=1)).attempts == 0
+    assert await effects(database, tenant) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_a_paused_worker_has_no_effect_after_its_lease(server_dir, database, tenant) -> None:
+    """SIGSTOP past the lease, another takes over and is done, SIGCONT: the first is fenced off, and lives."""
+    job_id = await ask(database, tenant)
+    async with process(server_dir, 1.0) as paused:
+        await heard(paused, b"begun")
+        paused.send_signal(signal.SIGSTOP)
+        async with open_app(load_settings(environment(server_dir))) as app:
+
+            async def handler(worker: str, events: Sequence[Event]) -> None:
+                for event in events:
+                    await act(app, worker, event, 0)
+
+            async with working(app, handler):
+                done = await until(database, tenant, job_id, "done")
+        paused.send_signal(signal.SIGCONT)
+        await asyncio.sleep(2.5)
+        assert paused.returncode is None
+        next_job = await ask(database, tenant)
+        await until(database, tenant, next_job, "done")
+    assert done.attempts == 2
+    assert (await until(database, tenant, job_id, "done")).attempts == 2
+    assert await effects(database, tenant) == 2, "one of each job"
+
+
+@pytest.fixture
+async def own_server(tmp_path: Path) -> AsyncIterator[tuple[EmbeddedServer, Path]]:
+    """A PostgreSQL that may be killed."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    server = EmbeddedServer(tmp_path, DatabaseSettings())
+    await asyncio.to_thread(server.start)
+    yield server, tmp_path
+    await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.timeout(120)
+async def test_postgresql_restarted_in_mid_job(own_server) -> None:
+    """The worker lives on, and the job has its effect once."""
+    server, folder = own_server
+    database = await open_database(DatabaseSettings(), folder)
+    scope = Scope((await create_tenant(database, "alice")).tenant_id, "t")
+    begun = asyncio.Event()
+    async with open_app(load_settings(environment(folder, KNOWLOG_WORKER_MAX_ATTEMPTS="5"))) as app:
+
+        async def handler(worker: str, events: Sequence[Event]) -> None:
+            begun.set()
+            for event in events:
+                await act(app, worker, event, 1.0)
+
+        job_id = await ask(database, scope)
+        async with working(app, handler):
+            await asyncio.wait_for(begun.wait(), 10)
+            assert server.process_id
+            os.kill(server.process_id, signal.SIGKILL)
+            await asyncio.sleep(1.5)
+            await asyncio.to_thread(server.start)
+            await until(database, scope, job_id, "done", within_s=30)
+        assert await effects(database, scope) == 1
+    await database.close()
