@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from knowlog.bus import BusSettings, WorkerSettings
+from knowlog.bus import BusSettings, WebhooksSettings, WorkerSettings
 from knowlog.database import DatabaseSettings
 from knowlog.documents import DocumentsSettings
 from knowlog.edge import ApiSettings, TelemetrySettings
@@ -31,6 +31,7 @@ ROOMS: dict[str, type[BaseModel]] = {
     "parsing": ParsingSettings,
     "bus": BusSettings,
     "worker": WorkerSettings,
+    "webhooks": WebhooksSettings,
     "api": ApiSettings,
     "telemetry": TelemetrySettings,
 }
@@ -55,6 +56,7 @@ class Settings:
     parsing: ParsingSettings
     bus: BusSettings
     worker: WorkerSettings
+    webhooks: WebhooksSettings
     api: ApiSettings
     telemetry: TelemetrySettings
     sources: Mapping[str, str] = field(default_factory=dict)

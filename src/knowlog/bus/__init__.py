@@ -10,12 +10,28 @@ from knowlog.bus.actions import (
     latest_job_of,
     list_jobs,
     notify_progress,
+    queue_depths,
     release,
     retry,
+    retry_all,
+    work_is_unfinished,
 )
 from knowlog.bus.asyncapi import describe_events
 from knowlog.bus.catalogue import CATALOGUE, QUEUES, EventType, event_type, queue_of, validated
 from knowlog.bus.claiming import Turn, announce, claim, claim_announced, keep_leases
+from knowlog.bus.deliveries import (
+    Outcome,
+    Parcel,
+    WebhookDelivery,
+    feed,
+    get_delivery,
+    list_deliveries,
+    parcel_of,
+    replay_delivery,
+    replay_since,
+    settle_delivery,
+    try_webhook,
+)
 from knowlog.bus.envelope import (
     CONTENT_TYPE,
     Envelope,
@@ -26,17 +42,45 @@ from knowlog.bus.envelope import (
     unpack,
     with_claimed,
 )
-from knowlog.bus.log import Order, Wanted, forget_events, get_event, list_events, present
-from knowlog.bus.model import Event, Job, JobState
+from knowlog.bus.following import follow_events
+from knowlog.bus.log import Wanted, forget_events, get_event, list_events, present
+from knowlog.bus.model import Event, Job, JobState, Order, QueueDepth, WantedJobs
 from knowlog.bus.port import Broker, Delivery, Message, Subscription
 from knowlog.bus.publishing import published_schema
 from knowlog.bus.registry import connect_broker, open_broker
-from knowlog.bus.settings import BusSettings, WorkerSettings
+from knowlog.bus.schedules import (
+    SCHEDULED,
+    Schedule,
+    create_schedule,
+    delete_schedule,
+    enable_schedule,
+    fire_due,
+    get_schedule,
+    list_schedules,
+    next_due_s,
+    run_schedule,
+)
+from knowlog.bus.settings import BusSettings, WebhooksSettings, WorkerSettings
+from knowlog.bus.timetable import Timetable
+from knowlog.bus.webhooks import (
+    EVERYTHING,
+    Webhook,
+    WebhookState,
+    Wish,
+    create_webhook,
+    delete_webhook,
+    get_webhook,
+    list_webhooks,
+    rotate_secret,
+    update_webhook,
+)
 
 __all__ = [
     "CATALOGUE",
     "CONTENT_TYPE",
+    "EVERYTHING",
     "QUEUES",
+    "SCHEDULED",
     "Broker",
     "BusSettings",
     "Delivery",
@@ -48,10 +92,21 @@ __all__ = [
     "LeaseLost",
     "Message",
     "Order",
+    "Outcome",
+    "Parcel",
+    "QueueDepth",
+    "Schedule",
     "Shelf",
     "Subscription",
+    "Timetable",
     "Turn",
     "Wanted",
+    "WantedJobs",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookState",
+    "WebhooksSettings",
+    "Wish",
     "WorkerSettings",
     "announce",
     "append_events",
@@ -60,27 +115,53 @@ __all__ = [
     "claim_announced",
     "complete",
     "connect_broker",
+    "create_schedule",
+    "create_webhook",
+    "delete_schedule",
+    "delete_webhook",
     "describe_events",
+    "enable_schedule",
     "envelope_of",
     "event_type",
     "fail",
+    "feed",
+    "fire_due",
+    "follow_events",
     "forget_events",
+    "get_delivery",
     "get_event",
     "get_job",
+    "get_schedule",
+    "get_webhook",
     "keep_leases",
     "latest_job_of",
+    "list_deliveries",
     "list_events",
     "list_jobs",
+    "list_schedules",
+    "list_webhooks",
+    "next_due_s",
     "notify_progress",
     "open_broker",
     "pack",
     "pack_within",
+    "parcel_of",
     "present",
     "published_schema",
+    "queue_depths",
     "queue_of",
     "release",
+    "replay_delivery",
+    "replay_since",
     "retry",
+    "retry_all",
+    "rotate_secret",
+    "run_schedule",
+    "settle_delivery",
+    "try_webhook",
     "unpack",
+    "update_webhook",
     "validated",
     "with_claimed",
+    "work_is_unfinished",
 ]

@@ -7,10 +7,10 @@ To change one so that readers break: a new model, and `version` raised; the old 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 
 from knowlog.kernel.errors import InternalError, Invalid
@@ -78,14 +78,106 @@ class DocumentFailed(_OfCollection):
     reason: str = Field(description="What went wrong, in a sentence for a person.")
 
 
+class WebhookDisabled(EventData):
+    """A webhook gets nothing any more: its endpoint failed for too long, or told us to stop."""
+
+    reason: str = Field(description="Why, in a sentence for a person.")
+
+
+class WebhookTested(EventData):
+    """Somebody asked for an event to be sent to one webhook, to try it out. No other webhook gets it."""
+
+
+class DeliveryRequested(EventData):
+    """An event is to be sent to a webhook."""
+
+    endpoint_id: _Id = Field(description="Id of the webhook.")
+    event_id: _Id = Field(description="Id of the event.")
+    event_type: str = Field(description="Type of the event.")
+
+
+class RefreshRequested(_OfCollection):
+    """The documents of a collection that came from a URL are to be fetched again."""
+
+    internal: ClassVar[frozenset[str]] = frozenset({"after"})
+    collection_id: _Id = Field(description="Id of the collection.")
+    schedule_id: _Id | None = Field(None, description="Id of the schedule that asked for it.")
+    after: _Id | None = Field(None, description="The document behind which a long list goes on.")
+
+
+class CollectionRefreshed(_OfCollection):
+    """Documents of a collection were fetched again, up to 200 at a time."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+    documents: int = Field(ge=0, description="Number of documents that were looked at.")
+    updated: int = Field(ge=0, description="How many of them had other bytes.")
+    unreachable: int = Field(
+        ge=0, description="How many of them could not be fetched; they stay as they are."
+    )
+
+
+class RetentionRequested(_OfCollection):
+    """The documents of a collection whose content is older than some days are to be deleted."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+    schedule_id: _Id | None = Field(None, description="Id of the schedule that asked for it.")
+    older_than_days: int = Field(ge=1, le=36500, description="Age of the content in days.")
+
+
+_ExternalId = Annotated[
+    str, Field(min_length=1, max_length=2000, description="Identity of the document within the collection.")
+]
+
+
+class DocumentSubmitted(EventData):
+    """A document comes in, new or in a new version. Of text, content_base64 and url exactly one is given."""
+
+    external_id: _ExternalId
+    text: str | None = Field(None, min_length=1, description="The document's text.")
+    content_base64: str | None = Field(None, min_length=1, description="The bytes of a file, in base64.")
+    url: str | None = Field(
+        None, min_length=1, max_length=2000, description="Address from which the document is fetched, once."
+    )
+    title: str | None = Field(
+        None, min_length=1, max_length=1000, description="Title; without it, the document's own."
+    )
+    metadata: dict[str, Any] | None = Field(
+        None, description="What documents are filtered by; without it, it stays as it is."
+    )
+    filename: str | None = Field(
+        None, min_length=1, max_length=1000, description="Name of the file, by which its format is told."
+    )
+    media_type: str | None = Field(
+        None, min_length=1, max_length=200, description="Media type of the content, such as application/pdf."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_content(self) -> Self:
+        if sum(each is not None for each in (self.text, self.content_base64, self.url)) != 1:
+            raise ValueError("must have exactly one of text, content_base64 and url")
+        return self
+
+
+class DocumentWithdrawn(EventData):
+    """A document is to be deleted. One that is not there is no error."""
+
+    external_id: _ExternalId
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """A kind of event. `queue` names the workers' queue when the event asks for work; None: it is a record only."""
+    """A kind of event. `queue` names the workers' queue when the event asks for work; None: it is a record only.
+
+    What removes the bytes of something that is deleted already is not `cancellable`: the deletion was promised. An
+    `inner` type is for our own workers alone: it is not published, and the log does not list it.
+    """
 
     name: str
     data: type[EventData]
     queue: str | None = None
     version: int = 1
+    cancellable: bool = True
+    inner: bool = False
 
     @property
     def description(self) -> str:
@@ -115,13 +207,28 @@ class _Schema(GenerateJsonSchema):
 
 _TYPES = (
     EventType("document.received", DocumentReceived, queue="documents"),
-    EventType("document.replaced", DocumentReplaced, queue="cleanup"),
-    EventType("document.deleted", DocumentDeleted, queue="cleanup"),
+    EventType("document.replaced", DocumentReplaced, queue="cleanup", cancellable=False),
+    EventType("document.deleted", DocumentDeleted, queue="cleanup", cancellable=False),
     EventType("document.indexed", DocumentIndexed),
     EventType("document.failed", DocumentFailed),
-    EventType("collection.deleted", CollectionDeleted, queue="cleanup"),
+    EventType("collection.deleted", CollectionDeleted, queue="cleanup", cancellable=False),
+    EventType("collection.refreshed", CollectionRefreshed),
+    EventType("refresh.requested", RefreshRequested, queue="refresh"),
+    EventType("retention.requested", RetentionRequested, queue="cleanup"),
+    EventType("webhook.disabled", WebhookDisabled),
+    EventType("webhook.tested", WebhookTested),
+    EventType("delivery.requested", DeliveryRequested, queue="deliveries", inner=True),
 )
-CATALOGUE: dict[str, EventType] = {each.name: each for each in _TYPES}
+_EVERY: dict[str, EventType] = {each.name: each for each in _TYPES}
+CATALOGUE: dict[str, EventType] = {each.name: each for each in _TYPES if not each.inner}
+INCOMING: dict[str, EventType] = {
+    each.name: each
+    for each in (
+        EventType("document.submitted", DocumentSubmitted),
+        EventType("document.withdrawn", DocumentWithdrawn),
+    )
+}
+"""What others send us through sources. Never written to the log: what comes of it is."""
 QUEUES: dict[str, str] = {each.name: each.queue for each in _TYPES if each.queue}
 """Which queue the events of a type are work of. Types that are not here are records only."""
 
@@ -138,9 +245,9 @@ def queue_of(name: str) -> str | None:
 
 def event_type(name: str) -> EventType:
     """Look a type up. Raises Invalid when there is none."""
-    if name not in CATALOGUE:
+    if name not in _EVERY:
         raise Invalid(f"There is no event type {name!r:.100}. Known are: {', '.join(CATALOGUE)}.")
-    return CATALOGUE[name]
+    return _EVERY[name]
 
 
 def validated(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,9 +255,9 @@ def validated(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises InternalError naming type and field: only our own code writes events.
     """
-    if name not in CATALOGUE:
+    if name not in _EVERY:
         raise InternalError(f"There is no event type {name!r}: add it to the catalogue of events.")
-    model = CATALOGUE[name].data
+    model = _EVERY[name].data
     if unknown := sorted(data.keys() - model.model_fields.keys()):
         raise InternalError(
             f"The data of {name} have no member {unknown[0]!r}: the catalogue does not name it."
@@ -164,7 +271,7 @@ def validated(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def readable(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """What a reader of the event is shown: the data without the members for our own workers."""
-    known = CATALOGUE.get(name)
+    known = _EVERY.get(name)
     internal = known.data.internal if known else frozenset()
     return {member: value for member, value in data.items() if member not in internal}
 

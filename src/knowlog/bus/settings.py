@@ -1,9 +1,11 @@
-"""How events travel and how workers take jobs. Environment: KNOWLOG_BUS_* and KNOWLOG_WORKER_*."""
+"""How events travel and how workers take jobs. Environment: KNOWLOG_BUS_*, KNOWLOG_WORKER_*, KNOWLOG_WEBHOOKS_*."""
 
 import random
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from knowlog.bus.catalogue import CATALOGUE
 
 
 class BusSettings(BaseModel):
@@ -31,6 +33,15 @@ class BusSettings(BaseModel):
     announce_again_s: float = Field(
         20, gt=1, description="Work that was announced and not begun is announced again after this time."
     )
+    publish_types: frozenset[str] = Field(
+        frozenset(),
+        description="Types of events that are published to the topic of that name, separated by commas; * means all.",
+    )
+    publish_topic: str = Field(
+        "knowlog.events",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
+        description="Topic of the broker to which events of the publish types go.",
+    )
     keep_days: int = Field(
         90,
         ge=0,
@@ -53,6 +64,59 @@ class BusSettings(BaseModel):
             raise ValueError(f"{self.broker} needs an address: set KNOWLOG_BUS_URL")
         return self
 
+    @field_validator("publish_types")
+    @classmethod
+    def _known(cls, types: frozenset[str]) -> frozenset[str]:
+        if unknown := sorted(types - set(CATALOGUE) - {"*"}):
+            raise ValueError(f"names {unknown[0]!r}; known are: {', '.join(CATALOGUE)}")
+        return types
+
+    @model_validator(mode="after")
+    def _can_publish(self) -> Self:
+        if self.publish_types and self.broker == "postgres":
+            raise ValueError("publish_types needs a broker: set KNOWLOG_BUS_BROKER")
+        return self
+
+    @property
+    def published(self) -> list[str]:
+        """The types that are published, `*` written out."""
+        return list(CATALOGUE) if "*" in self.publish_types else sorted(self.publish_types)
+
+
+class WebhooksSettings(BaseModel):
+    """How events are sent to the tenants' webhooks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concurrency: int = Field(32, ge=4, le=512, description="Deliveries that a worker makes at a time.")
+    window: int = Field(
+        200,
+        ge=2,
+        le=10_000,
+        description="So many deliveries to a webhook are under way at most; the rest waits.",
+    )
+    timeout_s: float = Field(15, gt=0, le=300, description="An endpoint must have answered by then.")
+    attempts: int = Field(10, ge=1, le=100, description="A delivery that has failed this often stays failed.")
+    backoff_s: float = Field(
+        5, gt=0, description="Wait before the second attempt; eight times that before the third, and so on."
+    )
+    longest_backoff_s: float = Field(18_000, gt=0, description="Longest wait between two attempts.")
+    disable_after_s: float = Field(
+        432_000, gt=0, description="A webhook whose endpoint has failed for so long is disabled."
+    )
+    most_per_tenant: int = Field(100, ge=1, description="Most webhooks of a tenant.")
+    ports: frozenset[int] = Field(
+        frozenset({80, 443, 8080, 8443}), description="Ports of endpoints that are called."
+    )
+    private_hosts: frozenset[str] = Field(
+        frozenset(), description="Hosts inside your network that are called, as host or host:port."
+    )
+
+    def wait_s(self, attempts: int) -> float:
+        """How long to wait after so many attempts: with the defaults 5 s, 40 s, 5 min, 43 min, then every 5 h."""
+        longest = min(self.longest_backoff_s, self.backoff_s * 8.0 ** min(attempts - 1, 20))
+        return longest * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, keeps no secret
+
 
 class WorkerSettings(BaseModel):
     """How a worker takes jobs."""
@@ -74,7 +138,7 @@ class WorkerSettings(BaseModel):
     batch: int = Field(48, ge=1, le=500, description="Most jobs that a worker takes at a time.")
     batch_kb: int = Field(512, ge=1, description="Documents are handled together up to this size.")
     lease_s: float = Field(
-        6, gt=1, le=600, description="Work of a worker that has died is taken over after this time."
+        8, gt=1, le=600, description="Work of a worker that has died is taken over after this time."
     )
     max_attempts: int = Field(5, ge=1, le=100, description="A job that has failed this often stays failed.")
     backoff_s: float = Field(

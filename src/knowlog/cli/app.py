@@ -5,7 +5,7 @@ import sys
 import typer
 
 from knowlog import __version__
-from knowlog.cli import collections, documents, events, keys, tenants
+from knowlog.cli import collections, documents, events, jobs, keys, schedules, tenants, webhooks
 from knowlog.cli.ask import ask
 from knowlog.cli.bench import bench
 from knowlog.cli.config import config
@@ -37,6 +37,9 @@ for group, name, panel in (
     (documents.app, "documents", "Use"),
     (collections.app, "collections", "Use"),
     (events.app, "events", "Use"),
+    (jobs.app, "jobs", "Look after"),
+    (schedules.app, "schedules", "Look after"),
+    (webhooks.app, "webhooks", "Look after"),
     (keys.app, "keys", "Look after"),
     (tenants.app, "tenants", "Look after"),
     (bench, "bench", "Measure"),

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from knowlog.edge.principal import Caller, Operator, bearer_secret
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
     from knowlog.edge.protocol import bounded_protocol
+    from knowlog.edge.reach import (
+        Reach,
+        Resolver,
+        checked_address,
+        connection_to,
+        parse_url,
+        reach_of_webhooks,
+        resolve,
+    )
     from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, event
     from knowlog.edge.visit import visit_of
@@ -39,6 +48,15 @@ _PLACES = {
     "principal": ("Caller", "Operator", "bearer_secret"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
     "protocol": ("bounded_protocol",),
+    "reach": (
+        "Reach",
+        "Resolver",
+        "checked_address",
+        "connection_to",
+        "parse_url",
+        "reach_of_webhooks",
+        "resolve",
+    ),
     "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "event"),
     "visit": ("visit_of",),
@@ -63,6 +81,8 @@ __all__ = [
     "Metrics",
     "Operator",
     "Progress",
+    "Reach",
+    "Resolver",
     "Slots",
     "Strangers",
     "TelemetrySettings",
@@ -71,6 +91,8 @@ __all__ = [
     "bounded_protocol",
     "check_body",
     "check_key",
+    "checked_address",
+    "connection_to",
     "decode_cursor",
     "encode_cursor",
     "entity_tag",
@@ -81,7 +103,10 @@ __all__ = [
     "handle",
     "once",
     "once_claimed",
+    "parse_url",
     "problem_document",
+    "reach_of_webhooks",
+    "resolve",
     "set_up_logging",
     "set_up_spans",
     "visit_of",

@@ -7,6 +7,9 @@ from knowlog.bootstrap import App
 from knowlog.bus import QUEUES, Event, LeaseLost, WorkerSettings, complete
 from knowlog.database import Scope
 from knowlog.kernel.errors import Misconfigured
+from knowlog.workers.deliveries import Deliverer
+from knowlog.workers.refresh import Refresher
+from knowlog.workers.retention import Retention
 
 Handler = Callable[[str, Sequence[Event]], Awaitable[None]]
 """Called with the worker's name and events of one tenant and type. Its effect and `complete` are one transaction."""
@@ -28,7 +31,16 @@ def handlers_of(app: App) -> dict[str, Handler]:
         "document.replaced": drop_originals,
         "document.deleted": drop_originals,
         "collection.deleted": drop_originals,
+        "refresh.requested": Refresher(app).refresh,
+        "retention.requested": Retention(app).apply,
+        "delivery.requested": Deliverer(app).deliver,
     }
+
+
+def most_attempts(app: App, kind: str) -> int:
+    """How often work of a type may fail before it stays failed."""
+    deliveries = kind == "delivery.requested"
+    return app.settings.webhooks.attempts if deliveries else app.settings.worker.max_attempts
 
 
 def queues_served(settings: WorkerSettings) -> Mapping[str, str]:
@@ -37,6 +49,6 @@ def queues_served(settings: WorkerSettings) -> Mapping[str, str]:
     unknown = sorted(settings.queues - set(known))
     if unknown:
         raise Misconfigured(
-            f"There is no queue {unknown[0]!r}. KNOWLOG_WORKER_QUEUES takes: {', '.join(known)}."
+            f"There is no queue {unknown[0]!r}. --queues and KNOWLOG_WORKER_QUEUES take: {', '.join(known)}."
         )
     return {kind: queue for kind, queue in QUEUES.items() if not settings.queues or queue in settings.queues}

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 from collections import defaultdict
+from collections.abc import Coroutine, Mapping
+from typing import Any
 from uuid import UUID
 
 from knowlog.bootstrap import App, open_app
@@ -16,35 +18,65 @@ from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.settings import Settings
 from knowlog.workers import metrics
-from knowlog.workers.handlers import Handler, handlers_of, queues_served
+from knowlog.workers.deliveries import Feeder
+from knowlog.workers.handlers import Handler, handlers_of, most_attempts, queues_served
 from knowlog.workers.intake import Intake, open_intake
-from knowlog.workers.maintenance import maintain
+from knowlog.workers.maintenance import Upkeep
 from knowlog.workers.memory import end_when_too_large
+from knowlog.workers.publishing import Publisher
 from knowlog.workers.relay import Relay
 from knowlog.workers.turns import Batch, Turns, split
 
 _LOG = logging.getLogger("knowlog.worker")
-_IDLE_POLL_S = 1.0
+_POLL_S = 1.0
+_IDLE_POLL_S = 5.0
+"""Between two looks of a worker that listens, while nothing of any tenant is unfinished."""
 _BROKEN_PAUSE_S = 1.0
+DELIVERIES = "deliveries"
+_ABROAD = frozenset({DELIVERIES, "refresh"})
+"""The queues of work that waits on others' machines."""
 _MOST_TENANTS = 8
 """Batches of so many tenants at most wait for their turn in one worker."""
 
 
-class Worker:
-    """One process's share of the work. Its name is new at each start, so that no lease can be mistaken for its own."""
+class WorkerEnded(KnowlogError):
+    """A job whose every attempt ended with its worker."""
 
-    def __init__(self, app: App, broker: Broker | None = None) -> None:
+    code = "worker-ended"
+
+
+class Worker:
+    """One process's share of the work. Its name is new at each start, so that no lease can be mistaken for its own.
+
+    It serves the types in `queues`, by default all that the settings name. One that `tends` also looks after what must be
+    done by somebody: maintenance, the relay, publishing. `handlers` come before the product's own.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        broker: Broker | None = None,
+        queues: Mapping[str, str] | None = None,
+        *,
+        tends: bool = True,
+        handlers: Mapping[str, Handler] | None = None,
+    ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{new_id().hex[-8:]}"
         self._app = app
         self._broker = broker
         self._settings = app.settings.worker
-        self._queues = queues_served(self._settings)
-        self._handlers: dict[str, Handler] = handlers_of(app)
+        served = queues_served(self._settings)
+        self._queues = served if queues is None else queues
+        self._tends = tends
+        self._handlers: dict[str, Handler] = {**handlers_of(app), **(handlers or {})}
         self._held: dict[UUID, Event] = {}
-        self._turns = Turns(self._settings.concurrency)
+        self._turns = Turns(self._settings.concurrency, app.settings.webhooks.concurrency)
         self._running: dict[asyncio.Task[None], Batch] = {}
-        self._relay = Relay(app.database, broker, app.settings.bus, self._queues) if broker else None
+        self._relay = Relay(app.database, broker, app.settings.bus, served) if broker and tends else None
+        self._feeder = Feeder(app, self.name) if DELIVERIES in self._queues.values() else None
         self._intake: Intake | None = None
+        self._listens = False
+        self._upkeep = Upkeep(app)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish within the grace time or hand the rest back."""
@@ -65,12 +97,23 @@ class Worker:
                 await asyncio.gather(*helpers, return_exceptions=True)
 
     def _helpers(self, stop: asyncio.Event) -> list[asyncio.Task[None]]:
-        steps = [self._keep_leases(), self._listen(), maintain(self._app), self._wake_on(stop)]
+        steps = [self._keep_leases(), self._listen(), self._wake_on(stop)]
+        if self._feeder:
+            steps.append(self._feeder.run())
+        if self._tends:
+            steps += self._tending()
+        return [asyncio.create_task(step) for step in steps]
+
+    def _tending(self) -> list[Coroutine[Any, Any, None]]:
+        steps = [self._upkeep.run()]
+        bus, app = self._app.settings.bus, self._app
         if self._settings.memory_mb:
             steps.append(end_when_too_large(self._settings.memory_mb))
         if self._relay:
             steps.append(self._relay.run())
-        return [asyncio.create_task(step) for step in steps]
+        if self._broker and bus.publish_types:
+            steps.append(Publisher(app.database, self._broker, app.blobs, bus).run())
+        return steps
 
     async def _take(self, intake: Intake) -> None:
         """Take events as far as there is room, and begin what may begin."""
@@ -80,7 +123,7 @@ class Worker:
         try:
             events = await intake.take(
                 most if len(enough) < _MOST_TENANTS and waiting.total() < _MOST_TENANTS * most else 0,
-                _IDLE_POLL_S, held=self._held, skip=enough,
+                _IDLE_POLL_S if self._listens else _POLL_S, held=self._held, skip=enough,
             )  # fmt: skip
         except Exception as error:
             _LOG.warning("cannot take jobs: %s", error)
@@ -106,10 +149,11 @@ class Worker:
             self._begin()
             if self._intake:
                 self._intake.wake()
-        metrics.HELD.set(len(self._held))
+        metrics.hold(self.name, len(self._held))
 
     async def _handle(self, batch: Batch) -> None:
         try:
+            self._refuse_deadly(batch)
             async with asyncio.timeout(self._settings.job_timeout_s):
                 await self._handlers[batch.type](self.name, batch.events)
         except TimeoutError:
@@ -121,6 +165,14 @@ class Worker:
             metrics.FAULTS.labels(batch.type).inc()
             await self._fail(batch, error)
 
+    def _refuse_deadly(self, batch: Batch) -> None:
+        """Raise WorkerEnded for a job that was begun as often as allowed, and never lived to fail."""
+        event = batch.events[0]  # one that was begun before is alone in its batch
+        if event.type != "document.received" and event.attempts > most_attempts(self._app, event.type):
+            raise WorkerEnded(
+                "This job ended its worker again and again. It may need more memory than KNOWLOG_WORKER_MEMORY_MB allows."
+            )
+
     async def _fail(self, batch: Batch, error: Exception) -> None:
         """What a handler did not settle itself is tried again; if even that cannot be written, the lease runs out."""
         for event in batch.events:
@@ -129,7 +181,7 @@ class Worker:
                 if event.type == "document.received":
                     await self._app.indexer.give_up(self.name, scope, event, error)
                     continue
-                final = event.attempts >= self._settings.max_attempts or (
+                final = event.attempts >= most_attempts(self._app, event.type) or (
                     isinstance(error, KnowlogError) and error.permanent
                 )
                 async with self._app.database.transaction(scope) as connection:
@@ -169,11 +221,14 @@ class Worker:
 
             with contextlib.suppress(Exception):
                 async with self._app.database.listen("knowlog_work", heard):
+                    self._listens = True
+                    self._wake()  # for what was written before
                     await broken.wait()
-            await asyncio.sleep(_IDLE_POLL_S)
+            self._listens = False
+            await asyncio.sleep(_POLL_S)
 
     def _wake(self) -> None:
-        for each in (self._relay, self._intake):
+        for each in (self._relay, self._intake, self._feeder, self._upkeep):
             if each:
                 each.wake()
 
@@ -212,4 +267,16 @@ async def run_worker(settings: Settings) -> None:
         broker = open_broker(settings.bus)
         if broker:
             stack.push_async_callback(broker.close)
-        await Worker(app, broker).run(stop)
+        await run_workers(app, broker, stop)
+
+
+async def run_workers(app: App, broker: Broker | None, stop: asyncio.Event) -> None:
+    """Work until `stop` is set: what waits on others' machines is taken by a worker of its own, so that endpoints which
+    do not answer keep no document waiting.
+    """
+    served = queues_served(app.settings.worker)
+    abroad = {kind: queue for kind, queue in served.items() if queue in _ABROAD}
+    here = {kind: queue for kind, queue in served.items() if queue not in _ABROAD}
+    shares = [each for each in (here, abroad) if each]
+    workers = [Worker(app, broker, each, tends=each is shares[0]) for each in shares]
+    await asyncio.gather(*(worker.run(stop) for worker in workers))

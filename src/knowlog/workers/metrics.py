@@ -10,6 +10,12 @@ HELD = Gauge("knowlog_worker_jobs_held", "Jobs that this worker holds at this mo
 
 ANNOUNCED = Counter("knowlog_worker_announced", "Events of which this process told the broker.")
 FORGOTTEN = Counter("knowlog_worker_events_forgotten", "Old events that this worker deleted.")
+FIRED = Counter("knowlog_worker_schedules_fired", "Times that this worker fired a schedule.")
+REFRESHED = Counter(
+    "knowlog_worker_documents_refreshed",
+    "Documents that were fetched again: updated, unchanged, unreachable.",
+    ["outcome"],
+)
 REBUILT = Counter(
     "knowlog_worker_vectors_rebuilt", "Vectors that this worker made anew for another embedding model."
 )

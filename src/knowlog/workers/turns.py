@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 from uuid import UUID
 
 from knowlog.bus import Event
@@ -10,6 +11,10 @@ from knowlog.bus import Event
 LARGE_BYTES = 64 * 1024
 _LARGE_PLACES = 1
 _EXPRESS_PLACES = 4
+_SHARE_ABROAD = 4
+"""One tenant has at most every fourth of the places for work that waits on others."""
+_ABROAD = frozenset({"delivery.requested", "refresh.requested"})
+LaneName = Literal["small", "large", "abroad"]
 
 
 @dataclass(eq=False, slots=True)
@@ -29,21 +34,28 @@ class Batch:
         return self.events[0].type
 
     @property
-    def is_large(self) -> bool:
-        """Whether it is one document that takes its time."""
-        return len(self.events) == 1 and size_of(self.events[0]) > LARGE_BYTES
+    def lane(self) -> LaneName:
+        """Where it runs: apart when it waits on another's machine, or is one document that takes its time."""
+        if self.type in _ABROAD:
+            return "abroad"
+        return "large" if len(self.events) == 1 and size_of(self.events[0]) > LARGE_BYTES else "small"
 
 
 @dataclass(slots=True)
 class _Lane:
-    """Small batches, or large ones: they have places of their own, so that small documents pass large ones."""
+    """Batches of a kind: they have places of their own, so that small documents pass large ones. `most_each` bounds what
+    one tenant may take of them.
+    """
 
     places: int
+    most_each: int | None = None
     running: Counter[UUID] = field(default_factory=Counter)
 
     def admits(self, tenant_id: UUID) -> bool:
         """Whether a batch may begin. A tenant of which nothing runs need not wait for a place, within limits."""
         taken = self.running.total()
+        if self.most_each is not None and self.running[tenant_id] >= self.most_each:
+            return False
         return taken < self.places or (not self.running[tenant_id] and taken < self.places + _EXPRESS_PLACES)
 
 
@@ -54,8 +66,12 @@ class Turns:
     and one that comes new begins at the clock of the present. Goyal, Vin, Cheng: Start-time Fair Queueing (1996).
     """
 
-    def __init__(self, places: int) -> None:
-        self._lanes = {False: _Lane(places), True: _Lane(_LARGE_PLACES)}
+    def __init__(self, places: int, places_abroad: int = 0) -> None:
+        self._lanes: dict[LaneName, _Lane] = {
+            "small": _Lane(places),
+            "large": _Lane(_LARGE_PLACES),
+            "abroad": _Lane(places_abroad, max(1, places_abroad // _SHARE_ABROAD)),
+        }
         self._waiting: dict[UUID, deque[Batch]] = {}
         self._clocks: defaultdict[UUID, float] = defaultdict(float)
         self._now = 0.0
@@ -70,7 +86,7 @@ class Turns:
         for tenant_id in sorted(self._waiting, key=self._clock):
             queue = self._waiting[tenant_id]
             for batch in queue:
-                if self._lanes[batch.is_large].admits(tenant_id):
+                if self._lanes[batch.lane].admits(tenant_id):
                     queue.remove(batch)
                     if not queue:
                         del self._waiting[tenant_id]
@@ -80,7 +96,7 @@ class Turns:
 
     def end(self, batch: Batch) -> None:
         """Give a batch's place back."""
-        running = self._lanes[batch.is_large].running
+        running = self._lanes[batch.lane].running
         running[batch.tenant_id] -= 1
         running += Counter()  # drops what is down to nothing
 
@@ -96,7 +112,7 @@ class Turns:
     def _serve(self, batch: Batch) -> None:
         clock = self._now = self._clock(batch.tenant_id)
         self._clocks[batch.tenant_id] = clock + len(batch.events) / batch.events[0].weight
-        self._lanes[batch.is_large].running[batch.tenant_id] += 1
+        self._lanes[batch.lane].running[batch.tenant_id] += 1
         for tenant_id in [each for each, at in self._clocks.items() if at <= self._now]:
             del self._clocks[tenant_id]  # to be behind the present is the same as to be new
 
@@ -104,13 +120,14 @@ class Turns:
 def split(events: Sequence[Event], size_bytes: int) -> list[Batch]:
     """Group events into batches of one tenant and type whose documents together stay below `size_bytes`.
 
-    A large one goes alone, and so does one that was begun before: it may have been what ended its worker.
+    A large one goes alone, and so does one that was begun before: it may have been what ended its worker. What waits on
+    another's machine goes alone too.
     """
     batches: list[Batch] = []
     room: dict[tuple[UUID, str], tuple[Batch, int]] = {}
     for event in events:
         key, size = (event.tenant_id, event.type), size_of(event)
-        if size > LARGE_BYTES or event.attempts > 1:
+        if size > LARGE_BYTES or event.attempts > 1 or event.type in _ABROAD:
             batches.append(Batch([event]))
             continue
         batch, free = room.get(key, (None, 0))

@@ -65,6 +65,8 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
     else:
         yield ok("tenant isolation", "row-level security is in force on every tenant table")
     yield _queue(await connection.fetchrow("select * from knowlog.queue_depth()"))
+    if await connection.fetchval("select to_regprocedure('knowlog.webhook_health()')"):
+        yield _webhooks(await connection.fetchrow("select * from knowlog.webhook_health()"))
 
 
 def _migrations(missing: set[str], unknown: set[str]) -> Finding:
@@ -96,3 +98,16 @@ def _queue(row: Any) -> Finding:
             "`knowlog documents list --state failed` says why; `knowlog documents retry --failed` tries again.",
         )
     return ok("queue", found)
+
+
+def _webhooks(row: Any) -> Finding:
+    found = f"{row['undelivered']} deliveries under way, {row['failing']} failing, {row['disabled']} disabled"
+    if row["disabled"] or row["failing"]:
+        return warn("webhooks", found, "Their tenants see the reason with `knowlog webhooks list`.")
+    if row["oldest_s"] > _OLD_JOB_S:
+        return warn(
+            "webhooks",
+            f"{found}; the oldest waits for {row['oldest_s']:.0f} s",
+            "Start another `knowlog worker`.",
+        )
+    return ok("webhooks", found)

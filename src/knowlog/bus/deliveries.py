@@ -1,0 +1,226 @@
+"""Deliveries: the jobs by which events reach webhooks.
+
+Each webhook follows its tenant's log; `feed` turns the next events that it wants into jobs of type `delivery.requested`,
+at most a window at a time. So an endpoint that is down leaves its events in the log, where they cost nothing, and the
+queue stays short. The subject of a delivery is derived from webhook and document: deliveries about one document reach
+one endpoint in order, and nothing else waits for them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from knowlog.bus.actions import append_events, complete, fail, retry
+from knowlog.bus.envelope import Envelope
+from knowlog.bus.log import get_event
+from knowlog.bus.model import Event, JobState
+from knowlog.bus.settings import WebhooksSettings
+from knowlog.bus.webhooks import SQL, get_webhook, wanted_types
+from knowlog.database import Connection, Database, Scope
+from knowlog.kernel import now
+from knowlog.kernel.errors import Conflict, NotFound
+
+KIND = "delivery.requested"
+_LOOKED_AT = 1000
+_MOST_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDelivery:
+    """One event on its way to one webhook, as people watch it. `reason` says why the last attempt failed."""
+
+    delivery_id: UUID
+    endpoint_id: UUID
+    event_id: UUID
+    event_type: str
+    state: JobState
+    attempts: int
+    reason: str | None
+    created_at: datetime
+    due_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """All that is needed to send: where to, what, and with which secrets to sign it."""
+
+    url: str
+    envelope: Envelope
+    secrets: Sequence[str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt went. `delivered`, or else `reason`; `gone`: the endpoint wants nothing any more; `wait_s`: it asked
+    to be left alone for so long.
+    """
+
+    delivered: bool
+    reason: str = ""
+    gone: bool = False
+    wait_s: float = 0
+
+
+async def feed(database: Database, settings: WebhooksSettings, worker: str) -> int:
+    """Request deliveries for webhooks of all tenants that have new events and room. Returns how many there are now."""
+    async with database.system() as connection:
+        behind = await connection.fetch(SQL["behind"], settings.window, _MOST_AT_ONCE)
+    made = 0
+    for row in behind:
+        async with database.transaction(Scope(row["tenant_id"], f"worker:{worker}")) as connection:
+            made += await _feed_one(connection, row["endpoint_id"], settings.window)
+    return made
+
+
+async def _feed_one(connection: Connection, endpoint_id: UUID, window: int) -> int:
+    """Take one webhook further in the log. One that another process holds, or that is disabled, is left alone."""
+    held = await connection.fetchrow(SQL["hold"], endpoint_id)
+    if held is None:
+        return 0
+    room = window - held["under_way"]
+    collections = None if held["collections"] is None else [str(each) for each in held["collections"]]
+    ahead = await connection.fetch(
+        SQL["ahead"], held["xid"], held["position"], wanted_types(held["types"]), collections, _LOOKED_AT
+    )
+    chosen = [row for row in ahead if row["wanted"]][: max(0, room)]
+    looked = ahead if len(chosen) < room else ahead[: ahead.index(chosen[-1]) + 1] if chosen else []
+    await request_deliveries(
+        connection, endpoint_id, [(e["event_id"], e["type"], e["subject"]) for e in chosen]
+    )
+    if looked:
+        await connection.execute(SQL["move"], endpoint_id, looked[-1]["xid"], looked[-1]["position"])
+    return len(chosen)
+
+
+async def request_deliveries(
+    connection: Connection, endpoint_id: UUID, events: Sequence[tuple[UUID, str, UUID]]
+) -> list[UUID]:
+    """Ask for events (id, type, subject) to be sent to a webhook. Returns the ids of the deliveries."""
+    items = [
+        (
+            uuid5(endpoint_id, str(subject)),
+            {"endpoint_id": endpoint_id, "event_id": event_id, "event_type": kind},
+        )
+        for event_id, kind, subject in events
+    ]
+    return await append_events(connection, KIND, items)
+
+
+async def parcel_of(connection: Connection, scope: Scope, delivery: Event) -> Parcel:
+    """Read what a delivery is to send. Raises NotFound, or Conflict when the webhook is disabled."""
+    target = await connection.fetchrow(SQL["target"], UUID(delivery.data["endpoint_id"]))
+    if target is None:
+        raise NotFound("The webhook was deleted.")
+    if target["state"] != "active":
+        raise Conflict("The webhook is disabled.")
+    envelope = await get_event(connection, scope, UUID(delivery.data["event_id"]))
+    return Parcel(
+        target["url"], envelope, [each for each in (target["secret"], target["old_secret"]) if each]
+    )
+
+
+async def settle_delivery(
+    connection: Connection, worker: str, delivery: Event, outcome: Outcome, settings: WebhooksSettings
+) -> bool:
+    """Write down how an attempt went. Returns whether it was the last one. Raises LeaseLost."""
+    endpoint_id = UUID(delivery.data["endpoint_id"])
+    if outcome.delivered:
+        if await connection.fetchval(SQL["delivered"], endpoint_id):
+            await connection.execute(SQL["hasten"], endpoint_id)
+        await complete(connection, worker, [delivery])
+        return True
+    active = await _count_failure(connection, endpoint_id, outcome, settings)
+    last = not active or delivery.attempts >= settings.attempts
+    wait_s = None if last else max(outcome.wait_s, settings.wait_s(delivery.attempts))
+    await fail(connection, worker, delivery, outcome.reason, wait_s)
+    return last
+
+
+async def _count_failure(
+    connection: Connection, endpoint_id: UUID, outcome: Outcome, settings: WebhooksSettings
+) -> bool:
+    """Note that an endpoint failed; disable its webhook when it did so for too long. Returns whether it is active."""
+    row = await connection.fetchrow(SQL["failed"], endpoint_id)
+    if row is None or row["state"] != "active":
+        return False
+    if outcome.gone:
+        return not await _disable(
+            connection, endpoint_id, "The endpoint answered 410: it wants nothing any more."
+        )
+    if row["failing_since"] > now() - timedelta(seconds=settings.disable_after_s):
+        return True
+    since = f"{row['failing_since']:%Y-%m-%d %H:%M} UTC"
+    return not await _disable(connection, endpoint_id, f"The endpoint has taken nothing since {since}.")
+
+
+async def _disable(connection: Connection, endpoint_id: UUID, reason: str) -> bool:
+    if not await connection.fetchval(SQL["disable"], endpoint_id, reason):
+        return False
+    await connection.execute(SQL["end_waiting"], endpoint_id, "failed", f"The webhook is disabled. {reason}")
+    await append_events(connection, "webhook.disabled", [(endpoint_id, {"reason": reason})])
+    return True
+
+
+async def list_deliveries(
+    connection: Connection, scope: Scope, endpoint_id: UUID, state: JobState | None = None,
+    before: UUID | None = None, most: int = 50,
+) -> list[WebhookDelivery]:  # fmt: skip
+    """List the deliveries of a webhook, newest first, from before the delivery `before`. Raises NotFound."""
+    await get_webhook(connection, scope, endpoint_id)
+    rows = await connection.fetch(SQL["deliveries"], endpoint_id, state, before, most, None)
+    return [WebhookDelivery(**row) for row in rows]
+
+
+async def get_delivery(
+    connection: Connection, scope: Scope, endpoint_id: UUID, delivery_id: UUID
+) -> WebhookDelivery:
+    """Return one delivery. Raises NotFound."""
+    await get_webhook(connection, scope, endpoint_id)
+    row = await connection.fetchrow(SQL["deliveries"], endpoint_id, None, None, 1, delivery_id)
+    if row is None:
+        raise NotFound("There is no such delivery.")
+    return WebhookDelivery(**row)
+
+
+async def try_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -> WebhookDelivery:
+    """Send an event `webhook.tested` to one webhook. Raises NotFound, or Conflict when it is disabled."""
+    await _require_active(connection, scope, endpoint_id)
+    (event_id,) = await append_events(connection, "webhook.tested", [(endpoint_id, {})])
+    (made,) = await request_deliveries(connection, endpoint_id, [(event_id, "webhook.tested", event_id)])
+    return await get_delivery(connection, scope, endpoint_id, made)
+
+
+async def replay_delivery(
+    connection: Connection, scope: Scope, endpoint_id: UUID, delivery_id: UUID
+) -> WebhookDelivery:
+    """Send the event of a delivery once more: the same job when it failed, a new one when it was delivered.
+
+    Raises NotFound, or Conflict when it is under way or the webhook is disabled.
+    """
+    found = await get_delivery(connection, scope, endpoint_id, delivery_id)
+    await _require_active(connection, scope, endpoint_id)
+    if found.state in ("waiting", "running"):
+        raise Conflict("This delivery is under way already.")
+    if found.state != "done":
+        await retry(connection, delivery_id)
+        return await get_delivery(connection, scope, endpoint_id, delivery_id)
+    event = await get_event(connection, scope, found.event_id)
+    (made,) = await request_deliveries(connection, endpoint_id, [(event.event_id, event.type, event.subject)])
+    return await get_delivery(connection, scope, endpoint_id, made)
+
+
+async def replay_since(connection: Connection, scope: Scope, endpoint_id: UUID, since: datetime) -> None:
+    """Send a webhook everything that it wants of what has happened since a moment, delivered before or not.
+
+    Raises NotFound, or Conflict when it is disabled.
+    """
+    await _require_active(connection, scope, endpoint_id)
+    await connection.execute(SQL["rewind"], endpoint_id, since)
+    await connection.execute("select pg_notify('knowlog_work', '')")
+
+
+async def _require_active(connection: Connection, scope: Scope, endpoint_id: UUID) -> None:
+    if (await get_webhook(connection, scope, endpoint_id)).state != "active":
+        raise Conflict("The webhook is disabled. Make it active first.")

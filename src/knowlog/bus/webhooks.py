@@ -1,0 +1,156 @@
+"""Webhooks: addresses of a tenant's own to which its events are sent, signed as Standard Webhooks has it."""
+
+import base64
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from knowlog.bus.catalogue import CATALOGUE
+from knowlog.bus.settings import WebhooksSettings
+from knowlog.database import Connection, Scope, load_queries
+from knowlog.kernel import new_id, now
+from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+
+WebhookState = Literal["active", "disabled"]
+SQL = load_queries("knowlog.bus", "webhooks.sql")
+EVERYTHING = "*"
+_OLD_SECRET_KEPT = timedelta(hours=24)
+_SECRET_BYTES = 32
+_DELETED = "The webhook was deleted."
+_DISABLED = "The webhook is disabled."
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address, and which events go there. `failures` counts since the last delivery that succeeded."""
+
+    endpoint_id: UUID
+    url: str
+    description: str
+    types: Sequence[str]
+    collections: Sequence[UUID] | None
+    state: WebhookState
+    reason: str | None
+    failures: int
+    failing_since: datetime | None
+    delivered_at: datetime | None
+    old_secret_until: datetime | None
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a webhook is to be; None leaves a member as it is. `types` holds `*` for all."""
+
+    url: str | None = None
+    description: str | None = None
+    types: Sequence[str] | None = None
+    state: WebhookState | None = None
+
+
+async def create_webhook(
+    connection: Connection,
+    scope: Scope,
+    wish: Wish,
+    collections: Sequence[UUID] | None,
+    settings: WebhooksSettings,
+) -> tuple[Webhook, str]:
+    """Create a webhook and return it with its secret, which is not shown again. It gets what happens from now on.
+
+    Raises Invalid, Forbidden for collections beyond the caller's, Conflict when the tenant has too many.
+    """
+    _check_types(wish.types)
+    _check_collections(scope, collections)
+    if await connection.fetchval(SQL["count"]) >= settings.most_per_tenant:
+        raise Conflict(
+            f"There are {settings.most_per_tenant} webhooks already. Delete one that is not needed."
+        )
+    endpoint_id, secret = new_id(), _new_secret()
+    await connection.execute(
+        SQL["insert"], endpoint_id, wish.url, wish.description or "", list(wish.types or (EVERYTHING,)),
+        None if collections is None else list(collections), secret, scope.principal,
+    )  # fmt: skip
+    return await get_webhook(connection, scope, endpoint_id), secret
+
+
+async def list_webhooks(connection: Connection, scope: Scope) -> list[Webhook]:
+    """List the tenant's webhooks in the order of their creation; a limited caller sees those within its limits."""
+    rows = await connection.fetch(SQL["list"], None, _within(scope))
+    return [Webhook(**row) for row in rows]
+
+
+async def get_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -> Webhook:
+    """Return one webhook. Raises NotFound."""
+    row = await connection.fetchrow(SQL["list"], endpoint_id, _within(scope))
+    if row is None:
+        raise NotFound("There is no such webhook.")
+    return Webhook(**row)
+
+
+async def update_webhook(connection: Connection, scope: Scope, endpoint_id: UUID, wish: Wish) -> Webhook:
+    """Change a webhook. One that becomes active again begins at the present: replay what it missed.
+
+    Raises NotFound, Invalid.
+    """
+    _check_types(wish.types)
+    await get_webhook(connection, scope, endpoint_id)
+    types = None if wish.types is None else list(wish.types)
+    await connection.execute(SQL["update"], endpoint_id, wish.url, wish.description, types, wish.state)
+    if wish.state == "disabled":
+        await connection.execute(SQL["end_waiting"], endpoint_id, "failed", _DISABLED)
+    return await get_webhook(connection, scope, endpoint_id)
+
+
+async def rotate_secret(connection: Connection, scope: Scope, endpoint_id: UUID) -> tuple[Webhook, str]:
+    """Give a webhook a new secret. For 24 hours deliveries are signed with both. Raises NotFound."""
+    await get_webhook(connection, scope, endpoint_id)
+    secret = _new_secret()
+    await connection.execute(SQL["rotate"], endpoint_id, secret, now() + _OLD_SECRET_KEPT)
+    return await get_webhook(connection, scope, endpoint_id), secret
+
+
+async def delete_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -> None:
+    """Delete a webhook; what was still to be delivered is cancelled. Raises NotFound."""
+    await get_webhook(connection, scope, endpoint_id)
+    await connection.execute(SQL["delete"], endpoint_id)
+    await connection.execute(SQL["end_waiting"], endpoint_id, "cancelled", _DELETED)
+    await connection.execute(SQL["cancel_running"], endpoint_id, _DELETED)
+
+
+def wanted_types(types: Collection[str]) -> list[str]:
+    """The types of the log that a webhook wants, `*` written out. A test goes to its own webhook alone."""
+    chosen = CATALOGUE if EVERYTHING in types else types
+    return [name for name in chosen if name != "webhook.tested"]
+
+
+def _check_types(types: Sequence[str] | None) -> None:
+    if types is None:
+        return
+    if unknown := [name for name in types if name not in CATALOGUE and name != EVERYTHING]:
+        known = ", ".join((EVERYTHING, *CATALOGUE))
+        raise Invalid(f"There is no event type {unknown[0]!r:.100}. Known are: {known}.")
+    if not types:
+        raise Invalid("A webhook for no type gets nothing. Name the types that it is to get, or * for all.")
+
+
+def _check_collections(scope: Scope, collections: Sequence[UUID] | None) -> None:
+    if collections is not None and not collections:
+        raise Invalid("A webhook for no collection gets nothing. Name its collections, or give null for all.")
+    if scope.collections is not None and (
+        collections is None or not scope.collections.issuperset(collections)
+    ):
+        raise Forbidden(
+            "Your key is limited to some collections; a webhook that it makes must be limited to those."
+        )
+
+
+def _within(scope: Scope) -> list[UUID] | None:
+    return None if scope.collections is None else list(scope.collections)
+
+
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

@@ -1,0 +1,145 @@
+"""Chosen events reach the operator's topic on a real broker: none is lost, each document's in order."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from knowlog.bus import (
+    Broker,
+    BusSettings,
+    append_events,
+    connect_broker,
+    follow_events,
+    unpack,
+    with_claimed,
+)
+from knowlog.bus.port import Delivery
+from knowlog.documents import open_blob_store
+from knowlog.documents.settings import DocumentsSettings
+from knowlog.kernel import new_id
+from knowlog.kernel.errors import Unavailable
+from knowlog.settings import load_settings
+from knowlog.workers.publishing import Publisher
+from servers import Running, running_server
+
+TYPES = "document.indexed,document.failed"
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Running]:
+    with running_server("redis") as server:
+        yield server
+
+
+@pytest.fixture
+def settings(redis: Running) -> BusSettings:
+    environ = {
+        "KNOWLOG_BUS_BROKER": "redis",
+        "KNOWLOG_BUS_URL": redis.url,
+        "KNOWLOG_BUS_PUBLISH_TYPES": TYPES,
+        "KNOWLOG_BUS_PUBLISH_TOPIC": f"events.{uuid4().hex[:8]}",
+    }
+    return load_settings(environ).bus
+
+
+@pytest.fixture
+async def broker(settings: BusSettings) -> AsyncIterator[Broker]:
+    opened = connect_broker("redis", settings.broker_url, settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path):
+    return open_blob_store(DocumentsSettings(), tmp_path)
+
+
+@pytest.fixture
+async def publisher(database, broker, shelf, settings) -> Publisher:
+    """One that has begun: it publishes what happens from now on."""
+    made = Publisher(database, broker, shelf, settings)
+    await made.step()
+    return made
+
+
+async def happen(database, scope, count: int, subject=None, reason: str = "x") -> None:
+    async with database.transaction(scope) as connection:
+        items = [(subject or new_id(), {"version": n + 1, "reason": reason}) for n in range(count)]
+        await append_events(connection, "document.failed", items)
+        await append_events(connection, "document.deleted", [(new_id(), {"blobs": []})])
+
+
+async def publish_all(publisher: Publisher) -> int:
+    total = 0
+    while count := await publisher.step():
+        total += count
+    return total
+
+
+async def received(broker: Broker, topic: str, count: int) -> list[Delivery]:
+    found: list[Delivery] = []
+    async with broker.subscribe(topic, "reader", "r") as subscription, asyncio.timeout(20):
+        while len(found) < count:
+            found += await subscription.receive(100, 1)
+    return found
+
+
+async def test_chosen_events_arrive_keyed_by_document(database, tenant, publisher, broker, settings) -> None:
+    """Those of the chosen types, each document's in order, as CloudEvents with their data."""
+    document = new_id()
+    await happen(database, tenant, 20, document)
+    assert await publish_all(publisher) == 20
+    assert await publish_all(publisher) == 0
+    envelopes = [unpack(each.message.body) for each in await received(broker, settings.publish_topic, 20)]
+    assert [each.data["version"] for each in envelopes] == list(range(1, 21))
+    assert {each.type for each in envelopes} == {"document.failed"}
+
+
+async def test_what_is_too_large_travels_by_claim_check(
+    database, tenant, publisher, broker, settings, shelf, monkeypatch
+) -> None:
+    """The broker carries a reference; the data come from the blob store."""
+    monkeypatch.setattr(broker, "most_bytes", 2000)
+    await happen(database, tenant, 1, reason="y" * 5000)
+    await publish_all(publisher)
+    (found,) = await received(broker, settings.publish_topic, 1)
+    envelope = unpack(found.message.body)
+    assert envelope.data is None
+    assert (await with_claimed(envelope, shelf)).data["reason"] == "y" * 5000
+
+
+async def test_a_broker_that_is_down_delays_and_loses_nothing(
+    database, tenant, publisher, broker, settings, redis
+) -> None:
+    """Nothing is passed over: the reader stays where it is until the broker has the events."""
+    process = redis.killable.process_id
+    os.kill(process, signal.SIGSTOP)
+    try:
+        await happen(database, tenant, 5)
+        with pytest.raises(Unavailable):
+            await publisher.step()
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert await publish_all(publisher) == 5
+    ids = {each.message.message_id for each in await received(broker, settings.publish_topic, 5)}
+    assert len(ids) == 5
+
+
+async def test_one_reader_at_a_time_and_no_late_commit_is_missed(
+    database, tenant, publisher, settings
+) -> None:
+    """While one holds the reader another gets nothing; what commits late is read in its turn."""
+    async with database.transaction(tenant) as slow:
+        await append_events(slow, "document.failed", [(new_id(), {"version": 1, "reason": "late"})])
+        await happen(database, tenant, 1)
+        assert await publish_all(publisher) == 0
+    async with database.system() as first, database.system() as second:
+        assert len(await follow_events(first, settings.publish_topic, settings.published)) == 2
+        assert await follow_events(second, settings.publish_topic, settings.published) == []
+        await first.execute("rollback; begin")
+    assert await publish_all(publisher) == 2
