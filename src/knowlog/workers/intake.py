@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from knowlog.database import Database
 from knowlog.kernel.errors import Invalid, KnowlogError
 
 _LOG = logging.getLogger("knowlog.worker")
-_LEAST_PAUSE_S = 0.02
+_LEAST_PAUSE_S = 0.01
 """Between two claims that found nothing: a stream of uploads by others must not become a stream of queries."""
 _POLL_S = 1.0
 _PUMP_WAIT_S = 5.0
@@ -61,6 +62,7 @@ class PostgresIntake:
         self._settings = settings
         self._turn = Turn()
         self._woken = asyncio.Event()
+        self._next = 0.0
 
     async def take(
         self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
@@ -68,13 +70,14 @@ class PostgresIntake:
         """Claim; if there is nothing, wait to be woken and let the caller come again. While anything is unfinished, wait
         for a second at most: it may be due, or its lease run out, without anybody saying so.
         """
+        await asyncio.sleep(self._next - monotonic())
         self._woken.clear()
         events = await claim(
             self._database, self._worker, self._settings.lease_s, most, self._types,
             held=held, skip=skip, turn=self._turn,
         ) if most else []  # fmt: skip
         if not events:
-            await asyncio.sleep(_LEAST_PAUSE_S)
+            self._next = monotonic() + _LEAST_PAUSE_S
             if wait_s > _POLL_S and (not most or await work_is_unfinished(self._database)):
                 wait_s = _POLL_S
             with contextlib.suppress(TimeoutError):

@@ -15,6 +15,7 @@ import typer
 from knowlog.bus import Broker, BusSettings, Message, connect_broker
 from knowlog.cli.bench.bare_brokers import BARE
 from knowlog.cli.bench.options import JsonFile
+from knowlog.cli.bench.queue import queue_figures
 from knowlog.cli.bench.report import Report, check_writable, publish
 from knowlog.cli.bench.servers import SERVERS
 from knowlog.cli.interruptible import run_interruptibly
@@ -31,6 +32,7 @@ Kinds = Annotated[
     typer.Option("--broker", help="redis, rabbitmq or kafka; may be repeated. [default: all installed]"),
 ]
 Events = Annotated[int, typer.Option("--events", "-n", min=_BATCH, help="Events of each round.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=_BATCH, help="Jobs in the queue that a worker works off.")]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each side; both take turns.")]
 BrokerUrl = Annotated[
     str | None,
@@ -44,6 +46,7 @@ def brokers(
     broker: Kinds = None,
     events: Events = 10_000,
     rounds: Rounds = 5,
+    jobs: Jobs = 20_000,
     url: BrokerUrl = None,
     json: JsonFile = None,
 ) -> None:
@@ -54,15 +57,21 @@ def brokers(
     acknowledgement by the server. Ours keeps the order of a key among many consumers, which the bare loop for
     Redis and RabbitMQ does not. Throw-away servers are as durable as they can be: Redis writes to the disk
     before it acknowledges, RabbitMQ has quorum queues, Kafka acks=all.
+
+    `<broker>_jobs_s` is a queue of jobs worked off by one worker, whose handler does nothing but complete them, from
+    the outbox in PostgreSQL through the relay and the broker; `postgres_jobs_s` the same without a broker. p50 and
+    p99 are from the commit of one event until the commit of its handling, one every 10 ms.
     """
     kinds = _chosen(broker, url)
     check_writable(json)
 
     async def main() -> Report:
-        figures: dict[str, float] = {}
+        say("PostgreSQL alone")
+        figures = await queue_figures("postgres", None, jobs)
         for kind in kinds:
             with _server(kind, url) as address:
                 figures |= await transport_figures(kind, address, events, rounds)
+                figures |= await queue_figures(kind, address, jobs)
         return Report(
             figures, {"events": events, "rounds": rounds, "batch": _BATCH, "body_bytes": len(_BODY)}
         )
