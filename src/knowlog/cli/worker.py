@@ -6,16 +6,28 @@ from typing import Annotated
 
 import typer
 
+from knowlog.bus import QUEUES
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import emit, say
 from knowlog.cli.registry import process
 from knowlog.edge import set_up_logging, set_up_spans
 from knowlog.settings import load_settings
 
+
+def known(queues: str | None) -> str | None:
+    """Check the names of queues. Raises typer.BadParameter."""
+    every = sorted(set(QUEUES.values()))
+    for each in (part.strip() for part in (queues or "").split(",")):
+        if each and each not in every:
+            raise typer.BadParameter(f"There is no queue {each!r}. Choose from: {', '.join(every)}.")
+    return queues
+
+
 Queues = Annotated[
     str | None,
     typer.Option(
         "--queues",
+        callback=known,
         help="Serve only these queues, separated by commas: documents, refresh, cleanup ..."
         " [default: KNOWLOG_WORKER_QUEUES, else all]",
     ),
@@ -23,7 +35,9 @@ Queues = Annotated[
 Concurrency = Annotated[
     int | None,
     typer.Option(
-        "--concurrency", help="Batches handled at a time. [default: KNOWLOG_WORKER_CONCURRENCY, else 2]"
+        "--concurrency",
+        min=1,
+        help="Batches handled at a time. [default: KNOWLOG_WORKER_CONCURRENCY, else 2]",
     ),
 ]
 

@@ -361,6 +361,7 @@ class Indexer:
         delay = None if final else self._settings.wait_s(event.attempts)
         try:
             async with self._database.transaction(scope) as connection:
+                await connection.execute(_SQL["lock_documents"], [event.subject])  # before its event, as everywhere
                 await fail(connection, worker, event, known.detail, delay)
                 state = "failed" if final else "received"
                 await connection.execute(

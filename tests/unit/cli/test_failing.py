@@ -23,6 +23,11 @@ COMMAND = typer.main.get_command(app)
         ("documents show nonsense", "nonsense is not the id of a document."),
         ("collections update notes", "Nothing is to be changed."),
         ("documents retry", "Give the id of one document, or --failed"),
+        ("worker --queues documents,nowhere", "There is no queue 'nowhere'. Choose from: cleanup, "),
+        ("worker --concurrency 0", "--concurrency must be at least 1."),
+        ("jobs retry", "Give the id of one job, or --all for all that are dead."),
+        ("jobs show nonsense", "nonsense is not the id of a job."),
+        ("schedules create x refresh", "--collection is missing."),
     ],
 )
 def test_a_command_that_is_written_wrongly_is_told_in_a_sentence(

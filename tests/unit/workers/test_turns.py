@@ -74,7 +74,7 @@ def test_large_documents_do_not_hold_up_small_ones() -> None:
     first, second = turns.begin(), turns.begin()
     assert first is not None
     assert second is not None
-    assert {first.is_large, second.is_large} == {True, False}
+    assert {first.lane, second.lane} == {"large", "small"}
     assert turns.begin() is None
 
 
@@ -107,3 +107,16 @@ def test_who_was_idle_does_not_catch_up() -> None:
         served[batch.tenant_id] += 1
         turns.end(batch)
     assert abs(served[BOB] - 10) <= 1
+
+
+def test_one_tenant_takes_a_part_of_the_places_for_waiting_on_others() -> None:
+    """Endpoints that hang hold a quarter of them; another tenant's begin at once."""
+    turns = Turns(2, 32)
+    turns.add(split([event(0, "delivery.requested") for _ in range(20)], 100))
+    begun = [turns.begin() for _ in range(8)]
+    assert all(begun)
+    assert turns.begin() is None
+    turns.add(split([event(0, "delivery.requested", BOB), event(10)], 100))
+    assert {turns.begin().type, turns.begin().type} == {"delivery.requested", "document.received"}
+    turns.end(begun[0])
+    assert turns.begin().tenant_id == ALICE

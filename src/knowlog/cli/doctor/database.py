@@ -9,6 +9,7 @@ from knowlog.database import EmbeddedServer, check_server, connect
 from knowlog.settings import Settings
 
 _OLD_JOB_S = 600
+_LATE_S = 60
 _UNPROTECTED = """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'knowlog' and c.relkind in ('r', 'p')
@@ -65,6 +66,8 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
     else:
         yield ok("tenant isolation", "row-level security is in force on every tenant table")
     yield _queue(await connection.fetchrow("select * from knowlog.queue_depth()"))
+    if await connection.fetchval("select to_regprocedure('knowlog.next_schedule_s()')"):
+        yield _schedules(await connection.fetchval("select knowlog.next_schedule_s()"))
     if await connection.fetchval("select to_regprocedure('knowlog.webhook_health()')"):
         yield _webhooks(await connection.fetchrow("select * from knowlog.webhook_health()"))
 
@@ -95,9 +98,21 @@ def _queue(row: Any) -> Finding:
         return warn(
             "queue",
             found,
-            "`knowlog documents list --state failed` says why; `knowlog documents retry --failed` tries again.",
+            "`knowlog jobs dead` says why, `knowlog jobs retry --all` tries again; `knowlog tenants queues` says whose.",
         )
     return ok("queue", found)
+
+
+def _schedules(due_s: float | None) -> Finding:
+    if due_s is None:
+        return ok("schedules", "there are none")
+    if due_s < -_LATE_S:
+        return warn(
+            "schedules",
+            f"one should have fired {-due_s:.0f} s ago",
+            "Start `knowlog up` or a `knowlog worker`: workers fire schedules.",
+        )
+    return ok("schedules", f"the next is due in {max(0.0, due_s):.0f} s")
 
 
 def _webhooks(row: Any) -> Finding:

@@ -85,7 +85,14 @@ def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Progra
     return [
         Program("api", "serve", logs / "api.log", environment),
         Program("worker", "worker", logs / "worker.log", environment),
+        *(_further_worker(number, logs, environment) for number in range(2, settings.worker.processes + 1)),
     ]
+
+
+def _further_worker(number: int, logs: Path, environment: Mapping[str, str]) -> Program:
+    """Another worker, without metrics: their port is the first one's."""
+    own = {name: each for name, each in environment.items() if name != "KNOWLOG_WORKER_METRICS_PORT"}
+    return Program(f"worker-{number}", "worker", logs / f"worker-{number}.log", own)
 
 
 @contextlib.contextmanager
