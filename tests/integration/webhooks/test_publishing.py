@@ -1,8 +1,6 @@
 """Chosen events reach the operator's topic on a real broker: none is lost, each document's in order."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -117,14 +115,13 @@ async def test_a_broker_that_is_down_delays_and_loses_nothing(
     database, tenant, publisher, broker, settings, redis
 ) -> None:
     """Nothing is passed over: the reader stays where it is until the broker has the events."""
-    process = redis.killable.process_id
-    os.kill(process, signal.SIGSTOP)
+    await asyncio.to_thread(redis.killable.kill)
     try:
         await happen(database, tenant, 5)
         with pytest.raises(Unavailable):
             await publisher.step()
     finally:
-        os.kill(process, signal.SIGCONT)
+        await asyncio.to_thread(redis.killable.start)
     assert await publish_all(publisher) == 5
     ids = {each.message.message_id for each in await received(broker, settings.publish_topic, 5)}
     assert len(ids) == 5

@@ -75,8 +75,10 @@ begin
     select r.xid, r.position into here from log_readers r
     where r.tenant_id = nobody and r.reader = name for update skip locked;
     if not found then
-        insert into log_readers values (nobody, name, pg_snapshot_xmin(pg_current_snapshot()), 0)
-        on conflict do nothing;
+        if not exists (select from log_readers r where r.tenant_id = nobody and r.reader = name) then
+            insert into log_readers values (nobody, name, pg_snapshot_xmin(pg_current_snapshot()), 0)
+            on conflict do nothing;
+        end if;
         return;
     end if;
     select x.xid, x.position into last from (
