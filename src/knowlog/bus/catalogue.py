@@ -109,9 +109,9 @@ class CollectionRefreshed(_OfCollection):
     """Documents of a collection were fetched again, up to 200 at a time."""
 
     collection_id: _Id = Field(description="Id of the collection.")
-    documents: int = Field(ge=0, description="Number of documents that were looked at.")
-    updated: int = Field(ge=0, description="How many of them had other bytes.")
-    unreachable: int = Field(
+    document_count: int = Field(ge=0, description="Number of documents that were looked at.")
+    updated_count: int = Field(ge=0, description="How many of them had other bytes.")
+    unreachable_count: int = Field(
         ge=0, description="How many of them could not be fetched; they stay as they are."
     )
 
@@ -265,7 +265,7 @@ def validated(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     try:
         checked = model.model_validate(dict(data))
     except ValidationError as error:
-        raise InternalError(f"The data of {name} do not fit the catalogue: {_fault(error)}.") from error
+        raise InternalError(f"The data of {name} do not fit the catalogue: {misfit(error)}.") from error
     return checked.model_dump(mode="json", exclude_unset=True)
 
 
@@ -281,9 +281,10 @@ def check_fit(name: str, raw: bytes) -> None:
     try:
         event_type(name).data.model_validate_json(raw)
     except ValidationError as error:
-        raise Invalid(f"The data do not fit {name}: {_fault(error)}.") from error
+        raise Invalid(f"The data do not fit {name}: {misfit(error)}.") from error
 
 
-def _fault(error: ValidationError) -> str:
+def misfit(error: ValidationError) -> str:
+    """Name the first member that does not fit, and say what is wrong with it."""
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'data'} {wrong_with(first)}"

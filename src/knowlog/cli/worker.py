@@ -19,7 +19,7 @@ def known(queues: str | None) -> str | None:
     every = sorted(set(QUEUES.values()))
     for each in (part.strip() for part in (queues or "").split(",")):
         if each and each not in every:
-            raise typer.BadParameter(f"There is no queue {each!r}. Choose from: {', '.join(every)}.")
+            raise typer.BadParameter(f"names {each!r}, which is no queue. Choose from: {', '.join(every)}.")
     return queues
 
 

@@ -79,9 +79,9 @@ class Refresher:
         about = {"collection_id": event.subject}
         done = {
             **about,
-            "documents": len(found),
-            "updated": outcomes["updated"],
-            "unreachable": outcomes["unreachable"],
+            "document_count": len(found),
+            "updated_count": outcomes["updated"],
+            "unreachable_count": outcomes["unreachable"],
         }
         async with self._app.database.transaction(scope) as connection:
             await complete(connection, worker, [event])

@@ -230,8 +230,13 @@ async def test_a_refresh_takes_over_what_has_changed(server_dir, database, tenan
         stop.set()
         await running
     server.shutdown()
-    assert refreshed[0] == {"collection_id": str(notes), "documents": 3, "updated": 1, "unreachable": 2}
-    assert refreshed[1]["updated"] == 0
+    assert refreshed[0] == {
+        "collection_id": str(notes),
+        "document_count": 3,
+        "updated_count": 1,
+        "unreachable_count": 2,
+    }
+    assert refreshed[1]["updated_count"] == 0
     assert {each.external_id: each.latest for each in documents} == {urls[0]: 2, urls[1]: 1, urls[2]: 1}
 
 

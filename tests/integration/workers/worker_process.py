@@ -26,7 +26,12 @@ async def act(app: App, worker: str, event: Event, seconds: float) -> None:
         await eat()
     await asyncio.sleep(seconds)
     async with app.database.transaction(Scope(event.tenant_id, "test")) as connection:
-        done = {"collection_id": event.subject, "documents": 0, "updated": 0, "unreachable": 0}
+        done = {
+            "collection_id": event.subject,
+            "document_count": 0,
+            "updated_count": 0,
+            "unreachable_count": 0,
+        }
         await append_events(connection, "collection.refreshed", [(event.subject, done)])
         await complete(connection, worker, [event])
 
