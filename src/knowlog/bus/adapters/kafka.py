@@ -198,7 +198,8 @@ class KafkaSubscription:
         self._broker, self._topic, self._settings = broker, topic, settings
         self._consumer: Any = None
         self._thread = ThreadPoolExecutor(1, "kafka")
-        self._closing = self._paused = False
+        self._closing = False
+        self._paused: set[Partition] = set()
         self._polled = monotonic()
         self._tending: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
@@ -261,17 +262,19 @@ class KafkaSubscription:
         if self._consumer is None:
             return
         with contextlib.suppress(KafkaException):  # the next receive tells it
-            if not self._paused:
-                self._consumer.pause(self._consumer.assignment())
-                self._paused = True
+            fetching = [each for each in self._consumer.assignment() if _name(each) not in self._paused]
+            self._consumer.pause(fetching)
+            self._paused |= {_name(each) for each in fetching}
             found = self._consumer.poll(0)
             self._take([found] if found is not None and found.error() is None else [])
 
     def _resume(self) -> None:
+        """A partition stays paused through a rebalance, and can be resumed only while it is assigned."""
         self._polled = monotonic()
         if self._paused:
-            self._consumer.resume(self._consumer.assignment())
-            self._paused = False
+            again = [each for each in self._consumer.assignment() if _name(each) in self._paused]
+            self._consumer.resume(again)
+            self._paused -= {_name(each) for each in again}
 
     def _fetch(self, most: int, wait_s: float) -> None:
         deadline = monotonic() + wait_s
@@ -280,6 +283,7 @@ class KafkaSubscription:
             self._resume()
             found = consumer.consume(most, 0)
             while not found and not self._closing and (left := deadline - monotonic()) > 0:
+                self._resume()
                 first = consumer.poll(min(left, _SLICE_S))
                 found = [first, *consumer.consume(most - 1, 0)] if first is not None else []
         except KafkaException as error:
@@ -308,7 +312,7 @@ class KafkaSubscription:
         return self._consumer
 
     def _forget(self, _: Any, partitions: Sequence[Any]) -> None:
-        gone = {(each.topic, each.partition) for each in partitions}
+        gone = {_name(each) for each in partitions}
         with self._lock:
             self._offsets = {key: value for key, value in self._offsets.items() if key not in gone}
             self._ready = deque(each for each in self._ready if each.receipt[0] not in gone)
@@ -361,6 +365,10 @@ def _produce(
             if told.late:
                 raise _unavailable("it takes no more messages") from error
             producer.poll(0.02)
+
+
+def _name(partition: Any) -> Partition:
+    return partition.topic, partition.partition
 
 
 def _message(found: Any) -> Message:

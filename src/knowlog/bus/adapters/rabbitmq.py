@@ -101,6 +101,9 @@ class RabbitBroker:
 
     async def bury(self, topic: str, messages: Sequence[Message], reason: str) -> None:
         """Write messages to the topic's stream of dead letters."""
+        if not messages:
+            return
+        await _in_time(declare_dead(await self._open(topic), topic))
         await self._publish(topic, [(each, {"reason": reason}) for each in messages])
 
     async def _publish(self, topic: str, messages: Sequence[tuple[Message, Mapping[str, str]]]) -> None:
@@ -140,7 +143,7 @@ class RabbitBroker:
         connection = await self.connect()
         try:
             channel = await connection.channel()
-            await declare_topic(channel, topic)
+            await declare_dead(channel, topic)
             await channel.basic_qos(prefetch_count=min(most, 60_000))
             arriving: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
             await channel.basic_consume(
@@ -246,6 +249,7 @@ class RabbitSubscription:
         try:
             self._channel = await _in_time(connection.channel(publisher_confirms=False))
             await self._join()
+            await self._make_dead(connection)
         except BaseException:
             self._channel = None
             await _quietly(connection.close())
@@ -285,6 +289,13 @@ class RabbitSubscription:
         await _in_time(channel.queue_bind(mine.queue, members))
         await _in_time(channel.basic_consume(mine.queue, self._hear, no_ack=True))
         await self._tell()
+
+    async def _make_dead(self, connection: Any) -> None:
+        """For what RabbitMQ itself gives up on. Nothing else waits for it: on a channel of its own it may fail."""
+        with contextlib.suppress(KnowlogError):
+            channel = await _in_time(connection.channel())
+            await _in_time(declare_dead(channel, self._topic))
+            await _quietly(channel.close())
 
     def _lane(self, lane: int) -> str:
         return f"{self._topic}.{self._group}.{lane}"
@@ -359,8 +370,12 @@ class RabbitSubscription:
 
 
 async def declare_topic(channel: Any, topic: str) -> None:
-    """Make a topic's exchange and its stream of dead letters, unless they are there."""
+    """Make a topic's exchange unless it is there."""
     await channel.exchange_declare(topic, exchange_type="direct", durable=True)
+
+
+async def declare_dead(channel: Any, topic: str) -> None:
+    """Make a topic's stream of dead letters unless it is there. After a restart it is back later than the queues."""
     arguments = {"x-queue-type": "stream", "x-max-length-bytes": _DEAD_BYTES}
     await channel.queue_declare(_dead_name(topic), durable=True, arguments=arguments)
 
