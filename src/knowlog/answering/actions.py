@@ -155,7 +155,7 @@ def _citation(candidate: Candidate) -> Citation:
         start=start,
         end=end,
         pages=passage.pages_of(start, end),
-        headings=passage.headings,
+        headings=passage.headings_at(passage.start + candidate.start),
         score=round(candidate.score, 4),
     )
 

@@ -36,6 +36,7 @@ from knowlog.documents.model import (
     ParsedText,
     Profile,
     Received,
+    Section,
     Structure,
     Upload,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "Profile",
     "Received",
     "Receiver",
+    "Section",
     "Structure",
     "TextSlice",
     "Upload",

@@ -25,6 +25,13 @@ class PageStart(NamedTuple):
     start: int
 
 
+class Section(NamedTuple):
+    """What stands under a heading: the offset at which that begins, and the headings above it, outermost first."""
+
+    start: int
+    headings: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Heading:
     """A heading at offset `start` of the text; `level` 1 is the outermost."""
@@ -68,6 +75,12 @@ class Structure:
             if heading.level <= 1:
                 break
         return tuple(heading.title for heading in reversed(path))
+
+    def sections_within(self, start: int, end: int) -> tuple[Section, ...]:
+        """Return the sections that begin behind `start` and before `end`."""
+        first = bisect_right(self.headings, start, key=lambda heading: heading.start)
+        starts = [heading.start for heading in self.headings[first:] if heading.start < end]
+        return tuple(Section(offset, self.headings_at(offset)) for offset in dict.fromkeys(starts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -409,6 +409,7 @@ def _row(ordinal: int, span: Span, parsed: ParsedText) -> ChunkRow:
     return ChunkRow(
         ordinal, span.start, span.end, parsed.text[span.start : span.end], structure.page_at(span.start),
         structure.headings_at(span.start), structure.pages_within(span.start, span.end),
+        structure.sections_within(span.start, span.end),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from opentelemetry import trace
 
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.documents import PageStart
+from knowlog.documents import PageStart, Section
 from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.kernel.errors import Invalid, NotFound, Unavailable
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
@@ -212,6 +212,7 @@ def _passage(row: Any, fused: Fused) -> Passage:
         fused.score,
         fused.legs,
         tuple(map(PageStart, row["pages"], row["page_starts"])),
+        tuple(Section(start, tuple(headings)) for start, headings in row["sections"] or ()),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from knowlog.documents import PageStart
+from knowlog.documents import PageStart, Section
 from knowlog.embedding import Embedder
 from knowlog.stores import TermStatistics
 
@@ -25,7 +25,7 @@ class Leg:
 class Passage:
     """A chunk returned for a question: `version_text[start:end] == text`; its fused score, and its legs'.
 
-    `page` is where it begins, `page_starts` are all pages that it touches.
+    `page` and `headings` are where it begins, `page_starts` are all pages that it touches, `sections` begin inside it.
     """
 
     document_id: UUID
@@ -42,11 +42,17 @@ class Passage:
     score: float
     legs: dict[str, Leg] = field(default_factory=dict)
     page_starts: tuple[PageStart, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     @property
     def pages(self) -> tuple[int, ...]:
         """The numbers of the pages that it touches; empty in a text without pages."""
         return self.pages_of(self.start, self.end)
+
+    def headings_at(self, offset: int) -> tuple[str, ...]:
+        """Return the headings, outermost first, above an offset of the version's text that lies in the passage."""
+        before = [section for section in self.sections if section.start <= offset]
+        return before[-1].headings if before else self.headings
 
     def pages_of(self, start: int, end: int) -> tuple[int, ...]:
         """Return the numbers of the pages that the span [start, end) of the version's text touches."""

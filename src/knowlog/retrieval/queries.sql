@@ -6,7 +6,7 @@ select chunk_id, document_id from chunks where tenant_id = tenant() and chunk_id
 -- Everything that is shown of some chunks. A version that no longer answers is left out.
 select k.chunk_id, k.document_id, k.version, c.name as collection, d.external_id, d.title, k.start_offset, k.end_offset,
        k.text, k.page, k.headings, d.metadata, coalesce(k.pages, s.pages, '{}') as pages,
-       coalesce(k.page_starts, s.page_starts, '{}') as page_starts
+       coalesce(k.page_starts, s.page_starts, '{}') as page_starts, k.sections
 from chunks k
 join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id and d.version = k.version
 join collections c on c.tenant_id = d.tenant_id and c.collection_id = d.collection_id

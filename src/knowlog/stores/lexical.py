@@ -114,6 +114,7 @@ def _chunk(document: DocumentChunks, chunk: ChunkRow) -> tuple[object, ...]:
         chunk.text,
         [page.number for page in chunk.page_starts],
         [page.start for page in chunk.page_starts],
+        [(section.start, section.headings) for section in chunk.sections],
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from knowlog.documents import PageStart
+from knowlog.documents import PageStart, Section
 from knowlog.stores.filters import Filter
 
 Vectors = NDArray[np.float32]
@@ -19,7 +19,7 @@ Vectors = NDArray[np.float32]
 class ChunkRow:
     """A chunk to be stored: `text` is `version_text[start:end]`; `ordinal` counts from 0 in its version.
 
-    `page` is where it begins, `page_starts` are all pages that it touches.
+    `page` and `headings` are where it begins, `page_starts` are all pages that it touches, `sections` begin inside it.
     """
 
     ordinal: int
@@ -29,6 +29,7 @@ class ChunkRow:
     page: int | None = None
     headings: tuple[str, ...] = ()
     page_starts: tuple[PageStart, ...] = ()
+    sections: tuple[Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Where a span stands: its page and the headings above it."""
 
-from knowlog.documents import Heading, Page, Structure
+from knowlog.documents import Heading, Page, Section, Structure
 
 STRUCTURE = Structure(
     pages=(Page(1, 0, 50), Page(2, 50, 100)),
@@ -36,3 +36,10 @@ def test_page_of_an_offset() -> None:
     """A page begins at its start and ends before its end."""
     assert [STRUCTURE.page_at(offset) for offset in (0, 49, 50)] == [1, 1, 2]
     assert Structure().page_at(3) is None
+
+
+def test_sections_that_begin_inside_a_span() -> None:
+    """The one in which the span begins is not among them; each has its whole path."""
+    assert STRUCTURE.sections_within(10, 60) == (Section(20, ("One", "A", "a")), Section(30, ("One", "B")))
+    assert STRUCTURE.sections_within(35, 100) == (Section(60, ("Two",)),)
+    assert STRUCTURE.sections_within(31, 60) == ()
