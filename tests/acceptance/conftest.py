@@ -16,6 +16,11 @@ async def running() -> AsyncIterator[tuple[Stack, str]]:
     """A running stack and the key of a tenant in it."""
     with tempfile.TemporaryDirectory(prefix="knowlog-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        async with open_stack({**os.environ, "KNOWLOG_DATA_DIR": folder, "KNOWLOG_API_PORT": "0"}) as stack:
+        environ = {
+            "KNOWLOG_DATA_DIR": folder,
+            "KNOWLOG_API_PORT": "0",
+            "KNOWLOG_WEBHOOKS_PRIVATE_HOSTS": "127.0.0.1:9911",  # the receiver of the guide
+        }
+        async with open_stack({**os.environ, **environ}) as stack:
             kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir, "readme")
             yield stack, kept["key"]

@@ -196,7 +196,7 @@ async def test(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     status_code=202,
     response_model=Webhook,
     responses=problems(404, 409),
-    summary="Send again all that happened since a moment",
+    summary="Replay events since a moment",
 )
 async def replay(endpoint_id: UUID, body: Replay, caller: AsAdmin, app: TheApp) -> Response:
     """Send again everything that the webhook wants of what has happened since a moment, delivered before or not."""

@@ -39,6 +39,9 @@ _LOG = logging.getLogger("knowlog.worker")
 _KEPT_BYTES = 1024
 _LONGEST_WAIT_S = 86_400.0
 _FEED_PAUSE_S = 0.5
+_FEED_IDLE_S = 5.0
+_RESTLESS_S = 10.0
+"""So long after something has happened it looks often: events may wait for another transaction's end."""
 _LEAST_PAUSE_S = 0.02
 _BROKEN_PAUSE_S = 1.0
 _UNPRINTABLE = re.compile(r"[^\S ]+|[^\x20-\U0010ffff]|[\x7f-\x9f]")
@@ -164,10 +167,12 @@ class Feeder:
         self._app = app
         self._worker = worker
         self._woken = asyncio.Event()
+        self._woken_at = monotonic()
 
     def wake(self) -> None:
         """There may be new events."""
         self._woken.set()
+        self._woken_at = monotonic()
 
     async def run(self) -> None:
         """Go on for ever."""
@@ -185,5 +190,6 @@ class Feeder:
                 continue
             await asyncio.sleep(_LEAST_PAUSE_S)
             if not made:
+                quiet = monotonic() - self._woken_at > _RESTLESS_S
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _FEED_PAUSE_S)
+                    await asyncio.wait_for(self._woken.wait(), _FEED_IDLE_S if quiet else _FEED_PAUSE_S)

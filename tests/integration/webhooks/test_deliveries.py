@@ -14,6 +14,7 @@ from knowlog.bootstrap import App
 from knowlog.bus import (
     Wish,
     append_events,
+    claim,
     create_webhook,
     feed,
     get_delivery,
@@ -31,6 +32,7 @@ from knowlog.bus.log import Wanted
 from knowlog.database import Scope
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, NotFound
+from knowlog.workers.deliveries import Deliverer
 
 
 async def make(app: App, scope: Scope, url: str, *types: str, collections=None) -> tuple[UUID, str]:
@@ -244,6 +246,35 @@ async def test_a_private_address_is_not_called(app, working, receiver, tenant) -
             (dead, *_) = await list_deliveries(connection, tenant, endpoint_id, "failed")
         assert "does not lead to a public address" in dead.reason
     assert receiver.taken == []
+
+
+async def test_the_address_that_was_checked_is_the_one_that_is_called(app, receiver, tenant) -> None:
+    """A name is asked for once, and the connection goes to the number; the endpoint is told the name."""
+    asked: list[str] = []
+
+    async def changing_its_mind(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
+
+    hosts = app.settings.webhooks.private_hosts | {"hooks.test"}
+    settings = replace(
+        app.settings, webhooks=app.settings.webhooks.model_copy(update={"private_hosts": hosts})
+    )
+    await make(app, tenant, f"http://hooks.test:{receiver.port}/")
+    await happen(app, tenant, 2)
+    await feed(app.database, settings.webhooks, "w")
+    deliverer = Deliverer(replace(app, settings=settings), changing_its_mind)
+    first, second = await claim(app.database, "w", 30, 2, ["delivery.requested"])
+    await deliverer.deliver("w", [first])
+    assert receiver.taken[0].headers["host"] == f"hooks.test:{receiver.port}"
+    assert asked == ["hooks.test"]
+    hosts -= {"hooks.test"}
+    settings = replace(
+        app.settings, webhooks=app.settings.webhooks.model_copy(update={"private_hosts": hosts})
+    )
+    asked.clear()
+    await Deliverer(replace(app, settings=settings), changing_its_mind).deliver("w", [second])
+    assert len(receiver.taken) == 1
 
 
 async def test_an_endpoint_that_hangs_holds_up_nobody(
