@@ -38,10 +38,9 @@ _LAST_DEAD_S = 0.5
 _DEAD_BYTES = 2**30
 _DELIVERY_LIMIT = 200
 _PERSISTENT = 2
-_REFUSED = (
-    exceptions.AuthenticationError, exceptions.ProbableAuthenticationError, exceptions.ChannelAccessRefused,
-    exceptions.ConnectionNotAllowed, exceptions.ChannelPreconditionFailed,
-)  # fmt: skip
+_REFUSED = (exceptions.AuthenticationError, exceptions.ChannelAccessRefused)
+_WRONG = ("not found", "refused", "inequivalent arg")
+"""What RabbitMQ says when settings are wrong, under codes that it also uses while it starts or recovers."""
 
 
 class RabbitBroker:
@@ -427,7 +426,8 @@ async def _quietly(closing: Awaitable[Any]) -> None:
 
 
 def _translated(error: Exception) -> KnowlogError:
-    if isinstance(error, _REFUSED):
+    wrong = isinstance(error, exceptions.ConnectionNotAllowed | exceptions.ChannelPreconditionFailed)
+    if isinstance(error, _REFUSED) or (wrong and any(each in str(error) for each in _WRONG)):
         return Misconfigured(f"RabbitMQ refuses: {error}. Check KNOWLOG_BUS_URL and the rights of its user.")
     return _unavailable(str(error) or "it does not answer")
 
