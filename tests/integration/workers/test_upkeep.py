@@ -1,0 +1,84 @@
+"""House-keeping is done once for all workers, and an idle worker sleeps until there is something to do."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from knowlog.bus import WorkerSettings, append_events, claim
+from knowlog.cli.processes.stack import _programs
+from knowlog.database import Database, Scope
+from knowlog.kernel import new_id
+from knowlog.settings import load_settings
+from knowlog.workers.intake import PostgresIntake
+
+KIND = "document.received"
+
+
+@pytest.fixture(autouse=True)
+async def _alone(database: Database) -> None:
+    """Other tests' leftovers are out of the way."""
+    async with database.owner() as owner:
+        await owner.execute(
+            "set role knowlog_definer; delete from knowlog.events where state in ('waiting', 'running')"
+        )
+
+
+async def turn(database: Database, every: timedelta) -> bool:
+    async with database.system() as connection:
+        return bool(await connection.fetchval("select take_turn('hourly', $1)", every))
+
+
+async def test_of_many_workers_one_has_its_turn(database: Database) -> None:
+    """Ten ask at the same moment; and the next is not before the interval has passed."""
+    async with database.owner() as owner:
+        await owner.execute("select setval('knowlog.turn_hourly', 0)")
+    hour = timedelta(hours=1)
+    assert sum(await asyncio.gather(*(turn(database, hour) for _ in range(10)))) == 1
+    assert not await turn(database, hour)
+    await asyncio.sleep(1.1)
+    assert await turn(database, timedelta(seconds=1))
+
+
+async def test_a_clock_that_was_set_back_does_not_stop_the_turns(database: Database) -> None:
+    """A last time that lies in the future is none."""
+    async with database.owner() as owner:
+        await owner.execute(
+            "select setval('knowlog.turn_hourly', extract(epoch from now())::bigint + 100000)"
+        )
+    assert await turn(database, timedelta(hours=1))
+
+
+async def took_s(intake: PostgresIntake) -> float:
+    began = monotonic()
+    assert await intake.take(10, 2.5, held=(), skip=()) == []
+    return monotonic() - began
+
+
+async def test_an_idle_worker_looks_seldom_and_a_waiting_one_often(database: Database, tenant: Scope) -> None:
+    """While another holds work, it looks each second: the other may die. With nothing unfinished, it sleeps longer."""
+    intake = PostgresIntake(database, "w", [KIND], WorkerSettings())
+    assert await took_s(intake) > 2.4
+    async with database.transaction(tenant) as connection:
+        await append_events(connection, KIND, [(new_id(), {"version": 1, "size_bytes": 1})])
+    await claim(database, "other", 30, 1, [KIND])
+    assert await took_s(intake) < 1.5
+
+
+async def test_work_of_the_dead_is_taken_over_within_ten_seconds() -> None:
+    """By default: the lease, and a look each second."""
+    assert WorkerSettings().lease_s + 1 < 10
+
+
+def test_knowlog_up_runs_as_many_workers_as_wanted(tmp_path: Path) -> None:
+    """The first has the port of the metrics; settings are passed through."""
+    environ = {
+        "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_WORKER_PROCESSES": "3", "KNOWLOG_WORKER_METRICS_PORT": "9101",
+        "KNOWLOG_WORKER_QUEUES": "documents",
+    }  # fmt: skip
+    programs = {each.name: each.environment for each in _programs(load_settings(environ), environ)}
+    assert set(programs) == {"api", "worker", "worker-2", "worker-3"}
+    assert all(each["KNOWLOG_WORKER_QUEUES"] == "documents" for each in programs.values())
+    assert [name for name in programs if "KNOWLOG_WORKER_METRICS_PORT" in programs[name]] == ["api", "worker"]
