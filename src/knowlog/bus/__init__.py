@@ -17,16 +17,30 @@ from knowlog.bus.actions import (
     work_is_unfinished,
 )
 from knowlog.bus.asyncapi import describe_events
-from knowlog.bus.catalogue import CATALOGUE, QUEUES, EventType, event_type, queue_of, validated
-from knowlog.bus.claiming import Turn, announce, claim, claim_announced, keep_leases
+from knowlog.bus.catalogue import (
+    CATALOGUE,
+    INCOMING,
+    QUEUES,
+    DocumentSubmitted,
+    DocumentWithdrawn,
+    EventData,
+    EventType,
+    event_type,
+    misfit,
+    queue_of,
+    validated,
+)
+from knowlog.bus.claiming import Turn, announce, claim, claim_announced, end_leases, keep_leases, working
 from knowlog.bus.deliveries import (
     Outcome,
     Parcel,
+    Resting,
     WebhookDelivery,
     feed,
     get_delivery,
     list_deliveries,
     parcel_of,
+    put_off,
     replay_delivery,
     replay_since,
     settle_delivery,
@@ -39,13 +53,15 @@ from knowlog.bus.envelope import (
     envelope_of,
     pack,
     pack_within,
+    read_moment,
+    read_object,
     unpack,
     with_claimed,
 )
 from knowlog.bus.following import follow_events
 from knowlog.bus.log import Wanted, forget_events, get_event, list_events, present
 from knowlog.bus.model import Event, Job, JobState, Order, QueueDepth, WantedJobs
-from knowlog.bus.port import Broker, Delivery, Message, Subscription
+from knowlog.bus.port import Broker, Delivery, Message, PlainSubscription, Subscription
 from knowlog.bus.publishing import published_schema
 from knowlog.bus.registry import connect_broker, open_broker
 from knowlog.bus.schedules import (
@@ -79,13 +95,17 @@ __all__ = [
     "CATALOGUE",
     "CONTENT_TYPE",
     "EVERYTHING",
+    "INCOMING",
     "QUEUES",
     "SCHEDULED",
     "Broker",
     "BusSettings",
     "Delivery",
+    "DocumentSubmitted",
+    "DocumentWithdrawn",
     "Envelope",
     "Event",
+    "EventData",
     "EventType",
     "Job",
     "JobState",
@@ -94,7 +114,9 @@ __all__ = [
     "Order",
     "Outcome",
     "Parcel",
+    "PlainSubscription",
     "QueueDepth",
+    "Resting",
     "Schedule",
     "Shelf",
     "Subscription",
@@ -121,6 +143,7 @@ __all__ = [
     "delete_webhook",
     "describe_events",
     "enable_schedule",
+    "end_leases",
     "envelope_of",
     "event_type",
     "fail",
@@ -140,6 +163,7 @@ __all__ = [
     "list_jobs",
     "list_schedules",
     "list_webhooks",
+    "misfit",
     "next_due_s",
     "notify_progress",
     "open_broker",
@@ -148,8 +172,11 @@ __all__ = [
     "parcel_of",
     "present",
     "published_schema",
+    "put_off",
     "queue_depths",
     "queue_of",
+    "read_moment",
+    "read_object",
     "release",
     "replay_delivery",
     "replay_since",
@@ -164,4 +191,5 @@ __all__ = [
     "validated",
     "with_claimed",
     "work_is_unfinished",
+    "working",
 ]

@@ -87,5 +87,19 @@ async def keep_leases(database: Database, worker: str, lease_s: float, events: C
     return {row["lost"] for row in rows}
 
 
+async def working(database: Database) -> list[str]:
+    """The names of all workers that hold work at this moment."""
+    async with database.system() as connection:
+        rows = await connection.fetch("select working() as name")
+    return [row["name"] for row in rows]
+
+
+async def end_leases(database: Database, workers: Sequence[str]) -> int:
+    """End the leases of workers that are known to be dead. Returns how many events are free again."""
+    async with database.system() as connection:
+        ended = await connection.fetchval("select end_leases($1)", list(workers))
+    return int(ended)
+
+
 def _events(rows: Sequence[Any]) -> list[Event]:
     return [Event(**row) for row in rows]

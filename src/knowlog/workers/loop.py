@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import socket
 from collections import defaultdict
 from collections.abc import Coroutine, Mapping
 from typing import Any
@@ -14,7 +12,6 @@ from uuid import UUID
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import Broker, Event, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
-from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.settings import Settings
 from knowlog.workers import metrics
@@ -23,8 +20,10 @@ from knowlog.workers.handlers import Handler, handlers_of, most_attempts, queues
 from knowlog.workers.intake import Intake, open_intake
 from knowlog.workers.maintenance import Upkeep
 from knowlog.workers.memory import end_when_too_large
+from knowlog.workers.neighbours import end_leases_of_dead, new_name
 from knowlog.workers.publishing import Publisher
 from knowlog.workers.relay import Relay
+from knowlog.workers.sources import Sources
 from knowlog.workers.turns import Batch, Turns, split
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -32,6 +31,7 @@ _POLL_S = 1.0
 _IDLE_POLL_S = 5.0
 """Between two looks of a worker that listens, while nothing of any tenant is unfinished."""
 _BROKEN_PAUSE_S = 1.0
+_LOOK_AROUND_S = 2.0
 DELIVERIES = "deliveries"
 _ABROAD = frozenset({DELIVERIES, "refresh"})
 """The queues of work that waits on others' machines."""
@@ -61,7 +61,7 @@ class Worker:
         tends: bool = True,
         handlers: Mapping[str, Handler] | None = None,
     ) -> None:
-        self.name = f"{socket.gethostname()}-{os.getpid()}-{new_id().hex[-8:]}"
+        self.name = new_name()
         self._app = app
         self._broker = broker
         self._settings = app.settings.worker
@@ -97,7 +97,7 @@ class Worker:
                 await asyncio.gather(*helpers, return_exceptions=True)
 
     def _helpers(self, stop: asyncio.Event) -> list[asyncio.Task[None]]:
-        steps = [self._keep_leases(), self._listen(), self._wake_on(stop)]
+        steps = [self._keep_leases(), self._take_over(), self._listen(), self._wake_on(stop)]
         if self._feeder:
             steps.append(self._feeder.run())
         if self._tends:
@@ -105,7 +105,7 @@ class Worker:
         return [asyncio.create_task(step) for step in steps]
 
     def _tending(self) -> list[Coroutine[Any, Any, None]]:
-        steps = [self._upkeep.run()]
+        steps = [self._upkeep.run(), Sources(self._app, self.name).run()]
         bus, app = self._app.settings.bus, self._app
         if self._settings.memory_mb:
             steps.append(end_when_too_large(self._settings.memory_mb))
@@ -199,6 +199,14 @@ class Worker:
                             self._app.database, self.name, self._settings.lease_s, list(self._held)
                         )
                     )
+
+    async def _take_over(self) -> None:
+        """What workers of this machine held when they died is free at once."""
+        while True:
+            with contextlib.suppress(Exception):  # else their leases run out
+                if await end_leases_of_dead(self._app.database, self.name):
+                    self._wake()
+            await asyncio.sleep(_LOOK_AROUND_S)
 
     def _stop_lost(self, lost: set[UUID]) -> None:
         """Stop batches of which nothing is ours any more: cancelled, deleted, or taken over while this one slept."""

@@ -11,6 +11,8 @@ from knowlog.bus import Event
 LARGE_BYTES = 64 * 1024
 _LARGE_PLACES = 1
 _EXPRESS_PLACES = 4
+_UNSUSPECTED = 2
+"""What was begun so often may travel with others; after that it may be what ended its workers."""
 _SHARE_ABROAD = 4
 """One tenant has at most every fourth of the places for work that waits on others."""
 _ABROAD = frozenset({"delivery.requested", "refresh.requested"})
@@ -120,14 +122,14 @@ class Turns:
 def split(events: Sequence[Event], size_bytes: int) -> list[Batch]:
     """Group events into batches of one tenant and type whose documents together stay below `size_bytes`.
 
-    A large one goes alone, and so does one that was begun before: it may have been what ended its worker. What waits on
-    another's machine goes alone too.
+    A large one goes alone, and so does one that was begun twice before: it may have been what ended its workers. What
+    waits on another's machine goes alone too.
     """
     batches: list[Batch] = []
     room: dict[tuple[UUID, str], tuple[Batch, int]] = {}
     for event in events:
         key, size = (event.tenant_id, event.type), size_of(event)
-        if size > LARGE_BYTES or event.attempts > 1 or event.type in _ABROAD:
+        if size > LARGE_BYTES or event.attempts > _UNSUSPECTED or event.type in _ABROAD:
             batches.append(Batch([event]))
             continue
         batch, free = room.get(key, (None, 0))

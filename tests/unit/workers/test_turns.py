@@ -38,9 +38,10 @@ def test_a_full_batch_is_followed_by_another() -> None:
     assert sizes(split([event(60), event(60), event(30)], 100)) == [[60], [60, 30]]
 
 
-def test_what_was_begun_before_goes_alone() -> None:
-    """It may have been what ended its worker: it must not take others with it again."""
-    assert sizes(split([event(1), event(2, attempts=2), event(3)], 100)) == [[1, 3], [2]]
+def test_what_was_begun_twice_before_goes_alone() -> None:
+    """It may have been what ended its workers: it must not take others with it again."""
+    events = [event(1), event(2, attempts=3), event(3, attempts=2)]
+    assert sizes(split(events, 100)) == [[1, 3], [2]]
 
 
 def test_types_and_tenants_are_not_mixed() -> None:

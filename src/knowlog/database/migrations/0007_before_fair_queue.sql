@@ -192,6 +192,24 @@ begin
 end $$;
 create index events_by_id on knowlog.events (event_id) where state = 'running';
 
+-- Which workers hold leases; and the end of the leases of those that are known to be dead.
+create function knowlog.working() returns setof text
+language sql stable security definer set search_path = pg_catalog, knowlog, pg_temp as $$
+    select distinct e.worker from events e where e.state = 'running'
+$$;
+create function knowlog.end_leases(workers text[]) returns bigint
+language sql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
+    with held as (
+        select e.tenant_id, e.event_id from events e
+        where e.state = 'running' and e.worker = any(workers) and e.lease_until > clock_timestamp()
+        for update skip locked),
+    ended as (
+        update events e set lease_until = clock_timestamp() from held h
+        where e.tenant_id = h.tenant_id and e.event_id = h.event_id
+        returning 1)
+    select count(*) from ended
+$$;
+
 -- Is there any work that is not done? Cheap where there is none.
 grant create on schema knowlog to knowlog_definer;
 set local role knowlog_definer;
@@ -227,7 +245,7 @@ select knowlog.give_to_definer('knowlog_system', array[
     'claim_events(text, interval, integer, text[], uuid[], uuid[], uuid)',
     'claim_announced(text, interval, uuid[], uuid[], uuid[])',
     'announce_events(integer, text[], integer, interval, uuid)', 'keep_leases(text, interval, uuid[])',
-    'set_tenant_weight(uuid, integer)', 'tenants_page(uuid, integer)']);
+    'set_tenant_weight(uuid, integer)', 'working()', 'end_leases(text[])', 'tenants_page(uuid, integer)']);
 select knowlog.give_to_definer('knowlog_definer', array[
     'waiting_tenants(uuid, integer)', 'pick_ready(integer, text[], uuid[], uuid, interval)',
     'pick_expired(integer, text[], uuid[], interval)']);
