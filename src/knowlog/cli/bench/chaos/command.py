@@ -1,6 +1,7 @@
 """The command: start everything, upload while processes die, wait for calm, and count."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,7 @@ def chaos(
     `stuck`: work that is not done when all is calm; `out_of_order`: versions handled before an earlier one;
     takeover_p99_s: from the death of a worker until what it held was done by another.
     """
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that connections break is no news here
     servers: list[Server] = []
     run_bench(
         lambda system: _measure(system, broker, servers, kills, events, seed),
