@@ -17,6 +17,7 @@ from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
 from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
+from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
 from knowlog.tenants import delete_tenant
 
@@ -34,6 +35,7 @@ class App:
     store: VectorStore
     parser: Parser
     indexer: Indexer
+    inbox: Inbox
 
     def complete_profile(self, profile: Profile) -> Profile:
         """Return the profile with every default written out. Raises Invalid for what no room understands."""
@@ -81,7 +83,16 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(parser.close)
         blobs = open_blob_store(settings.documents, settings.data_dir)
         store = open_shared_store(settings.stores)
+        receiver = Receiver(blobs, settings.documents)
+
+        async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
+            from knowlog.edge import fetch  # loads the client of HTTP, which few need
+
+            got = await fetch(url, settings.api, settings.documents.max_upload_bytes)
+            return got.content, got.filename, got.media_type
+
         yield App(
-            settings, database, blobs, Receiver(blobs, settings.documents), embedder, models, store, parser,
+            settings, database, blobs, receiver, embedder, models, store, parser,
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open),
+            Inbox(database, blobs, receiver, store, fetch_url, settings.sources),
         )  # fmt: skip

@@ -21,6 +21,7 @@ from knowlog.embedding import EmbeddingSettings
 from knowlog.ingestion import ParsingSettings
 from knowlog.kernel.errors import Misconfigured
 from knowlog.kernel.wording import wrong_with
+from knowlog.sources import SourcesSettings
 from knowlog.stores import StoresSettings
 
 ROOMS: dict[str, type[BaseModel]] = {
@@ -32,6 +33,7 @@ ROOMS: dict[str, type[BaseModel]] = {
     "bus": BusSettings,
     "worker": WorkerSettings,
     "webhooks": WebhooksSettings,
+    "sources": SourcesSettings,
     "api": ApiSettings,
     "telemetry": TelemetrySettings,
 }
@@ -57,9 +59,10 @@ class Settings:
     bus: BusSettings
     worker: WorkerSettings
     webhooks: WebhooksSettings
+    sources: SourcesSettings
     api: ApiSettings
     telemetry: TelemetrySettings
-    sources: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment. Raises Misconfigured, naming the variable that is wrong."""
     environ = os.environ if environ is None else environ
     given: dict[str, dict[str, str]] = {room: {} for room in ROOMS}
-    sources = {}
+    origins = {}
     for name, value in environ.items():
         if name.startswith("KNOWLOG_") and name not in OTHERS:
             room, key, text = _resolve(name, value)
             given[room][key] = text
-            sources[f"{room}.{key}"] = name
+            origins[f"{room}.{key}"] = name
     rooms: dict[str, Any] = {room: _validated(room, values) for room, values in given.items()}
-    return Settings(data_dir=data_dir(environ), **rooms, sources=sources)
+    return Settings(data_dir=data_dir(environ), **rooms, origins=origins)
 
 
 def data_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -106,7 +109,7 @@ def describe(settings: Settings) -> list[Described]:
     for room, model in ROOMS.items():
         for key, described in model.model_fields.items():
             value = getattr(getattr(settings, room), key)
-            source = settings.sources.get(f"{room}.{key}", "default")
+            source = settings.origins.get(f"{room}.{key}", "default")
             rows.append(Described(_name(room, key), _shown(value), source, described.description or ""))
     return rows
 

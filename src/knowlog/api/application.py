@@ -11,6 +11,7 @@ from knowlog import __version__
 from knowlog.api import (
     answers,
     collections,
+    dead_letters,
     documentation,
     documents,
     event_log,
@@ -21,6 +22,7 @@ from knowlog.api import (
     queues,
     schedules,
     search,
+    sources,
     tenants,
     uploads,
     webhooks,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from knowlog.bus.catalogue import CATALOGUE, EventType
+from knowlog.bus.catalogue import CATALOGUE, INCOMING, EventType
 from knowlog.bus.envelope import CONTENT_TYPE, SOURCE
 
 _ABOUT = """What happens in a tenant, as CloudEvents 1.0.
@@ -10,6 +10,8 @@ _ABOUT = """What happens in a tenant, as CloudEvents 1.0.
 Events are read from `GET /v1/events`, and followed as server-sent events at `GET /v1/events/stream` with an API key.
 Each is delivered at least once; `id` tells repetitions apart, `sequence` sorts as the log does. Members may be added to
 the data of a type; anything else makes a new version, with a `dataschema` of its own.
+
+What sources take in from topics of Redis, RabbitMQ or Kafka is the operation `receiveDocuments`.
 """
 _UUID = {"type": "string", "format": "uuid"}
 _ENVELOPE = {
@@ -31,6 +33,25 @@ _ENVELOPE = {
 }
 
 
+_INCOMING_ENVELOPE = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type", "tenantid", "data"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {
+            "type": "string", "minLength": 1, "maxLength": 255,
+            "description": "Identifies the message together with source; one that was taken changes nothing again.",
+        },
+        "source": {"type": "string", "minLength": 1, "maxLength": 255, "description": "Who sends it."},
+        "type": {"type": "string"},
+        "time": {"type": "string", "format": "date-time", "description": "At most 24 hours ahead."},
+        "datacontenttype": {"const": "application/json"},
+        "tenantid": {**_UUID, "description": "The tenant of the source."},
+        "data": {"type": "object"},
+    },
+}  # fmt: skip
+
+
 def describe_events(version: str) -> dict[str, Any]:
     """Make the document for the version of knowlog that serves it."""
     names = {each.name: _name(each) for each in CATALOGUE.values()}
@@ -43,7 +64,17 @@ def describe_events(version: str) -> dict[str, Any]:
                 "address": "/v1/events/stream",
                 "description": "Every event of the tenant that the key may see.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
-            }
+            },
+            "source": {
+                "address": "{topic}",
+                "parameters": {
+                    "topic": {"description": "A stream of Redis, a queue of RabbitMQ, a topic of Kafka."}
+                },
+                "description": "Documents that a source takes in.",
+                "messages": {
+                    name: {"$ref": f"#/components/messages/{name}"} for name in map(_name, INCOMING.values())
+                },
+            },
         },
         "operations": {
             "sendEvents": {
@@ -51,11 +82,21 @@ def describe_events(version: str) -> dict[str, Any]:
                 "channel": {"$ref": "#/channels/log"},
                 "summary": "The server sends each event to whoever follows the log.",
                 "messages": [{"$ref": f"#/channels/log/messages/{name}"} for name in names.values()],
-            }
+            },
+            "receiveDocuments": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/source"},
+                "summary": "A source takes documents in, and deletes what is withdrawn.",
+                "messages": [
+                    {"$ref": f"#/channels/source/messages/{name}"} for name in map(_name, INCOMING.values())
+                ],
+            },
         },
         "components": {
-            "messages": {_name(each): _message(each) for each in CATALOGUE.values()},
-            "schemas": {"Envelope": _ENVELOPE} | {_name(each): _schema(each) for each in CATALOGUE.values()},
+            "messages": {_name(each): _message(each, "Envelope") for each in CATALOGUE.values()}
+            | {_name(each): _message(each, "IncomingEnvelope") for each in INCOMING.values()},
+            "schemas": {"Envelope": _ENVELOPE, "IncomingEnvelope": _INCOMING_ENVELOPE}
+            | {_name(each): _schema(each) for each in (*CATALOGUE.values(), *INCOMING.values())},
         },
     }
 
@@ -66,7 +107,7 @@ def _name(kind: EventType) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _message(kind: EventType) -> dict[str, Any]:
+def _message(kind: EventType, envelope: str) -> dict[str, Any]:
     data = {"$ref": f"#/components/schemas/{_name(kind)}"}
     own = {"type": {"const": kind.name}, "dataschema": {"const": kind.key}, "data": data}
     return {
@@ -75,7 +116,7 @@ def _message(kind: EventType) -> dict[str, Any]:
         "summary": kind.description,
         "contentType": CONTENT_TYPE,
         "payload": {
-            "allOf": [{"$ref": "#/components/schemas/Envelope"}, {"type": "object", "properties": own}]
+            "allOf": [{"$ref": f"#/components/schemas/{envelope}"}, {"type": "object", "properties": own}]
         },
     }
 

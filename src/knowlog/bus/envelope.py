@@ -113,12 +113,12 @@ async def with_claimed(envelope: Envelope, shelf: Shelf) -> Envelope:
         raw = await shelf.get(_shelf_key(envelope))
     except NotFound as error:
         raise NotFound("The event's data are not kept any more. Read the event from the log.") from error
-    return replace(envelope, data=_fitting(envelope.type, _object(raw, "The event's data")), dataref=None)
+    return replace(envelope, data=_fitting(envelope.type, read_object(raw, "The event's data")), dataref=None)
 
 
 def unpack(body: bytes) -> Envelope:
     """Read an envelope of ours that came from elsewhere. Raises Invalid with a sentence that says what is wrong."""
-    found = _object(body, "The message")
+    found = read_object(body, "The message")
     if found.get("specversion") != "1.0":
         raise Invalid(f"The message is no CloudEvent 1.0: specversion is {found.get('specversion')!r:.40}.")
     tenant_id = _uuid(found, "tenantid")
@@ -128,7 +128,7 @@ def unpack(body: bytes) -> Envelope:
     if (content := found.get("datacontenttype", "application/json")) != "application/json":
         raise Invalid(f"The data of the message are {content!r:.60}, not application/json.")
     envelope = Envelope(
-        _uuid(found, "id"), tenant_id, kind.name, kind.version, _uuid(found, "subject"), _moment(found), None,
+        _uuid(found, "id"), tenant_id, kind.name, kind.version, _uuid(found, "subject"), read_moment(found), None,
         sequence=_optional(found, "sequence"), dataref=_optional(found, "dataref"),
     )  # fmt: skip
     if envelope.dataref not in (None, _DATAREF + _shelf_key(envelope)):
@@ -145,7 +145,8 @@ def _shelf_key(envelope: Envelope) -> str:
     return f"{envelope.tenant_id}/{envelope.event_id}/data"
 
 
-def _object(raw: bytes, what: str) -> dict[str, Any]:
+def read_object(raw: bytes, what: str) -> dict[str, Any]:
+    """Read a JSON object that can be stored. Raises Invalid with a sentence that begins with `what`."""
     try:
         found = orjson.loads(raw)
     except ValueError as error:
@@ -185,7 +186,8 @@ def _uuid(found: Mapping[str, Any], name: str) -> UUID:
         raise Invalid(f"The message's {name} is no UUID: {text!r:.60}.") from error
 
 
-def _moment(found: Mapping[str, Any]) -> datetime:
+def read_moment(found: Mapping[str, Any]) -> datetime:
+    """Read the time of an envelope. Raises Invalid for none, and for one that is more than 24 hours ahead."""
     text = _text(found, "time")
     try:
         moment = datetime.fromisoformat(text)

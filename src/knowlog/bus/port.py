@@ -5,7 +5,7 @@ So a broker may deliver twice, late, or lose what it holds; the relay announces 
 whoever receives an announcement claims the event in PostgreSQL before anything is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -29,6 +29,8 @@ class Delivery:
     message: Message
     attempt: int = 1
     receipt: Any = field(default=None, compare=False, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Of a message that others have published; their names in lower case."""
 
 
 class Subscription(Protocol):
@@ -58,6 +60,22 @@ class Subscription(Protocol):
         ...
 
 
+class PlainSubscription(Protocol):
+    """Messages that others have published, in a form of their own. `message_id` is where the broker has one, or the id
+    that its publisher gave it; empty where there is neither.
+    """
+
+    async def receive(self, most: int, wait_s: float) -> list[Delivery]:
+        """Return up to `most` messages, after waiting at most `wait_s` seconds for the first. What was received before
+        must be settled: what is not, comes again to whoever subscribes next. Raises Unavailable, Misconfigured.
+        """
+        ...
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Be done with all that was received. Raises Unavailable."""
+        ...
+
+
 class Broker(Protocol):
     """A connection to a broker, shared by a process. Reconnects by itself."""
 
@@ -73,6 +91,12 @@ class Broker(Protocol):
 
         Each group gets every message that is published from its first `receive` on. Messages of a key go to one consumer
         at a time; while consumers come and go, one may be delivered again. `consumer` is a name for logs.
+        """
+        ...
+
+    def subscribe_plain(self, topic: str, group: str) -> AbstractAsyncContextManager[PlainSubscription]:
+        """Read a topic of others: a stream of Redis, a queue of RabbitMQ, a topic of Kafka. It is not created. Of Redis
+        and RabbitMQ one subscriber of a group at a time keeps the order; Kafka shares out its partitions.
         """
         ...
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
-from knowlog.bus.catalogue import CATALOGUE, EventType
+from knowlog.bus.catalogue import CATALOGUE, INCOMING, EventType
 from knowlog.bus.compatibility import incompatibilities
 from knowlog.kernel.errors import NotFound
 
+_CONTRACTS = (*CATALOGUE.values(), *INCOMING.values())
 _FILE = re.compile(r"(?P<name>[a-z_.]+)\.v(?P<version>\d+)\.json")
 _TO_DO = "Raise the type's version and keep this file, or take the change back."
 Published = Mapping[tuple[str, int], dict[str, Any]]
@@ -41,7 +42,7 @@ def published_schema(name: str, version: int) -> dict[str, Any]:
     return schema
 
 
-def breaches(published: Published, catalogue: Iterable[EventType] = CATALOGUE.values()) -> list[str]:
+def breaches(published: Published, catalogue: Iterable[EventType] = _CONTRACTS) -> list[str]:
     """Say where the catalogue breaks a published contract; empty when it keeps them all."""
     types = {each.name: each for each in catalogue}
     found = []
@@ -55,7 +56,7 @@ def breaches(published: Published, catalogue: Iterable[EventType] = CATALOGUE.va
     return found
 
 
-def unpublished(published: Published, catalogue: Iterable[EventType] = CATALOGUE.values()) -> list[EventType]:
+def unpublished(published: Published, catalogue: Iterable[EventType] = _CONTRACTS) -> list[EventType]:
     """The types whose file is missing or not current."""
     return [each for each in catalogue if published.get((each.name, each.version)) != each.schema()]
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from knowlog import __version__
-from knowlog.cli import collections, documents, events, jobs, keys, schedules, tenants, webhooks
+from knowlog.cli import collections, documents, events, jobs, keys, schedules, sources, tenants, webhooks
 from knowlog.cli.ask import ask
 from knowlog.cli.bench import bench
 from knowlog.cli.config import config
@@ -40,6 +40,7 @@ for group, name, panel in (
     (jobs.app, "jobs", "Look after"),
     (schedules.app, "schedules", "Look after"),
     (webhooks.app, "webhooks", "Look after"),
+    (sources.app, "sources", "Look after"),
     (keys.app, "keys", "Look after"),
     (tenants.app, "tenants", "Look after"),
     (bench, "bench", "Measure"),

@@ -1,6 +1,6 @@
 """Bytes to text, to chunks, to vectors, stored; and out again."""
 
-from knowlog.ingestion.deletion import delete_document, get_receipt
+from knowlog.ingestion.deletion import delete_document, delete_within, get_receipt
 from knowlog.ingestion.indexing import Indexer
 from knowlog.ingestion.parsing import Parser
 from knowlog.ingestion.rebuilding import Rebuilder
@@ -13,6 +13,7 @@ __all__ = [
     "ParsingSettings",
     "Rebuilder",
     "delete_document",
+    "delete_within",
     "get_receipt",
     "sweep_originals",
 ]

@@ -43,23 +43,30 @@ async def delete_document(
     PreconditionFailed when `expected` is not the document's revision.
     """
     async with database.transaction(scope) as connection:
-        row = await connection.fetchrow(_SQL["lock_document"], document_id, within(scope), expected)
-        if row is None:
-            await _explain_absence(connection, scope, document_id)
-        probes = await _probes(connection, store, scope, document_id)
-        chunk_ids = {found["chunk_id"] for found in await connection.fetch(_SQL["chunk_ids"], document_id)}
-        before = await _searches_that_find(connection, store, scope, probes, chunk_ids)
-        await _remove(connection, store, scope, document_id, row["collection_id"])
-        after = await _searches_that_find(connection, store, scope, probes, chunk_ids)
-        left = dict(await connection.fetchrow(_SQL["left_overs"], document_id))
-        if after or any(left.values()):
-            raise InternalError(f"The document was still found after its deletion, which was undone: {left}.")
-        proof = {"searches": 2 * len(probes), "found_before": before, "found_after": after, "rows_left": left}
-        receipt = DeletionReceipt(
-            new_id(), document_id, row["external_id"], row["collection"], row["versions"], row["chunks"], row["vectors"],
-            row["size_bytes"], proof, scope.principal, now(),
-        )  # fmt: skip
-        await connection.execute(_SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt))
+        return await delete_within(connection, store, scope, document_id, expected)
+
+
+async def delete_within(
+    connection: Connection, store: VectorStore, scope: Scope, document_id: UUID, expected: int | None = None
+) -> DeletionReceipt:
+    """Do as `delete_document` does, in the caller's transaction."""
+    row = await connection.fetchrow(_SQL["lock_document"], document_id, within(scope), expected)
+    if row is None:
+        await _explain_absence(connection, scope, document_id)
+    probes = await _probes(connection, store, scope, document_id)
+    chunk_ids = {found["chunk_id"] for found in await connection.fetch(_SQL["chunk_ids"], document_id)}
+    before = await _searches_that_find(connection, store, scope, probes, chunk_ids)
+    await _remove(connection, store, scope, document_id, row["collection_id"])
+    after = await _searches_that_find(connection, store, scope, probes, chunk_ids)
+    left = dict(await connection.fetchrow(_SQL["left_overs"], document_id))
+    if after or any(left.values()):
+        raise InternalError(f"The document was still found after its deletion, which was undone: {left}.")
+    proof = {"searches": 2 * len(probes), "found_before": before, "found_after": after, "rows_left": left}
+    receipt = DeletionReceipt(
+        new_id(), document_id, row["external_id"], row["collection"], row["versions"], row["chunks"], row["vectors"],
+        row["size_bytes"], proof, scope.principal, now(),
+    )  # fmt: skip
+    await connection.execute(_SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt))
     return receipt
 
 

@@ -15,6 +15,7 @@ from knowlog.bus import fire_due, forget_events, next_due_s
 from knowlog.ingestion import Rebuilder, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
+from knowlog.sources import forget_inbox
 from knowlog.stores import fold_statistics, graduate_large_collections
 from knowlog.workers import metrics
 
@@ -108,10 +109,15 @@ class Upkeep:
         """One after the other; each of them, whatever becomes of the others."""
         await _safely(self._forget_idempotency_keys)
         await _safely(self._forget_events)
+        await _safely(self._forget_inbox)
         await _safely(lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S))
 
     async def _forget_events(self) -> None:
         metrics.FORGOTTEN.inc(await forget_events(self._app.database, self._app.settings.bus.keep_days))
+
+    async def _forget_inbox(self) -> None:
+        keep_days = self._app.settings.sources.keep_days
+        metrics.INBOX_FORGOTTEN.inc(await forget_inbox(self._app.database, keep_days))
 
     async def _forget_idempotency_keys(self) -> None:
         async with self._app.database.system() as connection:

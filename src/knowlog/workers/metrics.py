@@ -30,6 +30,12 @@ DELIVERY_SECONDS = Histogram(
     "How long an attempt took.",
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 15, 30),
 )
+SOURCE_MESSAGES = Counter(
+    "knowlog_source_messages",
+    "Messages of sources: taken, repeated (had their effect before), dead (kept as dead letters).",
+    ["kind", "result"],
+)
+INBOX_FORGOTTEN = Counter("knowlog_source_inbox_forgotten", "Taken messages that this worker forgot.")
 _held: dict[str, int] = {}
 
 

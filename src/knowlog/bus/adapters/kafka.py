@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -79,6 +79,16 @@ class KafkaBroker:
         finally:
             await subscription.close()
 
+    @asynccontextmanager
+    async def subscribe_plain(self, topic: str, group: str) -> AsyncIterator["KafkaSubscription"]:
+        """Join a consumer group of a topic of others, from its beginning. Partitions are shared out among its members."""
+        settings = self._consumer_settings(group, "knowlog")
+        subscription = KafkaSubscription(self, topic, settings, self.require_there, _plain)
+        try:
+            yield subscription
+        finally:
+            await subscription.close()
+
     async def dead(self, topic: str, most: int) -> list[tuple[Message, str]]:
         """Read the topic's dead-letter topic from its beginning."""
         return await asyncio.to_thread(self._dead, topic + _DEAD, most)
@@ -109,6 +119,11 @@ class KafkaBroker:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise translated(error) from error
         self._topics.add(topic)
+
+    def require_there(self, topic: str) -> None:
+        """Raise Unavailable where there is no such topic, or Kafka does not let it be seen."""
+        if topic not in self._metadata().topics:
+            raise Unavailable(f"Kafka has no topic {topic!r}. Create it, or delete the source.")
 
     def bury(self, topic: str, messages: Sequence[Message], reason: str) -> None:
         """Write messages to the dead-letter topic."""
@@ -194,8 +209,13 @@ class KafkaBroker:
 class KafkaSubscription:
     """A member of a consumer group. What is handed back is given out again by this member, or after it has left."""
 
-    def __init__(self, broker: KafkaBroker, topic: str, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, broker: KafkaBroker, topic: str, settings: dict[str, Any],
+        require: Callable[[str], None] | None = None, read: Callable[[Any], Delivery] | None = None,
+    ) -> None:  # fmt: skip
         self._broker, self._topic, self._settings = broker, topic, settings
+        self._require = require or broker.require_topic
+        self._read = read or _own
         self._consumer: Any = None
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._closing = False
@@ -298,14 +318,14 @@ class KafkaSubscription:
                 if each.error() is None:
                     partition = (each.topic(), each.partition())
                     self._offsets.setdefault(partition, Settled(each.offset())).give(each.offset())
-                    self._ready.append(Delivery(_message(each), 1, (partition, each.offset())))
+                    self._ready.append(self._read(each))
         failed = next((each.error() for each in found if each.error() is not None), None)
         if failed is not None and not (failed.retriable() or failed.code() in _FENCED | _NO_TOPIC):
             raise translated(KafkaException(failed))
 
     def _open(self) -> Any:
         if self._consumer is None:
-            self._broker.require_topic(self._topic)
+            self._require(self._topic)
             consumer = Consumer(self._settings)
             consumer.subscribe([self._topic], on_revoke=self._forget, on_lost=self._forget)
             self._consumer = consumer
@@ -374,6 +394,18 @@ def _name(partition: Any) -> Partition:
 def _message(found: Any) -> Message:
     headers = dict(found.headers() or ())
     return Message((found.key() or b"").decode(), headers.get("id", b"").decode(), found.value() or b"")
+
+
+def _own(found: Any) -> Delivery:
+    return Delivery(_message(found), 1, ((found.topic(), found.partition()), found.offset()))
+
+
+def _plain(found: Any) -> Delivery:
+    """A message of others: its id is its place, which no other message of the topic has."""
+    headers = {name.lower(): (value or b"").decode(errors="replace") for name, value in found.headers() or ()}
+    key = (found.key() or b"").decode(errors="replace")
+    message = Message(key, f"{found.partition()}-{found.offset()}", found.value() or b"")
+    return Delivery(message, 1, ((found.topic(), found.partition()), found.offset()), headers)
 
 
 def _read_until(reader: Any, end: int) -> list[tuple[Message, str]]:

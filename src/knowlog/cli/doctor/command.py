@@ -15,6 +15,7 @@ from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.model import Finding, fail, ok
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
 from knowlog.cli.doctor.server import Target, check_server
+from knowlog.cli.doctor.sources import check_sources
 from knowlog.cli.options import AsJson, Key, Url
 from knowlog.cli.output import emit, err, say, show, table
 from knowlog.kernel.errors import KnowlogError, Misconfigured
@@ -25,6 +26,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("machine", check_machine, "Set KNOWLOG_DATA_DIR to a folder that this user may write."),
     ("database", check_database, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
     ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
+    ("sources", check_sources, "Start PostgreSQL, or correct the KNOWLOG_SOURCES_ settings."),
     (
         "embedding model",
         check_model,
@@ -69,7 +71,7 @@ async def examine(target: Target) -> list[Finding]:
         named = re.search(r"KNOWLOG_\w+", error.detail)
         return [fail("settings", error.detail, f"Correct or unset {named[0] if named else 'it'}.")]
     findings = [
-        ok("settings", f"{len(settings.sources)} set, the rest at its default; `knowlog config` shows them")
+        ok("settings", f"{len(settings.origins)} set, the rest at its default; `knowlog config` shows them")
     ]
     for part, check, remedy in CHECKS:
         findings += await _found(part, check(settings), remedy)
