@@ -31,6 +31,7 @@ from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # what fails is told by our errors
 
 _PREFETCH = 200
+_PLAIN_PREFETCH = 100
 _PIPELINED = 1000
 _GREETING_S = 0.2
 _BEATS_PER_LEASE = 6
@@ -69,6 +70,15 @@ class RabbitBroker:
     async def subscribe(self, topic: str, group: str, consumer: str) -> AsyncIterator["RabbitSubscription"]:
         """Join the group; its queues are made by the first receive."""
         subscription = RabbitSubscription(self, topic, group, f"{consumer}-{uuid4().hex[:8]}")
+        try:
+            yield subscription
+        finally:
+            await subscription.close()
+
+    @asynccontextmanager
+    async def subscribe_plain(self, topic: str, group: str) -> AsyncIterator["PlainRabbit"]:
+        """Consume a classic or quorum queue of others. A queue has no groups."""
+        subscription = PlainRabbit(self, topic)
         try:
             yield subscription
         finally:
@@ -445,3 +455,66 @@ def _unavailable(why: str) -> Unavailable:
     return Unavailable(
         f"RabbitMQ cannot be reached or used now ({why}). Check that it runs, and KNOWLOG_BUS_URL."
     )
+
+
+class PlainRabbit:
+    """A queue of others. RabbitMQ has its messages until they are settled, or this connection ends."""
+
+    def __init__(self, broker: RabbitBroker, queue: str) -> None:
+        self._broker, self._queue = broker, queue
+        self._channel: Any = None
+        self._arriving: asyncio.Queue[Delivery | None] = asyncio.Queue()
+
+    async def receive(self, most: int, wait_s: float) -> list[Delivery]:
+        """Return what RabbitMQ has sent ahead."""
+        if self._channel is None:
+            await self._open()
+        found: list[Delivery | None] = []
+        with contextlib.suppress(TimeoutError):
+            found.append(await asyncio.wait_for(self._arriving.get(), wait_s))
+        while found and len(found) < most and not self._arriving.empty():
+            found.append(self._arriving.get_nowait())
+        if None in found:
+            raise _unavailable("the connection was lost, or the queue was deleted")
+        return [each for each in found if each is not None]
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Acknowledge all up to the last."""
+        if deliveries:
+            last = max(each.receipt for each in deliveries)
+            await _in_time(self._channel.basic_ack(last, multiple=True))
+            await _in_time(self._channel.basic_qos(prefetch_count=_PLAIN_PREFETCH))  # answered after the rest
+
+    async def close(self) -> None:
+        """Close the connection: RabbitMQ takes back what is not settled."""
+        if self._channel is not None:
+            await _quietly(self._channel.connection.close())
+
+    async def _open(self) -> None:
+        connection = await self._broker.connect()
+        try:
+            channel = await _in_time(connection.channel(publisher_confirms=False))
+            await _in_time(channel.basic_qos(prefetch_count=_PLAIN_PREFETCH))
+            await _in_time(channel.queue_declare(self._queue, passive=True))
+            await _in_time(channel.basic_consume(self._queue, self._take))
+        except Unavailable as error:
+            await _quietly(connection.close())
+            if isinstance(error.__cause__, exceptions.ChannelNotFoundEntity):
+                raise Unavailable(
+                    f"RabbitMQ has no queue {self._queue!r}. Create it, or delete the source."
+                ) from error
+            raise
+        except BaseException:
+            await _quietly(connection.close())
+            raise
+        for each in (connection, channel):
+            each.closing.add_done_callback(lambda _: self._arriving.put_nowait(None))
+        self._channel = channel
+
+    async def _take(self, found: Any) -> None:
+        properties = found.header.properties
+        headers = {_text(name).lower(): _text(value) for name, value in (properties.headers or {}).items()}
+        if properties.content_type:
+            headers["content-type"] = _text(properties.content_type)
+        message = Message(found.delivery.routing_key or "", properties.message_id or "", found.body)
+        self._arriving.put_nowait(Delivery(message, receipt=found.delivery.delivery_tag, headers=headers))
