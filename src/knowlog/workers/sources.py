@@ -29,6 +29,7 @@ _LOG = logging.getLogger("knowlog.worker")
 _LOOK_S = 2.0
 _WAIT_S = 2.0
 _ROOM_S = 2.0
+_SILENCE_S = 20.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _BATCH_BYTES = 32 * 2**20
@@ -125,12 +126,21 @@ class _Reader:
             raise Unavailable(
                 "Its collection was deleted. Give the source another; what comes in waits until then."
             )
-        group = f"{self._app.settings.bus.prefix}.source.{inlet.source_id}"
-        async with self._broker_of(inlet.kind).subscribe_plain(inlet.topic, group) as subscription:
+        group, broker = (
+            f"{self._app.settings.bus.prefix}.source.{inlet.source_id}",
+            self._broker_of(inlet.kind),
+        )
+        async with broker.subscribe_plain(inlet.topic, group) as subscription:
+            heard = monotonic()
             while True:
                 await self._wait_for_room()
                 self._require_turn()
                 deliveries = await subscription.receive(self._most, _WAIT_S)
+                if deliveries:
+                    heard = monotonic()
+                elif monotonic() - heard > _SILENCE_S:
+                    await broker.check()  # a client that reconnects by itself says nothing of it
+                    heard = monotonic()
                 self._pause_s = _FIRST_PAUSE_S
                 await self._note(None)
                 if deliveries:
