@@ -4,16 +4,15 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from knowlog.settings import Settings
-
 PROCESSES = {
     "serve": "knowlog.api:run_api",
     "worker": "knowlog.workers:run_worker",
+    "worker of one type": "knowlog.workers:work_with",
 }
 
 
-def process(name: str) -> Callable[[Settings], Any]:
+def process(name: str) -> Callable[..., Any]:
     """Return what runs the process until it is told to stop: for a worker, a coroutine function."""
     module, _, function = PROCESSES[name].partition(":")
-    found: Callable[[Settings], Any] = getattr(importlib.import_module(module), function)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return found

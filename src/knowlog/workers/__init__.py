@@ -1,5 +1,5 @@
 """Processes that take jobs."""
 
-from knowlog.workers.loop import Worker, run_worker
+from knowlog.workers.loop import Worker, run_worker, work_with
 
-__all__ = ["Worker", "run_worker"]
+__all__ = ["Worker", "run_worker", "work_with"]

@@ -279,6 +279,13 @@ async def run_worker(settings: Settings) -> None:
         await run_workers(app, broker, stop)
 
 
+async def work_with(
+    app: App, broker: Broker | None, kind: str, queue: str, handler: Handler, stop: asyncio.Event
+) -> None:
+    """Take the events of one type, hand them to `handler` instead of the product's own, until `stop` is set."""
+    await Worker(app, broker, {kind: queue}, handlers={kind: handler}).run(stop)
+
+
 async def run_workers(app: App, broker: Broker | None, stop: asyncio.Event) -> None:
     """Work until `stop` is set: what waits on others' machines is taken by a worker of its own, so that endpoints which
     do not answer keep no document waiting.

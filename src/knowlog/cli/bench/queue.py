@@ -10,15 +10,16 @@ from uuid import UUID
 
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import Broker, Event, append_events, complete, open_broker
+from knowlog.cli.registry import process
 from knowlog.database import EmbeddedServer, Scope
 from knowlog.evaluation import percentile
 from knowlog.kernel import new_id
 from knowlog.settings import load_settings
 from knowlog.tenants import create_tenant
-from knowlog.workers import Worker
 
 _TYPE = "document.deleted"
-_DATA = {"blobs": []}
+_QUEUE = "cleanup"
+_DATA: dict[str, list[str]] = {"blobs": []}
 _AT_ONCE = 500
 _PACED = 400
 _PAUSE_S = 0.01
@@ -70,8 +71,8 @@ class _Bench:
         """A worker of the product takes the events during the block."""
         stop = asyncio.Event()
         async with _broker_of(self._app) as broker:
-            worker = Worker(self._app, broker, {_TYPE: "cleanup"}, handlers={_TYPE: self._handle})
-            task = asyncio.create_task(worker.run(stop))
+            work_with = process("worker of one type")
+            task = asyncio.create_task(work_with(self._app, broker, _TYPE, _QUEUE, self._handle, stop))
             try:
                 yield
             finally:
