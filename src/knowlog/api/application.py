@@ -55,6 +55,8 @@ ROUTERS = tuple(
         jobs,
         schedules,
         webhooks,
+        sources,
+        dead_letters,
         tenants,
         queues,
         health,
