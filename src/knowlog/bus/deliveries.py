@@ -19,7 +19,7 @@ from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import SQL, get_webhook, wanted_types
 from knowlog.database import Connection, Database, Scope
 from knowlog.kernel import now
-from knowlog.kernel.errors import Conflict, NotFound
+from knowlog.kernel.errors import Conflict, KnowlogError, NotFound
 
 KIND = "delivery.requested"
 _LOOKED_AT = 1000
@@ -49,6 +49,12 @@ class Parcel:
     url: str
     envelope: Envelope
     secrets: Sequence[str] = field(repr=False)
+
+
+class Resting(KnowlogError):
+    """The endpoint has failed again and again, and is left alone for a while."""
+
+    code, permanent = "resting", False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +115,23 @@ async def request_deliveries(
 
 
 async def parcel_of(connection: Connection, scope: Scope, delivery: Event) -> Parcel:
-    """Read what a delivery is to send. Raises NotFound, or Conflict when the webhook is disabled."""
+    """Read what a delivery is to send. Raises NotFound, Conflict when the webhook is disabled, Resting until later."""
     target = await connection.fetchrow(SQL["target"], UUID(delivery.data["endpoint_id"]))
     if target is None:
         raise NotFound("The webhook was deleted.")
     if target["state"] != "active":
         raise Conflict("The webhook is disabled.")
+    if target["resting_until"]:
+        raise Resting("The endpoint is left alone for a while.", until=target["resting_until"])
     envelope = await get_event(connection, scope, UUID(delivery.data["event_id"]))
     return Parcel(
         target["url"], envelope, [each for each in (target["secret"], target["old_secret"]) if each]
     )
+
+
+async def put_off(connection: Connection, worker: str, delivery: Event, until: datetime) -> None:
+    """Hand a delivery back until its endpoint has had its rest, without counting the attempt."""
+    await connection.execute(SQL["put_off"], delivery.event_id, worker, delivery.attempts, until)
 
 
 async def settle_delivery(
@@ -142,7 +155,7 @@ async def _count_failure(
     connection: Connection, endpoint_id: UUID, outcome: Outcome, settings: WebhooksSettings
 ) -> bool:
     """Note that an endpoint failed; disable its webhook when it did so for too long. Returns whether it is active."""
-    row = await connection.fetchrow(SQL["failed"], endpoint_id)
+    row = await connection.fetchrow(SQL["failed"], endpoint_id, timedelta(seconds=settings.backoff_s))
     if row is None or row["state"] != "active":
         return False
     if outcome.gone:

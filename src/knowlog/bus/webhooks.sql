@@ -25,6 +25,7 @@ set url = coalesce($2, url), description = coalesce($3, description), types = co
     reason = case $5 when 'active' then null when 'disabled' then 'It was disabled by hand.' else reason end,
     failures = case when $5 = 'active' then 0 else failures end,
     failing_since = case when $5 is null then failing_since end,
+    resting_until = case when $5 is null then resting_until end,
     xid = case when $5 = 'active' and state = 'disabled' then pg_snapshot_xmin(pg_current_snapshot()) else xid end,
     position = case when $5 = 'active' and state = 'disabled' then 0 else position end
 where tenant_id = tenant() and endpoint_id = $1
@@ -90,15 +91,22 @@ order by e.xid, e.position limit $5
 -- Remember how far a webhook has come.
 update webhooks set xid = $2::text::xid8, position = $3 where tenant_id = tenant() and endpoint_id = $1
 
+-- name: put_off
+-- The endpoint has a rest: do this then, or a little later. The attempt does not count.
+update events
+set state = 'waiting', due_at = $4::timestamptz + random() * interval '2 seconds', attempts = attempts - 1,
+    lease_until = null, announced_at = null
+where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
+
 -- name: target
 -- What a delivery needs to know of its webhook.
-select url, state, secret, case when old_secret_until > now() then old_secret end as old_secret
+select url, state, secret, case when resting_until > clock_timestamp() then resting_until end as resting_until, case when old_secret_until > now() then old_secret end as old_secret
 from webhooks where tenant_id = tenant() and endpoint_id = $1
 
 -- name: delivered
 -- The endpoint took something. A webhook that is well is not written at each delivery. Returns whether it had failed.
 with before as (select failures from webhooks where tenant_id = tenant() and endpoint_id = $1)
-update webhooks w set failures = 0, failing_since = null, delivered_at = clock_timestamp()
+update webhooks w set failures = 0, failing_since = null, resting_until = null, delivered_at = clock_timestamp()
 from before
 where w.tenant_id = tenant() and w.endpoint_id = $1
   and (w.failures > 0 or w.delivered_at is null or w.delivered_at < clock_timestamp() - interval '10 seconds')
@@ -111,8 +119,12 @@ where tenant_id = tenant() and type = 'delivery.requested' and state = 'waiting'
   and due_at > clock_timestamp()
 
 -- name: failed
--- The endpoint did not take something. Returns since when it fails.
-update webhooks set failures = failures + 1, failing_since = coalesce(failing_since, clock_timestamp())
+-- The endpoint did not take something. Returns since when it fails. One that fails again and again has a rest, at first
+-- of `$2`, at most of five minutes.
+update webhooks
+set failures = failures + 1, failing_since = coalesce(failing_since, clock_timestamp()),
+    resting_until = case when failures >= 7 then
+        clock_timestamp() + least($2::interval * 2 ^ least((failures - 7) / 8, 20), interval '5 minutes') end
 where tenant_id = tenant() and endpoint_id = $1
 returning failing_since, state
 

@@ -24,9 +24,11 @@ from knowlog.bus import (
     Event,
     Outcome,
     Parcel,
+    Resting,
     fail,
     feed,
     parcel_of,
+    put_off,
     settle_delivery,
 )
 from knowlog.database import Scope
@@ -70,6 +72,10 @@ class Deliverer:
         try:
             async with self._database.transaction(scope) as connection:
                 parcel = await parcel_of(connection, scope, event)
+        except Resting as error:
+            async with self._database.transaction(scope) as connection:
+                await put_off(connection, worker, event, error.extra["until"])
+            return
         except (NotFound, Conflict) as error:
             async with self._database.transaction(scope) as connection:
                 await fail(connection, worker, event, error.detail, None)

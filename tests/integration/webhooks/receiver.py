@@ -60,7 +60,7 @@ class Receiver:
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(Exception):
+        with suppress(Exception, asyncio.CancelledError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {n.lower(): v for n, v in (line.split(": ", 1) for line in head[1:] if line)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))

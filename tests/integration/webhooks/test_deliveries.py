@@ -395,6 +395,25 @@ async def test_a_webhook_that_fails_for_too_long_is_disabled(app, working, recei
     assert health["disabled"] == 1
 
 
+async def test_an_endpoint_that_fails_again_and_again_has_a_rest(app, working, receiver, tenant) -> None:
+    """After many failures in a row the other deliveries are put off, and no attempt of theirs is counted."""
+    receiver.answer = lambda _: (500, {}, b"")
+    endpoint_id, _ = await make(app, tenant, receiver.url)
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute("update webhooks set failures = 200, failing_since = now()")
+    await happen(app, tenant, 1)
+    await receiver.until(1)
+    await asyncio.sleep(0.3)
+    await happen(app, tenant, 50)
+    await asyncio.sleep(2)
+    await until(app, tenant, endpoint_id, {"waiting": 51})
+    assert len(receiver.taken) == 1
+    async with app.database.transaction(tenant) as connection:
+        resting = await list_deliveries(connection, tenant, endpoint_id, most=100)
+    assert {each.attempts for each in resting} == {0, 1}
+    assert all(each.due_at > now() + timedelta(minutes=4) for each in resting)
+
+
 async def test_a_late_commit_is_delivered(app, working, receiver, tenant) -> None:
     """An event whose transaction commits after a later one's is not passed over."""
     await make(app, tenant, receiver.url)
@@ -422,7 +441,7 @@ async def test_ten_thousand_events_wait_for_an_endpoint_that_is_down(app, workin
     sent: list[UUID] = []
     for _ in range(10):
         sent += await happen(app, tenant, 1000)
-    await receiver.until(50)
+    await receiver.until(10)
     assert sum((await states(app, tenant, endpoint_id)).values()) <= 2 * app.settings.webhooks.window
     receiver.answer = lambda _: OK
     seen: set[str] = set()

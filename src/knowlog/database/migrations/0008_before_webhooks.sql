@@ -17,6 +17,7 @@ create table knowlog.webhooks (
     reason           text,
     failures         integer not null default 0,
     failing_since    timestamptz,
+    resting_until    timestamptz,
     delivered_at     timestamptz,
     xid              xid8 not null,
     position         bigint not null,
