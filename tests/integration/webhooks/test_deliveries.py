@@ -434,6 +434,7 @@ async def test_no_webhook_costs_nothing(app, tenant) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(420)
 async def test_ten_thousand_events_wait_for_an_endpoint_that_is_down(app, working, receiver, tenant) -> None:
     """Down, they wait in the log and the queue stays short; up again, each arrives."""
     receiver.answer = lambda _: (503, {}, b"")
@@ -445,7 +446,7 @@ async def test_ten_thousand_events_wait_for_an_endpoint_that_is_down(app, workin
     assert sum((await states(app, tenant, endpoint_id)).values()) <= 2 * app.settings.webhooks.window
     receiver.answer = lambda _: OK
     seen: set[str] = set()
-    async with asyncio.timeout(200):
+    async with asyncio.timeout(340):
         while len(seen) < 9000:
             await asyncio.sleep(0.5)
             seen = {each.message_id for each in receiver.taken}
