@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ async def test_the_example_brings_documents_in(redis: Running) -> None:
                 "bash", "-euc", commands(), stdout=asyncio.subprocess.PIPE,
                 env={
                     **environ, "KNOWLOG_URL": stack.url, "KNOWLOG_KEY": kept["key"], "TENANT": kept["tenant_id"],
-                    "REDIS_URL": redis.url,
+                    "REDIS_URL": redis.url, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 },
             )  # fmt: skip
             output, _ = await asyncio.wait_for(process.communicate(), 120)

@@ -1,0 +1,179 @@
+"""Sources and dead letters over HTTP: the operator makes sources, admins look after theirs, strangers see nothing."""
+
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from api_scene import Client, MakeClient, problem
+
+from knowlog.bootstrap import App
+from knowlog.bus import Delivery, Message
+from knowlog.database import Scope
+from knowlog.sources import Inlet, hold_source
+
+Source = dict[str, object]
+
+
+@pytest.fixture
+async def source(operator: Client, alice: Client, tenant: Scope) -> Source:
+    """A source of Alice's that no worker reads."""
+    wanted = {"name": "shop", "kind": "redis", "topic": f"shop.{uuid4().hex}", "collection": "handbook"}
+    made = await operator.post(f"/v1/tenants/{tenant.tenant_id}/sources", json=wanted)
+    assert made.status_code == 201, made.text
+    found: Source = made.json()
+    return found
+
+
+async def take(app: App, tenant: Scope, source: Source, *bodies: bytes) -> None:
+    """Let the inbox take messages, as a worker does that reads the source."""
+    inlet = Inlet(
+        tenant.tenant_id, UUID(str(source["source_id"])), "shop", "redis", str(source["topic"]),
+        UUID(str(source["collection_id"])), "cloudevents", {},
+    )  # fmt: skip
+    assert await hold_source(app.database, tenant, inlet.source_id, "me", 60)
+    deliveries = [Delivery(Message("", f"{number}-0", body)) for number, body in enumerate(bodies, 1)]
+    await app.inbox.take(inlet, deliveries, "me")
+
+
+def event(tenant: Scope, message_id: str, text: str, **data: object) -> bytes:
+    return orjson.dumps({
+        "specversion": "1.0", "id": message_id, "source": "urn:shop", "type": "document.submitted",
+        "tenantid": str(tenant.tenant_id), "data": {"external_id": "a", "text": text, **data},
+    })  # fmt: skip
+
+
+async def test_the_operator_makes_lists_and_deletes_sources(
+    operator: Client, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """The tenant sees what was made; a topic and a name have one source."""
+    listed = (await operator.get(f"/v1/tenants/{tenant.tenant_id}/sources")).json()
+    assert listed["items"] == (await alice.get("/v1/sources")).json()["items"] == [source]
+    assert source["state"] == "active"
+    again = {"name": "other", "kind": "redis", "topic": source["topic"], "collection": "handbook"}
+    place = f"/v1/tenants/{tenant.tenant_id}/sources"
+    problem(await operator.post(place, json=again), 409, "conflict")
+    problem(await operator.post(place, json={**again, "topic": "x", "name": "shop"}), 409, "conflict")
+    problem(await operator.post(place, json={**again, "topic": "knowlog.work.documents"}), 422, "invalid")
+    problem(await operator.post(place, json={**again, "topic": "x", "collection": "nope"}), 404, "not-found")
+    problem(await operator.post(place, json={**again, "topic": "x", "mapping": {"id": "x"}}), 422, "invalid")
+    mapped = {**again, "topic": "x", "format": "plain", "mapping": {"nope": "x"}}
+    assert "no member 'nope'" in str(
+        problem(await operator.post(place, json=mapped), 422, "invalid")["detail"]
+    )
+    problem(await operator.post(f"/v1/tenants/{uuid4()}/sources", json=again), 404, "not-found")
+    assert (await operator.delete(f"{place}/{source['source_id']}")).status_code == 204
+    assert (await alice.get("/v1/sources")).json()["items"] == []
+
+
+async def test_a_tenant_makes_no_source(alice: Client, bob: Client, tenant: Scope) -> None:
+    """Its owner neither; and a reader does not even see them."""
+    wanted = {"name": "mine", "kind": "redis", "topic": "other.tenants", "collection": "handbook"}
+    refused = await alice.post(f"/v1/tenants/{tenant.tenant_id}/sources", json=wanted)
+    assert refused.status_code in (401, 403)
+    problem(await bob.get("/v1/sources"), 403, "forbidden")
+    problem(await bob.get("/v1/dead-letters"), 403, "forbidden")
+
+
+async def test_an_admin_pauses_and_changes_a_source(alice: Client, source: Source) -> None:
+    """What is paused is not active for workers; an unknown collection is refused."""
+    place = f"/v1/sources/{source['source_id']}"
+    assert (await alice.patch(place, json={"state": "paused"})).json()["state"] == "paused"
+    await alice.post("/v1/collections", json={"name": "second"})
+    changed = (await alice.patch(place, json={"state": "active", "collection": "second"})).json()
+    assert changed["state"] == "active"
+    assert changed["collection_id"] != source["collection_id"]
+    problem(await alice.patch(place, json={"collection": "nope"}), 404, "not-found")
+    problem(await alice.patch(place, json={"state": "off"}), 422, "invalid")
+
+
+async def test_dead_letters_are_listed_shown_replayed_and_deleted(
+    app: App, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """With their cause and body, in pages; replayed once; then they are gone when deleted."""
+    await take(
+        app, tenant, source, event(tenant, "1", "Good."), b"bad", event(tenant, "1", "Other."), b"\xff\xfe"
+    )
+    page = (await alice.get("/v1/dead-letters", params={"limit": 2})).json()
+    rest = (await alice.get("/v1/dead-letters", params={"limit": 2, "cursor": page["next_cursor"]})).json()
+    letters = {each["cause"]: each for each in page["items"] + rest["items"]}
+    assert len(page["items"] + rest["items"]) == 3
+    assert rest["next_cursor"] is None
+    conflict = next(each for cause, each in letters.items() if "something else" in cause)
+    shown = (await alice.get(f"/v1/dead-letters/{conflict['dead_letter_id']}")).json()
+    assert shown["content"] == {"encoding": "utf-8", "body": event(tenant, "1", "Other.").decode()}
+    answer = await alice.post(f"/v1/dead-letters/{conflict['dead_letter_id']}:replay")
+    assert "something else" in str(problem(answer, 422, "invalid")["detail"])
+    assert (await alice.delete(f"/v1/dead-letters/{conflict['dead_letter_id']}")).status_code == 204
+    problem(await alice.get(f"/v1/dead-letters/{conflict['dead_letter_id']}"), 404, "not-found")
+    own = (await alice.get("/v1/dead-letters", params={"source": str(source["source_id"])})).json()
+    assert len(own["items"]) == 2
+    assert (await alice.get("/v1/dead-letters", params={"replayed": "true"})).json()["items"] == []
+
+
+async def test_a_stranger_sees_neither_sources_nor_dead_letters(
+    app: App, charlie: Client, tenant: Scope, source: Source, alice: Client
+) -> None:
+    """Absent and not yours are the same."""
+    await take(app, tenant, source, b"bad")
+    [letter] = (await alice.get("/v1/dead-letters")).json()["items"]
+    assert (await charlie.get("/v1/sources")).json()["items"] == []
+    assert (await charlie.get("/v1/dead-letters")).json()["items"] == []
+    for method, place in (
+        ("GET", f"/v1/sources/{source['source_id']}"), ("GET", f"/v1/dead-letters/{letter['dead_letter_id']}"),
+        ("POST", f"/v1/dead-letters/{letter['dead_letter_id']}:replay"),
+        ("DELETE", f"/v1/dead-letters/{letter['dead_letter_id']}"),
+    ):  # fmt: skip
+        problem(await charlie.request(method, place), 404, "not-found")
+    patched = await charlie.patch(f"/v1/sources/{source['source_id']}", json={"state": "paused"})
+    problem(patched, 404, "not-found")
+
+
+async def test_a_key_with_limits_sees_the_sources_of_its_collections(
+    app: App, alice: Client, make_client: MakeClient, tenant: Scope, source: Source
+) -> None:
+    """And their dead letters; those of others are absent."""
+    await take(app, tenant, source, b"bad")
+    second = (await alice.post("/v1/collections", json={"name": "second"})).json()["collection_id"]
+    limited = await make_client(tenant, "admin", [UUID(second)])
+    assert (await limited.get("/v1/sources")).json()["items"] == []
+    assert (await limited.get("/v1/dead-letters")).json()["items"] == []
+    allowed = await make_client(tenant, "admin", [UUID(str(source["collection_id"]))])
+    assert len((await allowed.get("/v1/sources")).json()["items"]) == 1
+    assert len((await allowed.get("/v1/dead-letters")).json()["items"]) == 1
+
+
+async def test_large_dead_letters_lie_in_the_blob_store_until_they_are_deleted(
+    app: App, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """The sweep of originals leaves them; deleting them removes the bytes."""
+    from knowlog.ingestion import sweep_originals
+
+    await take(app, tenant, source, b"x" * 300_000)
+    await sweep_originals(app.database, app.blobs, older_than_s=0, prefix=str(tenant.tenant_id))
+    [letter] = (await alice.get("/v1/dead-letters")).json()["items"]
+    place = f"/v1/dead-letters/{letter['dead_letter_id']}"
+    assert len((await alice.get(place)).json()["content"]["body"]) == 300_000
+    assert (await alice.delete(place)).status_code == 204
+    keys = [key async for some in app.blobs.keys(str(tenant.tenant_id)) for key in some]
+    assert keys == []
+
+
+async def test_what_was_taken_long_ago_is_forgotten(
+    app: App, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """Then the same message is taken again; before that it changes nothing."""
+    from knowlog.sources import forget_inbox
+
+    message = event(tenant, "1", "Good.")
+    await take(app, tenant, source, message)
+    assert await forget_inbox(app.database, 30) == 0
+    await take(app, tenant, source, message)
+    found = (await alice.get(f"/v1/sources/{source['source_id']}")).json()
+    assert (found["taken"], found["repeated"]) == (1, 1)
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute(
+            "update inbox set received_at = now() - interval '31 days' where tenant_id = tenant()"
+        )
+    assert await forget_inbox(app.database, 30) == 1
+    await take(app, tenant, source, message)
+    assert (await alice.get(f"/v1/sources/{source['source_id']}")).json()["taken"] == 2
