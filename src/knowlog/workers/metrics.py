@@ -35,6 +35,9 @@ SOURCE_MESSAGES = Counter(
     "Messages of sources: taken, repeated (had their effect before), dead (kept as dead letters).",
     ["kind", "result"],
 )
+SOURCES_TROUBLED = Gauge(
+    "knowlog_sources_troubled", "Active sources of all tenants that are not read at this moment."
+)
 INBOX_FORGOTTEN = Counter("knowlog_source_inbox_forgotten", "Taken messages that this worker forgot.")
 _held: dict[str, int] = {}
 

@@ -27,6 +27,7 @@ from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
 _LOOK_S = 2.0
+_SELDOM_S = 30.0
 _WAIT_S = 2.0
 _ROOM_S = 2.0
 _SILENCE_S = 20.0
@@ -47,6 +48,8 @@ class Sources:
         self._app = app
         self._worker = worker
         self._brokers: dict[str, Broker] = {}
+        named = app.settings.sources
+        self._named = any((named.redis_url, named.rabbitmq_url, named.kafka_url))
         self._readers: dict[UUID, tuple[Inlet, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -59,7 +62,7 @@ class Sources:
                     _LOG.warning("the sources cannot be looked up: %s", error.detail)
                 except Exception:
                     _LOG.exception("the sources cannot be looked up; it is tried again")
-                await asyncio.sleep(_LOOK_S)
+                await asyncio.sleep(_LOOK_S if self._named else _SELDOM_S)
         finally:
             await _ended([task for _, task in self._readers.values()])
             for broker in self._brokers.values():
@@ -67,6 +70,7 @@ class Sources:
 
     async def _look(self) -> None:
         wanted = {each.source_id: each for each in await active_sources(self._app.database)}
+        metrics.SOURCES_TROUBLED.set(sum(each.trouble is not None for each in wanted.values()))
         over = {
             source_id: task for source_id, (inlet, task) in self._readers.items()
             if wanted.get(source_id) != inlet or task.done()

@@ -9,7 +9,7 @@ from api_scene import Client, MakeClient, problem
 from knowlog.bootstrap import App
 from knowlog.bus import Delivery, Message
 from knowlog.database import Scope
-from knowlog.sources import Inlet, hold_source
+from knowlog.sources import Inlet, SourceLost, hold_source
 
 Source = dict[str, object]
 
@@ -156,6 +156,27 @@ async def test_large_dead_letters_lie_in_the_blob_store_until_they_are_deleted(
     assert (await alice.delete(place)).status_code == 204
     keys = [key async for some in app.blobs.keys(str(tenant.tenant_id)) for key in some]
     assert keys == []
+
+
+async def test_a_reader_that_was_replaced_writes_nothing(
+    app: App, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """As one that slept longer than its lease; nor does one whose source was paused meanwhile."""
+    await take(app, tenant, source, event(tenant, "1", "Good."))
+    inlet = Inlet(
+        tenant.tenant_id, UUID(str(source["source_id"])), "shop", "redis", str(source["topic"]),
+        UUID(str(source["collection_id"])), "cloudevents", {},
+    )  # fmt: skip
+    assert not await hold_source(app.database, tenant, inlet.source_id, "another", 60)
+    late = [Delivery(Message("", "2-0", event(tenant, "2", "Late."))), Delivery(Message("", "3-0", b"bad"))]
+    with pytest.raises(SourceLost):
+        await app.inbox.take(inlet, late, "another")
+    await alice.patch(f"/v1/sources/{source['source_id']}", json={"state": "paused"})
+    with pytest.raises(SourceLost):
+        await app.inbox.take(inlet, late, "me")
+    assert (await alice.get("/v1/dead-letters")).json()["items"] == []
+    found = (await alice.get(f"/v1/sources/{source['source_id']}")).json()
+    assert (found["taken"], found["dead"]) == (1, 0)
 
 
 async def test_what_was_taken_long_ago_is_forgotten(

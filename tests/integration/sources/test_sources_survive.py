@@ -107,7 +107,7 @@ async def cut_off(owner: object) -> None:
 
 
 async def test_a_broker_that_is_down_is_told_and_waited_for(app: App, scene: Scene, server: Running) -> None:
-    """The source says so in a sentence with the right setting; when it is back, reading goes on."""
+    """At the start and in the middle: the source says so, naming the right setting; when it is back, reading goes on."""
 
     async def troubled() -> bool:
         return f"KNOWLOG_SOURCES_{server.kind.upper()}_URL" in ((await scene.now()).trouble or "")
@@ -124,6 +124,10 @@ async def test_a_broker_that_is_down_is_told_and_waited_for(app: App, scene: Sce
                 await until(well, 60)
             with contextlib.suppress(Exception):
                 await scene.producer.make(scene.topic)
+            await until(well, 60)
+            await asyncio.to_thread(server.killable.kill)
+            await until(troubled, 60)
+            await asyncio.to_thread(server.killable.start)
             await until(well, 60)
     finally:
         with contextlib.suppress(Exception):
