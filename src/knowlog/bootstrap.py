@@ -93,6 +93,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
         yield App(
             settings, database, blobs, receiver, embedder, models, store, parser,
-            Indexer(database, blobs, parser, embedder, store, settings.worker, models.open),
+            Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
+                settings.parsing.max_chunks),
             Inbox(database, blobs, receiver, store, fetch_url, settings.sources),
         )  # fmt: skip

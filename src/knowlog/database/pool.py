@@ -150,7 +150,11 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database does not answer. Nothing was changed; try again in a moment.",
     ),
     (
-        (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError),
+        (TimeoutError,),
+        "The database did not answer in time. Nothing was changed; try again in a moment.",
+    ),
+    (
+        (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError),
         "The database cannot be reached. Nothing was changed; try again in a moment.",
     ),
 )

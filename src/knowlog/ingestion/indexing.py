@@ -87,8 +87,9 @@ class Indexer:
 
     def __init__(
         self, database: Database, blobs: BlobStore, parser: Parser, embedder: Embedder, store: VectorStore,
-        settings: WorkerSettings, open_model: OpenModel = no_other,
+        settings: WorkerSettings, open_model: OpenModel = no_other, most_chunks: int = 20_000,
     ) -> None:  # fmt: skip
+        self._most_chunks = most_chunks
         self._open_model = open_model
         self._resting: dict[str, float] = {}
         self._database = database
@@ -191,6 +192,11 @@ class Indexer:
         spans = chunk(parsed.text, profile, self._embedder.token_offsets, parsed.structure)
         if not spans:
             raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
+        if len(spans) > self._most_chunks:
+            raise ParseFailed(
+                f"The text is cut into {len(spans):,} chunks; one document may have {self._most_chunks:,}."
+                " Split the file, or choose larger chunks."
+            )
         title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
         rows = [_row(ordinal, span, parsed) for ordinal, span in enumerate(spans)]
         chunks = DocumentChunks(source.collection_id, source.event.subject, source.version, title, rows)
@@ -361,7 +367,9 @@ class Indexer:
         delay = None if final else self._settings.wait_s(event.attempts)
         try:
             async with self._database.transaction(scope) as connection:
-                await connection.execute(_SQL["lock_documents"], [event.subject])  # before its event, as everywhere
+                await connection.execute(
+                    _SQL["lock_documents"], [event.subject]
+                )  # before its event, as everywhere
                 await fail(connection, worker, event, known.detail, delay)
                 state = "failed" if final else "received"
                 await connection.execute(

@@ -21,6 +21,9 @@ class ParsingSettings(BaseModel):
     max_pages: int = Field(
         default=5_000, ge=1, description="Most pages, slides or sheets that one file may have."
     )
+    max_chunks: int = Field(
+        default=20_000, ge=1, description="Most chunks that one document may be cut into."
+    )
     max_unpacked_mb: int = Field(
         default=512, ge=1, description="Most bytes that a packed format may unpack to."
     )

@@ -1,8 +1,10 @@
 """The lexical index: chunks, their terms, and what each term weighs in them."""
 
+import asyncio
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -14,21 +16,33 @@ from knowlog.stores.statistics import TermStatistics
 from knowlog.stores.terms import DIMENSIONS, lexemes, salt, term
 
 _SQL = load_queries("knowlog.stores")
+_PORTION = 256
 _MOST_TERMS = 16_000  # of one chunk; pgvector stores no more dimensions that are not zero
+
+Item = TypeVar("Item")
 
 
 async def write_chunks(connection: Connection, documents: Sequence[DocumentChunks]) -> list[int]:
     """Store the chunks of documents, with their terms and weights. Returns their ids, in the order given."""
-    counted = [(d, chunk, _counts(d, chunk)) for d in documents for chunk in d.chunks]
+    pairs = [(document, chunk) for document in documents for chunk in document.chunks]
+    counted = [each for some in portions(pairs) for each in await asyncio.to_thread(_count, some)]
     if not counted:
         return []
     averages = await _averages(connection, counted)
-    stored = await connection.fetchmany(_SQL["insert_chunk"], [_chunk(d, chunk) for d, chunk, _ in counted])
-    ids = [record["chunk_id"] for record in stored]
-    terms = [(i, *_terms(d, counts, averages)) for i, (d, _, counts) in zip(ids, counted, strict=True)]
-    await connection.executemany(_SQL["insert_terms"], terms)
+    ids: list[int] = []
+    for some in portions(counted):
+        stored = await connection.fetchmany(_SQL["insert_chunk"], [_chunk(d, chunk) for d, chunk, _ in some])
+        own = [record["chunk_id"] for record in stored]
+        terms = [(i, *_terms(d, counts, averages)) for i, (d, _, counts) in zip(own, some, strict=True)]
+        await connection.executemany(_SQL["insert_terms"], terms)
+        ids += own
     await connection.executemany(_SQL["append_change"], _changes(counted))
     return ids
+
+
+def portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Cut into parts so small that no statement takes long and the process can do other things in between."""
+    return (items[start : start + _PORTION] for start in range(0, len(items), _PORTION))
 
 
 async def remove_chunks(connection: Connection, document_ids: Sequence[UUID]) -> int:
@@ -76,6 +90,10 @@ def _query_vector(statistics: TermStatistics) -> bytes:
 
 
 Counted = tuple[DocumentChunks, ChunkRow, Counter[int]]
+
+
+def _count(pairs: Sequence[tuple[DocumentChunks, ChunkRow]]) -> list[Counted]:
+    return [(document, chunk, _counts(document, chunk)) for document, chunk in pairs]
 
 
 async def _averages(connection: Connection, counted: Sequence[Counted]) -> dict[UUID, float]:

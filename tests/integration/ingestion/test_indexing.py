@@ -39,6 +39,7 @@ async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
         "KNOWLOG_DATA_DIR": str(server_dir),
         "KNOWLOG_EMBEDDING_MODEL": "fake",
         "KNOWLOG_WORKER_BACKOFF_S": "0.05",
+        "KNOWLOG_PARSING_MAX_CHUNKS": "2000",
     }
     async with open_app(load_settings(environ)) as opened:
         yield opened
@@ -347,3 +348,11 @@ async def test_an_unforeseen_fault_frees_the_lease(app, send, tenant, monkeypatc
     while worker._running:
         await asyncio.sleep(0.01)
     assert worker._held == {}
+
+
+async def test_a_document_of_too_many_chunks_is_refused_with_a_reason(app, working, send, tenant) -> None:
+    """Millions of quotation marks are within the limit of characters, and would be one transaction of minutes."""
+    sent = await send("quotes", b'"' * 1_000_000)
+    failed = await settled(app, tenant, sent.document_id)
+    assert (failed.state, failed.attempts) == ("failed", 1)
+    assert "chunks; one document may have 2,000" in failed.reason

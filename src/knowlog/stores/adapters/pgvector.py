@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowlog.database import Connection, load_queries
+from knowlog.stores.lexical import portions
 from knowlog.stores.model import Hit, VectorQuery, VectorRow, Vectors
 
 _SQL = load_queries("knowlog.stores")
@@ -31,14 +32,22 @@ class PgvectorStore:
         vectors: Vectors,
     ) -> None:
         """See VectorStore."""
-        encoded = half_vectors(vectors)
-        await connection.executemany(
-            _SQL["insert_vector"],
-            [
-                (row.collection_id, embedding_key, row.chunk_id, row.document_id, row.content_hash, vector)
-                for row, vector in zip(rows, encoded, strict=True)
-            ],
-        )
+        pairs = list(zip(rows, half_vectors(vectors), strict=True))
+        for some in portions(pairs):
+            await connection.executemany(
+                _SQL["insert_vector"],
+                [
+                    (
+                        row.collection_id,
+                        embedding_key,
+                        row.chunk_id,
+                        row.document_id,
+                        row.content_hash,
+                        vector,
+                    )
+                    for row, vector in some
+                ],
+            )
 
     async def search(self, connection: Connection, tenant_id: UUID, query: VectorQuery) -> list[Hit]:
         """See VectorStore."""
