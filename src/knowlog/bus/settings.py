@@ -139,7 +139,7 @@ class WorkerSettings(BaseModel):
     batch: int = Field(48, ge=1, le=500, description="Most jobs that a worker takes at a time.")
     batch_kb: int = Field(512, ge=1, description="Documents are handled together up to this size.")
     lease_s: float = Field(
-        8, gt=1, le=600, description="Work of a worker that has died is taken over after this time."
+        6, gt=1, le=600, description="Work of a worker that has died is taken over after this time."
     )
     max_attempts: int = Field(5, ge=1, le=100, description="A job that has failed this often stays failed.")
     backoff_s: float = Field(
