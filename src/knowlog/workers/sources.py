@@ -32,7 +32,7 @@ _WAIT_S = 2.0
 _ROOM_S = 2.0
 _SILENCE_S = 20.0
 _FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 10.0
 _BATCH_BYTES = 32 * 2**20
 """Fewer messages are taken at a time where they are large."""
 _SHARES_ITSELF = "kafka"
