@@ -30,7 +30,16 @@ from knowlog.bus.catalogue import (
     queue_of,
     validated,
 )
-from knowlog.bus.claiming import Turn, announce, claim, claim_announced, end_leases, keep_leases, working
+from knowlog.bus.claiming import (
+    Turn,
+    announce,
+    claim,
+    claim_announced,
+    claim_orphans,
+    end_leases,
+    keep_leases,
+    working,
+)
 from knowlog.bus.deliveries import (
     Outcome,
     Parcel,
@@ -135,6 +144,7 @@ __all__ = [
     "cancel",
     "claim",
     "claim_announced",
+    "claim_orphans",
     "complete",
     "connect_broker",
     "create_schedule",

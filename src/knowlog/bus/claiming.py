@@ -45,6 +45,24 @@ async def claim(
     return events
 
 
+async def claim_orphans(
+    database: Database,
+    worker: str,
+    lease_s: float,
+    most: int,
+    types: Collection[str],
+    *,
+    held: Collection[UUID],
+) -> list[Event]:
+    """Take up to `most` events whose lease has run out. The same as `claim` does besides."""
+    async with database.system() as connection:
+        rows = await connection.fetch(
+            "select * from claim_orphans($1, $2, $3, $4, $5)",
+            worker, timedelta(seconds=lease_s), most, list(types), list(held),
+        )  # fmt: skip
+    return _events(rows)
+
+
 async def claim_announced(
     database: Database, worker: str, lease_s: float, announced: Sequence[tuple[UUID, UUID]], *,
     held: Collection[UUID] = (),

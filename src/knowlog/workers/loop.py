@@ -5,12 +5,12 @@ import contextlib
 import logging
 import signal
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from knowlog.bootstrap import App, open_app
-from knowlog.bus import Broker, Event, fail, keep_leases, open_broker, release
+from knowlog.bus import Broker, Event, claim_orphans, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
 from knowlog.kernel.errors import KnowlogError
 from knowlog.settings import Settings
@@ -82,7 +82,7 @@ class Worker:
         """Work until `stop` is set, then finish within the grace time or hand the rest back."""
         opened = open_intake(
             self._app.database, self._broker, self.name, self._queues, frozenset(self._queues.values()),
-            self._app.settings.bus, self._settings,
+            self._app.settings.bus, self._settings, lambda: bool(self._relay and self._relay.broken),
         )  # fmt: skip
         async with opened as self._intake:
             helpers = self._helpers(stop)
@@ -129,9 +129,23 @@ class Worker:
             _LOG.warning("cannot take jobs: %s", error)
             await asyncio.sleep(_BROKEN_PAUSE_S)
             return
+        self._add(events)
+
+    def _add(self, events: Sequence[Event]) -> None:
+        """Hold events that were claimed, and begin what may begin."""
         self._held.update({event.event_id: event for event in events})
         self._turns.add(split(events, self._settings.batch_kb * 1024))
         self._begin()
+
+    async def _orphans(self) -> list[Event]:
+        return await claim_orphans(
+            self._app.database,
+            self.name,
+            self._settings.lease_s,
+            self._settings.batch,
+            self._queues,
+            held=self._held,
+        )
 
     def _begin(self) -> None:
         while batch := self._turns.begin():
@@ -201,11 +215,13 @@ class Worker:
                     )
 
     async def _take_over(self) -> None:
-        """What workers of this machine held when they died is free at once."""
+        """Free at once what workers of this machine held when they died; with a broker, look after orphans here too."""
         while True:
             with contextlib.suppress(Exception):  # else their leases run out
                 if await end_leases_of_dead(self._app.database, self.name):
                     self._wake()
+                if self._broker:  # which may be slow to tell, or away
+                    self._add(await self._orphans())
             await asyncio.sleep(_LOOK_AROUND_S)
 
     def _stop_lost(self, lost: set[UUID]) -> None:

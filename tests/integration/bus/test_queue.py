@@ -16,6 +16,7 @@ from knowlog.bus import (
     cancel,
     claim,
     claim_announced,
+    claim_orphans,
     complete,
     fail,
     get_job,
@@ -259,3 +260,14 @@ async def test_a_deleted_tenant_leaves_no_work(database) -> None:
     await delete_tenant(database, scope.tenant_id)
     assert await claim(database, "w", 30, 10, TYPES) == []
     assert await keep_leases(database, "w", 30, [taken[0].event_id]) == {taken[0].event_id}
+
+
+async def test_orphans_are_claimed_and_nothing_else(database, tenant) -> None:
+    """Without any announcement; what waits or is held is left alone."""
+    await put(database, tenant, [new_id(), new_id(), new_id()])
+    (orphan,) = await claim(database, "dead", 0.05, 1, TYPES)
+    await claim(database, "living", 30, 1, TYPES)
+    await asyncio.sleep(0.1)
+    taken = await claim_orphans(database, "w", 30, 10, TYPES, held=[])
+    assert [(e.event_id, e.attempts) for e in taken] == [(orphan.event_id, 2)]
+    assert await claim_orphans(database, "w", 30, 10, TYPES, held=[]) == []
