@@ -103,7 +103,7 @@ async def change(schedule: TheSchedule, body: Change, caller: AsAdmin, app: TheA
 
 
 @router.post(
-    "/{schedule}:run",
+    "/{schedule}/runs",
     status_code=202,
     response_model=Job,
     responses=problems(404, 409),

@@ -64,7 +64,7 @@ def show(schedule: TheSchedule, url: Url = None, key: Key = None, as_json: AsJso
 def run(schedule: TheSchedule, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Ask for its work now. Prints the job."""
     with connect(url, key) as client:
-        job = client.post(f"{_address(schedule)}:run")
+        job = client.post(f"{_address(schedule)}/runs")
     emit(job, as_json, lambda value: typer.echo(value["job_id"]))
 
 

@@ -97,7 +97,7 @@ async def test_a_limited_key_steers_its_collections_jobs_only(
     assert (await limited.get("/v1/schedules")).json()["items"] == []
     problem(await limited.get("/v1/schedules/nightly"), 404, "not-found")
     own = await limited.post("/v1/schedules", json=NIGHTLY | {"name": "mine", "collection": "other"})
-    ran = await limited.post("/v1/schedules/mine:run")
+    ran = await limited.post("/v1/schedules/mine/runs")
     assert (own.status_code, ran.status_code) == (201, 202)
     assert (await limited.get(ran.headers["location"])).json()["kind"] == "refresh.requested"
 
@@ -110,9 +110,9 @@ async def test_schedules_are_an_admins(alice: Client, bob: Client, charlie: Clie
     assert (await alice.get(made.headers["location"])).json() == made.json()
     problem(await alice.post("/v1/schedules", json=NIGHTLY), 409, "conflict")
     assert (await alice.patch("/v1/schedules/nightly", json={"enabled": False})).json()["enabled"] is False
-    job = (await alice.post("/v1/schedules/nightly:run")).json()
+    job = (await alice.post("/v1/schedules/nightly/runs")).json()
     assert (job["kind"], job["queue"], job["state"]) == ("refresh.requested", "refresh", "waiting")
-    problem(await alice.post("/v1/schedules/nightly:run"), 409, "conflict")
+    problem(await alice.post("/v1/schedules/nightly/runs"), 409, "conflict")
     problem(await charlie.get("/v1/schedules/nightly"), 404, "not-found")
     assert (await alice.delete("/v1/schedules/nightly")).status_code == 204
     assert (await alice.get("/v1/schedules")).json()["items"] == []
@@ -137,7 +137,7 @@ async def test_the_operator_sees_queues_and_sets_weights(
     """By tenant and queue; a tenant's key does not."""
     await job_of(alice)
     await alice.post("/v1/schedules", json=NIGHTLY)
-    await alice.post("/v1/schedules/nightly:run")
+    await alice.post("/v1/schedules/nightly/runs")
     problem(await alice.get("/v1/queues"), 401, "unauthenticated")
     changed = await operator.patch(f"/v1/tenants/{tenant.tenant_id}", json={"weight": 7})
     assert changed.json()["weight"] == 7
