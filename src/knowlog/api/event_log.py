@@ -17,6 +17,7 @@ from knowlog.api.model import Listing, problems
 from knowlog.bootstrap import App
 from knowlog.bus import (
     CATALOGUE,
+    CURSOR_PATTERN,
     Envelope,
     Order,
     Wanted,
@@ -53,7 +54,7 @@ Types = Annotated[list[Name] | None, Query(alias="type", description="Only these
 Subject = Annotated[UUID | None, Query(description="Only about this document or collection.")]
 Since = Annotated[
     str | None,
-    Query(description="Only events behind the one with this `sequence`.", pattern="^[0-9a-f]{16}[0-7][0-9a-f]{15}$"),
+    Query(description="Only events behind the one with this `cursor`; `beginning` for all.", pattern=CURSOR_PATTERN),
 ]  # fmt: skip
 
 
@@ -69,7 +70,7 @@ class CloudEvent(BaseModel):
     datacontenttype: str
     dataschema: str = Field(description="urn:knowlog:event:<type>:<version>")
     tenantid: UUID
-    sequence: str = Field(description="Sorts as the log does; `since` and Last-Event-ID take it.")
+    cursor: str = Field(description="Opaque; `since` and Last-Event-ID take it, to go on behind the event.")
     data: dict[str, Any]
 
 
@@ -106,14 +107,14 @@ async def listing(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    """List events. Oldest first is for following: whoever goes on with `since` set to the last `sequence` misses none.
+    """List events. Oldest first is for following: whoever goes on with `since` set to the last `cursor` misses none.
 
     A key that is limited to some collections sees the events of these.
     """
     wanted = _paged(Wanted(types or (), subject, since), order, cursor)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_events(connection, caller.scope, wanted, order, limit + 1)
-    following = encode_cursor(str(found[limit - 1].sequence)) if len(found) > limit else None
+    following = encode_cursor(str(found[limit - 1].cursor)) if len(found) > limit else None
     return reply({"items": [each.members() for each in found[:limit]], "next_cursor": following})
 
 
@@ -135,7 +136,7 @@ async def stream(
     ] = None,
 ) -> Response:
     """Follow the log as server-sent events, from now on or from behind `since`: each is named by its type, has its
-    `sequence` as id, and holds the envelope. Ends after a while; go on with Last-Event-ID, as browsers do.
+    `cursor` as id, and holds the envelope. Ends after a while; go on with Last-Event-ID, as browsers do.
     """
     slots: Slots = request.app.state.slots
     slots.check(caller.scope.tenant_id)
@@ -184,7 +185,7 @@ def _paged(wanted: Wanted, order: Order, cursor: str | None) -> Wanted:
         return wanted
     if order == "newest":
         return replace(wanted, before=position[0])
-    return replace(wanted, since=max(position[0], wanted.since or ""))
+    return replace(wanted, since=position[0])
 
 
 async def _pieces(tail: Tail, wanted: Wanted, request_id: str) -> AsyncIterator[bytes]:
@@ -196,9 +197,9 @@ async def _pieces(tail: Tail, wanted: Wanted, request_id: str) -> AsyncIterator[
         while monotonic() < ends:
             found = await tail.following(wanted)
             for each in found:
-                yield event(each.type, each.members(), each.sequence)
+                yield event(each.type, each.members(), each.cursor)
             if found:
-                wanted, beat = replace(wanted, since=found[-1].sequence), monotonic()
+                wanted, beat = replace(wanted, since=found[-1].cursor), monotonic()
             elif monotonic() - beat >= settings.stream_heartbeat_s:
                 beat = monotonic()
                 yield HEARTBEAT

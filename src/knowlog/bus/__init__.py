@@ -40,6 +40,7 @@ from knowlog.bus.claiming import (
     keep_leases,
     working,
 )
+from knowlog.bus.cursors import CURSOR_PATTERN
 from knowlog.bus.deliveries import (
     Outcome,
     Parcel,
@@ -103,6 +104,7 @@ from knowlog.bus.webhooks import (
 __all__ = [
     "CATALOGUE",
     "CONTENT_TYPE",
+    "CURSOR_PATTERN",
     "EVERYTHING",
     "INCOMING",
     "QUEUES",

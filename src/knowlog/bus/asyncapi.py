@@ -8,7 +8,7 @@ from knowlog.bus.envelope import CONTENT_TYPE, SOURCE
 _ABOUT = """What happens in a tenant, as CloudEvents 1.0.
 
 Events are read from `GET /v1/events`, and followed as server-sent events at `GET /v1/events/stream` with an API key.
-Each is delivered at least once; `id` tells repetitions apart, `sequence` sorts as the log does. Members may be added to
+Each is delivered at least once; `id` tells repetitions apart, `cursor` is where to go on. Members may be added to
 the data of a type; anything else makes a new version, with a `dataschema` of its own.
 
 What sources take in from topics of Redis, RabbitMQ or Kafka is the operation `receiveDocuments`.
@@ -27,7 +27,10 @@ _ENVELOPE = {
         "datacontenttype": {"const": "application/json"},
         "dataschema": {"type": "string", "description": "urn:knowlog:event:<type>:<version>"},
         "tenantid": _UUID,
-        "sequence": {"type": "string", "description": "Sorts as the log does; where to go on reading."},
+        "cursor": {
+            "type": "string",
+            "description": "Opaque; `since` and Last-Event-ID take it, to go on behind the event.",
+        },
         "data": {"type": "object"},
     },
 }

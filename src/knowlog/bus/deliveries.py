@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from knowlog.bus.actions import append_events, complete, fail, retry
 from knowlog.bus.envelope import Envelope
-from knowlog.bus.log import get_event
+from knowlog.bus.log import get_event, whole_up_to
 from knowlog.bus.model import Event, JobState
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import SQL, get_webhook, wanted_types
@@ -24,6 +24,8 @@ from knowlog.kernel.errors import Conflict, KnowlogError, NotFound
 KIND = "delivery.requested"
 _LOOKED_AT = 1000
 _MOST_AT_ONCE = 100
+_PATIENCE_S = 0.05
+"""So long the feeding of all waits for one tenant that is writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +75,32 @@ async def feed(database: Database, settings: WebhooksSettings, worker: str) -> i
     """Request deliveries for webhooks of all tenants that have new events and room. Returns how many there are now."""
     async with database.system() as connection:
         behind = await connection.fetch(SQL["behind"], settings.window, _MOST_AT_ONCE)
-    made = 0
+    made, busy = 0, set()
     for row in behind:
+        if row["tenant_id"] in busy:
+            continue
         async with database.transaction(Scope(row["tenant_id"], f"worker:{worker}")) as connection:
-            made += await _feed_one(connection, row["endpoint_id"], settings.window)
+            count = await _feed_one(connection, row["endpoint_id"], settings.window)
+        if count is None:
+            busy.add(row["tenant_id"])
+        made += count or 0
     return made
 
 
-async def _feed_one(connection: Connection, endpoint_id: UUID, window: int) -> int:
-    """Take one webhook further in the log. One that another process holds, or that is disabled, is left alone."""
+async def _feed_one(connection: Connection, endpoint_id: UUID, window: int) -> int | None:
+    """Take one webhook further in the log; None when nothing can be read of that yet. One that another process holds, or
+    that is disabled, is left alone.
+    """
     held = await connection.fetchrow(SQL["hold"], endpoint_id)
     if held is None:
         return 0
+    end = await whole_up_to(connection, held["place"], _PATIENCE_S)
+    if end == held["place"]:
+        return None
     room = window - held["under_way"]
     collections = None if held["collections"] is None else [str(each) for each in held["collections"]]
     ahead = await connection.fetch(
-        SQL["ahead"], held["xid"], held["position"], wanted_types(held["types"]), collections, _LOOKED_AT
+        SQL["ahead"], held["place"], end, wanted_types(held["types"]), collections, _LOOKED_AT
     )
     chosen = [row for row in ahead if row["wanted"]][: max(0, room)]
     looked = ahead if len(chosen) < room else ahead[: ahead.index(chosen[-1]) + 1] if chosen else []
@@ -96,7 +108,7 @@ async def _feed_one(connection: Connection, endpoint_id: UUID, window: int) -> i
         connection, endpoint_id, [(e["event_id"], e["type"], e["subject"]) for e in chosen]
     )
     if looked:
-        await connection.execute(SQL["move"], endpoint_id, looked[-1]["xid"], looked[-1]["position"])
+        await connection.execute(SQL["move"], endpoint_id, looked[-1]["position"])
     return len(chosen)
 
 

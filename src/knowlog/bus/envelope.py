@@ -46,7 +46,8 @@ class Shelf(Protocol):
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """An event with all that a reader needs to place it. `data` is None where it was left out: then `dataref` names the
-    blob that holds it, or it is to be read from the log. `sequence` sorts as the log does.
+    blob that holds it, or it is to be read from the log. `cursor` is where it stands in the
+    log, to go on reading behind it.
     """
 
     event_id: UUID
@@ -57,7 +58,7 @@ class Envelope:
     time: datetime
     data: Mapping[str, Any] | None
     dataref: str | None = None
-    sequence: str | None = None
+    cursor: str | None = None
 
     def members(self) -> dict[str, Any]:
         """The members of the JSON object, attributes first."""
@@ -72,7 +73,7 @@ class Envelope:
             "datacontenttype": "application/json",
             "dataschema": f"urn:knowlog:event:{self.type}:{self.version}",
             "tenantid": str(self.tenant_id),
-            "sequence": self.sequence,
+            "cursor": self.cursor,
             "dataref": self.dataref,
             "data": self.data,
         }
@@ -129,7 +130,7 @@ def unpack(body: bytes) -> Envelope:
         raise Invalid(f"The data of the message are {content!r:.60}, not application/json.")
     envelope = Envelope(
         _uuid(found, "id"), tenant_id, kind.name, kind.version, _uuid(found, "subject"), read_moment(found), None,
-        sequence=_optional(found, "sequence"), dataref=_optional(found, "dataref"),
+        cursor=_optional(found, "cursor"), dataref=_optional(found, "dataref"),
     )  # fmt: skip
     if envelope.dataref not in (None, _DATAREF + _shelf_key(envelope)):
         raise Invalid("The message's dataref names a blob that is not its own.")

@@ -1,28 +1,35 @@
-"""The log: what has happened in a tenant, to be listed and followed."""
+"""The log: what has happened in a tenant, to be listed and followed.
 
-import re
+Positions are given before a transaction commits, so that of two events the later may be seen first. Whoever goes on
+behind an event therefore reads no further than the log is whole; `whole_up_to` says how far that is.
+"""
+
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from knowlog.bus.catalogue import CATALOGUE
+from knowlog.bus.cursors import BEGINNING, seal, unseal
 from knowlog.bus.envelope import Envelope, envelope_of
 from knowlog.bus.model import Event, Order
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.kernel.errors import Invalid, NotFound
+from knowlog.kernel.errors import Invalid, NotFound, Unavailable
 
 _SQL = load_queries("knowlog.bus", "log.sql")
-_SEQUENCE = re.compile(r"[0-9a-f]{16}[0-7][0-9a-f]{15}")
-_LAST = "f" * 16 + "7" + "f" * 15
-_FIRST = "0" * 32
+_LAST = 2**63 - 1
 _BATCH = 1000
+_PATIENCE_S = 0.25
+_PATIENCE_TO_BEGIN_S = 5.0
+_LONGEST_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events one wants: of these types (none named: all), about this subject, behind and before a sequence."""
+    """Which events one wants: of these types (none named: all), about this subject, behind and before a cursor."""
 
     types: Sequence[str] = ()
     subject: UUID | None = None
@@ -35,18 +42,22 @@ async def list_events(
 ) -> list[Envelope]:
     """List events that the scope may see.
 
-    Newest first shows all there are. Oldest first stops before the oldest transaction that still runs, so that whoever
-    goes on behind the last one misses none, however late another transaction commits. Types that only a newer process
-    knows are left to that. Raises Invalid.
+    Newest first shows all there are. Oldest first stops where the log is not whole yet, because one of the tenant's own
+    transactions is about to commit, so that whoever goes on behind the last one misses none. Types that only a newer
+    process knows are left to that. Raises Invalid.
     """
     for name in wanted.types:
         if name not in CATALOGUE:
             raise Invalid(f"There is no event type {name!r:.100}. Known are: {', '.join(CATALOGUE)}.")
+    key = await connection.fetchval(_SQL["key"])
+    behind = unseal(key, wanted.since or BEGINNING)
+    before = unseal(key, wanted.before) if wanted.before else _LAST
+    if order == "oldest":
+        before = min(before, await whole_up_to(connection, behind) + 1)
     rows = await connection.fetch(
-        _SQL[order], *_place(wanted.before or _LAST), list(wanted.types or CATALOGUE), wanted.subject, _within(scope),
-        *_place(wanted.since or _FIRST), most,
-    )  # fmt: skip
-    return [_envelope(row) for row in rows]
+        _SQL[order], before, list(wanted.types or CATALOGUE), wanted.subject, _within(scope), behind, most
+    )
+    return [_envelope(row, key) for row in rows]
 
 
 async def get_event(connection: Connection, scope: Scope, event_id: UUID) -> Envelope:
@@ -54,12 +65,43 @@ async def get_event(connection: Connection, scope: Scope, event_id: UUID) -> Env
     row = await connection.fetchrow(_SQL["one"], event_id, _within(scope), list(CATALOGUE))
     if row is None:
         raise NotFound("There is no such event.")
-    return _envelope(row)
+    return _envelope(row, await connection.fetchval(_SQL["key"]))
 
 
 async def present(connection: Connection) -> str:
-    """The sequence at which the log is now: behind it lies what commits from now on."""
-    return f"{int(await connection.fetchval(_SQL['present'])):016x}" + "0" * 16
+    """The cursor at which the log is now: behind it lies what commits from now on. Raises Unavailable."""
+    position = await present_position(connection)
+    return seal(await connection.fetchval(_SQL["key"]), position)
+
+
+async def present_position(connection: Connection) -> int:
+    """The position at which the log is now. Raises Unavailable when a writer takes long to commit."""
+    position = await whole_up_to(connection, -1, _PATIENCE_TO_BEGIN_S)
+    if position < 0:
+        raise Unavailable("Events are just being written and take long. Try again in a moment.")
+    return position
+
+
+async def whole_up_to(connection: Connection, behind: int, patience_s: float = _PATIENCE_S) -> int:
+    """The position up to which nothing is missing from the log any more, once that lies further than `behind`.
+
+    Waits for the transactions that have appended up to there, and for no others, at most `patience_s`; returns `behind`
+    when one goes on for longer, or nothing is new. The transaction must be READ COMMITTED.
+    """
+    end = int(await connection.fetchval(_SQL["end"]))
+    if end <= behind:
+        return behind
+    until, pause_s = monotonic() + patience_s, 0.001
+    writers = await _writers(connection)
+    while writers and monotonic() < until:
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        writers &= await _writers(connection)
+    return behind if writers else end
+
+
+async def _writers(connection: Connection) -> set[str]:
+    return {row[0] for row in await connection.fetch(_SQL["writers"])}
 
 
 async def forget_events(database: Database, keep_days: int) -> int:
@@ -79,17 +121,10 @@ async def forget_events(database: Database, keep_days: int) -> int:
     return forgotten
 
 
-def _envelope(row: Any) -> Envelope:
+def _envelope(row: Any, key: bytes) -> Envelope:
     values = dict(row)
-    sequence = f"{int(values.pop('xid')):016x}{values.pop('position'):016x}"
-    return replace(envelope_of(Event(**values, attempts=0)), sequence=sequence)
-
-
-def _place(sequence: str) -> tuple[str, int]:
-    """Transaction and position of a sequence. Raises Invalid for one that no event has."""
-    if not _SEQUENCE.fullmatch(sequence):
-        raise Invalid("A sequence is 32 hexadecimal digits. Send the `sequence` of an event as it is.")
-    return str(int(sequence[:16], 16)), int(sequence[16:], 16)
+    cursor = seal(key, values.pop("position"))
+    return replace(envelope_of(Event(**values, attempts=0)), cursor=cursor)
 
 
 def _within(scope: Scope) -> list[str] | None:

@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from knowlog.bus.catalogue import CATALOGUE
+from knowlog.bus.log import present_position
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.kernel import new_id, now
@@ -61,7 +62,7 @@ async def create_webhook(
 ) -> tuple[Webhook, str]:
     """Create a webhook and return it with its secret, which is not shown again. It gets what happens from now on.
 
-    Raises Invalid, Forbidden for collections beyond the caller's, Conflict when the tenant has too many.
+    Raises Invalid, Forbidden for collections beyond the caller's, Conflict when the tenant has too many, Unavailable.
     """
     _check_types(wish.types)
     _check_collections(scope, collections)
@@ -73,6 +74,7 @@ async def create_webhook(
     await connection.execute(
         SQL["insert"], endpoint_id, wish.url, wish.description or "", list(wish.types or (EVERYTHING,)),
         None if collections is None else list(collections), secret, scope.principal,
+        await present_position(connection),
     )  # fmt: skip
     return await get_webhook(connection, scope, endpoint_id), secret
 
@@ -94,12 +96,13 @@ async def get_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -
 async def update_webhook(connection: Connection, scope: Scope, endpoint_id: UUID, wish: Wish) -> Webhook:
     """Change a webhook. One that becomes active again begins at the present: replay what it missed.
 
-    Raises NotFound, Invalid.
+    Raises NotFound, Invalid, Unavailable.
     """
     _check_types(wish.types)
     await get_webhook(connection, scope, endpoint_id)
     types = None if wish.types is None else list(wish.types)
-    await connection.execute(SQL["update"], endpoint_id, wish.url, wish.description, types, wish.state)
+    place = await present_position(connection) if wish.state == "active" else None
+    await connection.execute(SQL["update"], endpoint_id, wish.url, wish.description, types, wish.state, place)
     if wish.state == "disabled":
         await connection.execute(SQL["end_waiting"], endpoint_id, "failed", _DISABLED)
     return await get_webhook(connection, scope, endpoint_id)

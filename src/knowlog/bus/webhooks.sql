@@ -1,7 +1,7 @@
 -- name: insert
 -- Make a webhook that follows the log from the present on.
-insert into webhooks (tenant_id, endpoint_id, url, description, types, collections, secret, created_by, xid, position)
-values (tenant(), $1, $2, $3, $4, $5, $6, $7, pg_snapshot_xmin(pg_current_snapshot()), 0)
+insert into webhooks (tenant_id, endpoint_id, url, description, types, collections, secret, created_by, place)
+values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
 returning endpoint_id
 
 -- name: count
@@ -18,7 +18,7 @@ where tenant_id = tenant() and ($1::uuid is null or endpoint_id = $1)
 order by endpoint_id
 
 -- name: update
--- Change what is given; null leaves a member as it is. To become active again is to begin at the present.
+-- Change what is given; null leaves a member as it is. To become active again is to begin at the present ($6).
 update webhooks
 set url = coalesce($2, url), description = coalesce($3, description), types = coalesce($4, types),
     state = coalesce($5, state),
@@ -26,8 +26,7 @@ set url = coalesce($2, url), description = coalesce($3, description), types = co
     failures = case when $5 = 'active' then 0 else failures end,
     failing_since = case when $5 is null then failing_since end,
     resting_until = case when $5 is null then resting_until end,
-    xid = case when $5 = 'active' and state = 'disabled' then pg_snapshot_xmin(pg_current_snapshot()) else xid end,
-    position = case when $5 = 'active' and state = 'disabled' then 0 else position end
+    place = case when $5 = 'active' and state = 'disabled' then $6 else place end
 where tenant_id = tenant() and endpoint_id = $1
 returning endpoint_id
 
@@ -53,14 +52,11 @@ where tenant_id = tenant() and type = 'delivery.requested' and state = 'running'
 
 -- name: rewind
 -- Go back in the log to before what happened since `$2`; who is further back stays there.
-with place as (
-    select e.xid, e.position from events e
-    where e.tenant_id = tenant() and e.created_at < $2 order by e.xid desc, e.position desc limit 1),
-earlier as (
-    select coalesce((select xid from place), '0'::xid8) as xid, coalesce((select position from place), 0) as position)
-update webhooks w set xid = b.xid, position = b.position
+with earlier as (
+    select min(e.position) - 1 as place from events e where e.tenant_id = tenant() and e.created_at >= $2)
+update webhooks w set place = b.place
 from earlier b
-where w.tenant_id = tenant() and w.endpoint_id = $1 and (b.xid, b.position) < (w.xid, w.position)
+where w.tenant_id = tenant() and w.endpoint_id = $1 and b.place < w.place
 
 -- name: behind
 -- Webhooks of all tenants for which there may be something to deliver.
@@ -68,7 +64,7 @@ select tenant_id, endpoint_id from webhooks_behind($1, $2)
 
 -- name: hold
 -- Where a webhook is in the log, for the one who takes it further; nobody else may meanwhile.
-select w.types, w.collections, w.xid::text as xid, w.position,
+select w.types, w.collections, w.place,
        (select count(*) from events e
         where e.tenant_id = tenant() and e.data ->> 'endpoint_id' = w.endpoint_id::text
           and e.type = 'delivery.requested' and e.state in ('waiting', 'running')) as under_way
@@ -77,19 +73,19 @@ where w.tenant_id = tenant() and w.endpoint_id = $1 and w.state = 'active'
 for update skip locked
 
 -- name: ahead
--- The next events of the log behind ($1, $2), and whether the webhook wants them: its types ($3), its collections ($4).
-select e.event_id, e.type, e.subject, e.xid::text as xid, e.position,
+-- The next events of the log behind $1 and up to $2, and whether the webhook wants them: its types ($3), its
+-- collections ($4).
+select e.event_id, e.type, e.subject, e.position,
        e.type = any($3) and ($4::text[] is null or e.data ->> 'collection_id' = any($4) or exists (
            select from documents d
            where d.tenant_id = tenant() and d.document_id = e.subject and d.collection_id::text = any($4))) as wanted
 from events e
-where e.tenant_id = tenant() and (e.xid, e.position) > ($1::text::xid8, $2)
-  and e.xid < pg_snapshot_xmin(pg_current_snapshot())
-order by e.xid, e.position limit $5
+where e.tenant_id = tenant() and e.position > $1 and e.position <= $2
+order by e.position limit $5
 
 -- name: move
 -- Remember how far a webhook has come.
-update webhooks set xid = $2::text::xid8, position = $3 where tenant_id = tenant() and endpoint_id = $1
+update webhooks set place = $2 where tenant_id = tenant() and endpoint_id = $1
 
 -- name: put_off
 -- The endpoint has a rest: do this then, or a little later. The attempt does not count.

@@ -24,7 +24,7 @@ Types = Annotated[
 Subject = Annotated[
     str | None, typer.Option("--subject", "-s", help="Only about this document or collection.")
 ]
-Since = Annotated[str | None, typer.Option("--since", help="Only behind the event with this sequence.")]
+Since = Annotated[str | None, typer.Option("--since", help="Only behind the event with this cursor; `beginning` for all.")]
 
 
 @app.command("list")

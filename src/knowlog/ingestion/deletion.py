@@ -56,7 +56,7 @@ async def delete_within(
     probes = await _probes(connection, store, scope, document_id)
     chunk_ids = {found["chunk_id"] for found in await connection.fetch(_SQL["chunk_ids"], document_id)}
     before = await _searches_that_find(connection, store, scope, probes, chunk_ids)
-    await _remove(connection, store, scope, document_id, row["collection_id"])
+    blobs = await _remove(connection, store, scope, document_id)
     after = await _searches_that_find(connection, store, scope, probes, chunk_ids)
     left = dict(await connection.fetchrow(_SQL["left_overs"], document_id))
     if after or any(left.values()):
@@ -67,6 +67,9 @@ async def delete_within(
         row["size_bytes"], proof, scope.principal, now(),
     )  # fmt: skip
     await connection.execute(_SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt))
+    data = {"collection_id": row["collection_id"], "blobs": blobs}
+    await append_events(connection, "document.deleted", [(document_id, data)])
+    await notify_progress(connection, scope.tenant_id, document_id)
     return receipt
 
 
@@ -106,16 +109,13 @@ async def _searches_that_find(
     return found
 
 
-async def _remove(
-    connection: Connection, store: VectorStore, scope: Scope, document_id: UUID, collection_id: UUID
-) -> None:
+async def _remove(connection: Connection, store: VectorStore, scope: Scope, document_id: UUID) -> list[str]:
+    """Remove all there is of a document. Returns the blobs that are nobody's any more."""
     blobs = [row["blob"] for row in await connection.fetch(_SQL["document_blobs"], document_id)]
     await remove_chunks(connection, store, scope.tenant_id, [document_id])
     await connection.execute(_SQL["delete_document"], document_id)
     await connection.execute(_SQL["stop_events"], document_id)
-    data = {"collection_id": collection_id, "blobs": blobs}
-    await append_events(connection, "document.deleted", [(document_id, data)])
-    await notify_progress(connection, scope.tenant_id, document_id)
+    return blobs
 
 
 async def _explain_absence(connection: Connection, scope: Scope, document_id: UUID) -> None:

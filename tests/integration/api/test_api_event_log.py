@@ -14,7 +14,7 @@ from api_scene import Client, MakeClient, events_of, problem, settled, upload, w
 from httpx import AsyncClient
 
 from knowlog.bootstrap import App
-from knowlog.bus import CATALOGUE, append_events
+from knowlog.bus import CATALOGUE, INCOMING, append_events
 from knowlog.database import Scope
 from knowlog.kernel import new_id
 
@@ -89,15 +89,13 @@ async def test_pages_follow_each_other_without_gap(
     assert found == (written if order == "oldest" else written[::-1])
 
 
-async def test_going_on_behind_a_sequence_shows_what_came_since(
-    app: App, alice: Client, tenant: Scope
-) -> None:
+async def test_going_on_behind_a_cursor_shows_what_came_since(app: App, alice: Client, tenant: Scope) -> None:
     """Nothing is shown twice."""
     await happened(app, tenant)
     (last,) = await listed(alice, order="oldest")
-    assert await listed(alice, order="oldest", since=last["sequence"]) == []
+    assert await listed(alice, order="oldest", since=last["cursor"]) == []
     fresh = await happened(app, tenant)
-    assert [each["id"] for each in await listed(alice, order="oldest", since=last["sequence"])] == [fresh]
+    assert [each["id"] for each in await listed(alice, order="oldest", since=last["cursor"])] == [fresh]
 
 
 async def test_a_late_commit_is_not_skipped(app: App, alice: Client, tenant: Scope) -> None:
@@ -109,6 +107,47 @@ async def test_a_late_commit_is_not_skipped(app: App, alice: Client, tenant: Sco
         assert await listed(alice, order="oldest") == []
         assert [each["id"] for each in await listed(alice)] == [quick]
     assert [each["id"] for each in await listed(alice, order="oldest")] == [str(late), quick]
+
+
+async def test_other_tenants_transactions_hold_up_nobody(
+    app: App, alice: Client, tenant: Scope, other_tenant: Scope, address: str
+) -> None:
+    """A stranger writes for long, and has reported something: list and stream go on within a second or so."""
+    async with tail(address, alice) as events, app.database.transaction(other_tenant) as slow:
+        await append_events(slow, "document.indexed", [(new_id(), {"version": 1, "chunks": 0})])
+        await asyncio.sleep(0.2)
+        written = await happened(app, tenant)
+        async with asyncio.timeout(0.2):
+            assert [each["id"] for each in await listed(alice, order="oldest")] == [written]
+        got = await asyncio.wait_for(anext(events), 1.5)
+        assert json.loads(got["data"])["id"] == written
+
+
+async def test_nothing_shown_counts_what_others_do(
+    app: App, alice: Client, charlie: Client, tenant: Scope, other_tenant: Scope
+) -> None:
+    """Cursors of two events tell nothing of how much a stranger wrote in between, nor which comes first."""
+    for _ in range(16):
+        await happened(app, tenant)
+    cursors = [each["cursor"] for each in await listed(alice, order="oldest")]
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in cursors)
+    assert cursors not in (sorted(cursors), sorted(cursors, reverse=True))
+    begun = {each[:4] for each in cursors}
+    assert len(begun) > 12
+    assert cursors == [each["cursor"] for each in await listed(alice, order="oldest")]
+
+
+async def test_a_cursor_of_another_tenant_is_refused(
+    app: App, alice: Client, charlie: Client, tenant: Scope, other_tenant: Scope
+) -> None:
+    """As is one that was changed by a digit: nobody can walk through numbers."""
+    await happened(app, tenant)
+    await happened(app, other_tenant)
+    (own,), (theirs,) = await listed(alice), await listed(charlie)
+    changed = own["cursor"][:-1] + ("0" if own["cursor"][-1] != "0" else "1")
+    for wrong in (theirs["cursor"], changed, "0" * 32):
+        problem(await alice.get("/v1/events", params={"since": wrong}), 422, "invalid")
+        problem(await alice.get("/v1/events/stream", headers={"Last-Event-ID": wrong}), 422, "invalid")
 
 
 async def test_a_stranger_sees_nothing(alice: Client, bob: Client, charlie: Client, warranty: str) -> None:
@@ -185,7 +224,7 @@ async def tail(address: str, client: Client, **options: Any) -> AsyncIterator[As
 async def test_the_stream_shows_what_happens_from_now_on(
     app: App, alice: Client, tenant: Scope, address: str
 ) -> None:
-    """Not what was before; each named by its type, with its sequence as id."""
+    """Not what was before; each named by its type, with its cursor as id."""
     await happened(app, tenant)
     async with tail(address, alice) as events:
         await asyncio.sleep(0.2)
@@ -193,7 +232,7 @@ async def test_the_stream_shows_what_happens_from_now_on(
         got = [await asyncio.wait_for(anext(events), 10) for _ in written]
     assert [json.loads(each["data"])["id"] for each in got] == written
     assert got[0]["event"] == "document.indexed"
-    assert got[0]["id"] == json.loads(got[0]["data"])["sequence"]
+    assert got[0]["id"] == json.loads(got[0]["data"])["cursor"]
 
 
 async def test_a_broken_stream_goes_on_where_it_was(
@@ -201,11 +240,11 @@ async def test_a_broken_stream_goes_on_where_it_was(
 ) -> None:
     """Last-Event-ID goes before `since`; what happened in between is not lost."""
     first = await happened(app, tenant)
-    async with tail(address, alice, since="0" * 32) as events:
+    async with tail(address, alice, since="beginning") as events:
         seen = await asyncio.wait_for(anext(events), 10)
     assert json.loads(seen["data"])["id"] == first
     between = await happened(app, tenant)
-    async with tail(address, alice, since="0" * 32, headers={"Last-Event-ID": seen["id"]}) as events:
+    async with tail(address, alice, since="beginning", headers={"Last-Event-ID": seen["id"]}) as events:
         assert json.loads((await asyncio.wait_for(anext(events), 10))["data"])["id"] == between
     answer = await alice.get("/v1/events/stream", headers={"Last-Event-ID": "7"})
     problem(answer, 422, "invalid")
@@ -256,7 +295,7 @@ async def test_the_papers_are_open_to_anybody(api: Any, app: App) -> None:
     async with AsyncClient(transport=transport, base_url="http://knowlog.test") as nobody:
         document = (await nobody.get("/v1/events/asyncapi.json")).json()
         assert document["asyncapi"] == "3.0.0"
-        assert len(document["components"]["messages"]) == len(CATALOGUE)
+        assert len(document["components"]["messages"]) == len(CATALOGUE) + len(INCOMING)
         schema = await nobody.get("/v1/events/schemas/document.indexed/1")
         assert schema.headers["content-type"] == "application/schema+json"
         assert schema.json()["$id"] == "urn:knowlog:event:document.indexed:1"

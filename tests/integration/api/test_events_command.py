@@ -59,12 +59,12 @@ async def test_events_are_listed_for_a_person(app: App, tenant: Scope, command: 
 
 
 async def test_events_are_listed_for_a_program(app: App, tenant: Scope, command: Command) -> None:
-    """One JSON value; oldest first and behind a sequence if wanted."""
+    """One JSON value; oldest first and behind a cursor if wanted."""
     written = [await happened(app, tenant), await happened(app, tenant)]
     _, shown, _ = await run(command, "list", "--oldest", "--json")
     items = json.loads(shown)["items"]
     assert [each["id"] for each in items] == written
-    _, shown, _ = await run(command, "list", "--oldest", "--since", items[0]["sequence"], "--json")
+    _, shown, _ = await run(command, "list", "--oldest", "--since", items[0]["cursor"], "--json")
     assert [each["id"] for each in json.loads(shown)["items"]] == written[1:]
 
 
@@ -81,7 +81,7 @@ async def test_one_event_is_shown(app: App, tenant: Scope, command: Command) -> 
 async def test_tail_prints_a_line_of_json_for_each_event(app: App, tenant: Scope, command: Command) -> None:
     """From where it is told, at once, and ends after as many as wanted."""
     first = await happened(app, tenant)
-    process = await command("tail", "--since", "0" * 32, "--limit", "2", "--json")
+    process = await command("tail", "--since", "beginning", "--limit", "2", "--json")
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), 30)
     assert json.loads(line)["id"] == first

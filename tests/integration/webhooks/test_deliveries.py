@@ -425,6 +425,18 @@ async def test_a_late_commit_is_delivered(app, working, receiver, tenant) -> Non
     assert {each.message_id for each in taken} == {str(early), str(later)}
 
 
+async def test_a_strangers_long_transaction_delays_nothing(
+    app, working, receiver, tenant, other_tenant
+) -> None:
+    """Another tenant writes and does not commit; this one's events are delivered meanwhile."""
+    await make(app, tenant, receiver.url)
+    async with app.database.transaction(other_tenant) as slow:
+        await append_events(slow, "document.indexed", [(new_id(), {"version": 1, "chunks": 1})])
+        (event_id,) = await happen(app, tenant)
+        (taken,) = await receiver.until(1, 1.5)
+    assert taken.message_id == str(event_id)
+
+
 async def test_no_webhook_costs_nothing(app, tenant) -> None:
     """A tenant without webhooks has no delivery, and nobody looks at its events."""
     await happen(app, tenant, 10)
