@@ -53,6 +53,24 @@ async def test_an_absent_key_is_not_found(blobs: BlobStore) -> None:
         await blobs.get("t/d/absent")
 
 
+async def test_bytes_come_in_pieces(blobs: BlobStore) -> None:
+    """None is larger than was asked for; together they are the whole, or the span."""
+    content = bytes(range(256)) * 100
+    await blobs.put({"t/d/1": content, "t/d/2": b""})
+    pieces = [piece async for piece in blobs.stream("t/d/1", 10_000)]
+    assert [len(piece) for piece in pieces] == [10_000, 10_000, 5_600]
+    assert b"".join(pieces) == content
+    assert b"".join([piece async for piece in blobs.stream("t/d/1", 7, (250, 300))]) == content[250:300]
+    assert [piece async for piece in blobs.stream("t/d/1", 7, (25_599, 99_999))] == [content[-1:]]
+    assert [piece async for piece in blobs.stream("t/d/2", 10)] == []
+
+
+async def test_no_piece_of_an_absent_key_comes(blobs: BlobStore) -> None:
+    """The error comes before the first piece."""
+    with pytest.raises(NotFound):
+        await anext(blobs.stream("t/d/absent", 10))
+
+
 async def test_deleting_removes_and_may_be_repeated(blobs: BlobStore) -> None:
     """A second deletion of the same key is no error."""
     await blobs.put({"t/d/1": b"x"})

@@ -102,7 +102,9 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.knowlog = app
     api.state.database = app.database
     api.state.settings = settings
-    api.state.admission = Admission(settings.concurrency, settings.bodies_in_flight_mb * 1024 * 1024)
+    api.state.admission = Admission(
+        settings.concurrency, settings.bodies_in_flight_mb * 1024 * 1024, settings.tenant_share
+    )
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)

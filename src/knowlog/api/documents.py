@@ -1,11 +1,13 @@
 """Documents: looking at them, changing and deleting them."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
+from starlette.responses import StreamingResponse
 
 from knowlog.api.dependencies import (
     NO_NUL,
@@ -32,16 +34,20 @@ from knowlog.documents import (
     check_metadata,
     document_original,
     document_text,
+    document_text_bytes,
     get_document,
     patch_document,
     retry_document,
 )
-from knowlog.edge import entity_tag, expected_revision
+from knowlog.edge import entity_tag, expected_revision, visit_of, wanted_span
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
 
 _Version = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 _Offset = Annotated[int | None, Query(ge=0, le=2**31 - 2, description="Offset in code points.")]
+_PIECE_BYTES = 512 * 1024
+_TEXT_COPIES = 2
+"""The text itself, and the answer that holds it."""
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _Metadata = Annotated[str | None, Query(description="A JSON object that the metadata must contain.")]
 _ExternalId = Annotated[str | None, Query(max_length=2000)]
@@ -134,11 +140,12 @@ async def show(document_id: UUID, caller: AsReader, app: TheApp) -> Response:
 @router.get(
     "/documents/{document_id}/text",
     response_model=TextSpan,
-    responses=problems(404),
+    responses=problems(404, 429),
     summary="Read a document's text",
 )
 async def text(
     document_id: UUID,
+    request: Request,
     caller: AsReader,
     app: TheApp,
     start: _Offset = None,
@@ -147,6 +154,8 @@ async def text(
 ) -> Response:
     """Read the text of a document, or a span of it: what citations point to."""
     async with app.database.transaction(caller.scope) as connection:
+        size = await document_text_bytes(connection, caller.scope, document_id, version, start or 0, end)
+        visit_of(request.scope).stay.take(_TEXT_COPIES * size)
         found = await document_text(connection, caller.scope, document_id, version, start or 0, end)
     pages = [page for page in found.structure.pages if page.start < found.end and page.end > found.start]
     return reply(
@@ -165,17 +174,49 @@ async def text(
 @router.get(
     "/documents/{document_id}/content",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": _BYTES}}, **problems(404)},
+    responses={
+        200: {"content": {"application/octet-stream": _BYTES}},
+        206: {"content": {"application/octet-stream": _BYTES}, "description": "The bytes that Range names."},
+        **problems(404, 416),
+    },
     summary="Download the original file",
 )
-async def content(document_id: UUID, caller: AsReader, app: TheApp, version: _Version = None) -> Response:
-    """Download the original bytes. Always as an attachment: what a stranger uploaded is not shown by a
-    browser.
+async def content(
+    document_id: UUID,
+    caller: AsReader,
+    app: TheApp,
+    version: _Version = None,
+    wanted: Annotated[str | None, Header(alias="Range", description="One range, such as bytes=0-99.")] = None,
+) -> Response:
+    """Download the original bytes, or a range of them. Always as an attachment: what a stranger uploaded is not shown
+    by a browser.
     """
     async with app.database.transaction(caller.scope) as connection:
         original = await document_original(connection, caller.scope, document_id, version)
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(original.filename, safe='')}"}
-    return Response(await app.blobs.get(original.blob), 200, headers, "application/octet-stream")
+    size = original.size_bytes
+    span = wanted_span(wanted, size)
+    start, end = span or (0, size)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(original.filename, safe='')}",
+        "Content-Length": str(end - start),
+        "Accept-Ranges": "bytes",
+    }
+    if span:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    pieces = await _begun(app.blobs.stream(original.blob, _PIECE_BYTES, (start, end)))
+    return StreamingResponse(pieces, 206 if span else 200, headers, "application/octet-stream")
+
+
+async def _begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Fetch the first piece, so that what is not there is told before the answer begins."""
+    first = await anext(pieces, b"")
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return all_of_them()
 
 
 @router.patch(

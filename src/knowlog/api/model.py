@@ -55,6 +55,7 @@ _MEANINGS = {
     412: "If-Match names another state.",
     413: "The body is over the limit.",
     415: "A kind of file that no parser reads.",
+    416: "The file has no such bytes.",
     422: "A value is not acceptable.",
     429: "Too much for now; Retry-After says when to come back.",
     507: "No room for more bytes; Retry-After says when to come back.",

@@ -11,7 +11,7 @@ import orjson
 
 from knowlog.database.scope import Scope
 from knowlog.database.settings import DatabaseSettings
-from knowlog.kernel.errors import InternalError, Invalid, Misconfigured, Unavailable
+from knowlog.kernel.errors import InternalError, Invalid, Misconfigured, NotFound, Unavailable
 
 _log = logging.getLogger("knowlog.database")
 
@@ -175,10 +175,20 @@ def translate(error: Exception) -> Exception:
         return Invalid(
             "A value is out of range or holds characters that cannot be stored. Correct it and try again."
         )
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        _log.info("deleted meanwhile: %s", error)
+        return NotFound(_deleted(error.constraint_name or ""))
     for kinds, sentence in _CAUSES:
         if isinstance(error, kinds):
             return Unavailable(sentence)
     return error
+
+
+def _deleted(constraint: str) -> str:
+    """Say what another transaction deleted while this one was about to refer to it."""
+    if "collection_id" in constraint:
+        return "There is no such collection any more. Nothing was changed. `GET /v1/collections` lists yours."
+    return "What this belongs to was deleted meanwhile. Nothing was changed."
 
 
 async def connect(url: str, **options: Any) -> Connection:
@@ -192,7 +202,7 @@ async def connect(url: str, **options: Any) -> Connection:
         raise Misconfigured(f"KNOWLOG_DATABASE_URL cannot be used: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise Unavailable(
-            f"PostgreSQL cannot be reached ({error}). Check that it runs and KNOWLOG_DATABASE_URL."
+            f"PostgreSQL cannot be reached ({str(error) or 'no answer in 10 s'}). Check that it runs and KNOWLOG_DATABASE_URL."
         ) from error
     return connection
 

@@ -9,10 +9,13 @@ from uuid import UUID
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents.collections import get_collection, within
+from knowlog.documents.containing import contained_path
 from knowlog.documents.model import Document, DocumentState, Heading, Page, Structure
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
 
 _SQL = load_queries("knowlog.documents")
+_MOST_BYTES_EACH = 4
+"""A code point takes so many bytes of UTF-8 at most."""
 _ABSENT = "There is no such document."
 
 
@@ -62,7 +65,15 @@ async def list_documents(
     found = await get_collection(connection, scope, collection)
     moment, last = after or (None, None)
     rows = await connection.fetch(
-        _SQL["list_documents"], found.collection_id, state, moment, last, most, metadata, external_id
+        _SQL["list_documents"],
+        found.collection_id,
+        state,
+        moment,
+        last,
+        most,
+        metadata,
+        external_id,
+        contained_path(metadata),
     )
     return [Document(**row) for row in rows]
 
@@ -86,7 +97,7 @@ async def document_text(
     if start < 0 or (end is not None and end < start):
         raise Invalid("A span begins at 0 or later and does not end before it begins.")
     row = wanted and await connection.fetchrow(
-        _SQL["version_text"], document_id, wanted, start, end or 2**31 - 2
+        _SQL["version_text"], document_id, wanted, start, 2**31 - 2 if end is None else end
     )
     if not row:
         raise NotFound("This version of the document has no text (not indexed yet, failed, or replaced).")
@@ -94,6 +105,20 @@ async def document_text(
     return TextSlice(
         text, start, start + len(text), row["length"], row["version"], load_structure(row["structure"])
     )
+
+
+async def document_text_bytes(
+    connection: Connection, scope: Scope, document_id: UUID, version: int | None = None, start: int = 0,
+    end: int | None = None,
+) -> int:  # fmt: skip
+    """How many bytes `document_text` would return at most; 0 where it would return nothing. Cheap.
+
+    Raises NotFound when the document is not there.
+    """
+    document = await get_document(connection, scope, document_id)
+    stored = await connection.fetchval(_SQL["text_bytes"], document_id, version or document.version)
+    most = _MOST_BYTES_EACH * max(0, (2**31 if end is None else end) - start)
+    return min(stored or 0, most)
 
 
 async def document_original(

@@ -53,8 +53,16 @@ async def get_collection(connection: Connection, scope: Scope, name_or_id: str) 
     """Return a collection by its name or id. Raises NotFound."""
     row = await connection.fetchrow(_SQL["find_collection"], name_or_id, within(scope))
     if row is None:
-        raise NotFound(f"There is no collection {name_or_id[:200]!r}. `GET /v1/collections` lists yours.")
+        raise _absent(name_or_id)
     return _collection(row)
+
+
+async def hold_collection(connection: Connection, scope: Scope, name_or_id: str) -> UUID:
+    """Return a collection's id, and keep it from being deleted until the transaction ends. Raises NotFound."""
+    found = await get_collection(connection, scope, name_or_id)
+    if await connection.fetchval(_SQL["hold_collection"], found.collection_id) is None:
+        raise _absent(name_or_id)
+    return found.collection_id
 
 
 async def resolve_collections(
@@ -66,7 +74,7 @@ async def resolve_collections(
     found = {row["name"] for row in rows} | {str(row["collection_id"]) for row in rows}
     for name in wanted or ():
         if name not in found:
-            raise NotFound(f"There is no collection {name[:200]!r}. `GET /v1/collections` lists yours.")
+            raise _absent(name)
     return [(row["collection_id"], row["name"], Profile(**row["profile"])) for row in rows]
 
 
@@ -111,6 +119,10 @@ async def delete_collection(connection: Connection, scope: Scope, name_or_id: st
     data = {"collection_id": found.collection_id, "name": found.name, "blobs": blobs}
     await append_events(connection, "collection.deleted", [(found.collection_id, data)])
     return found
+
+
+def _absent(name: str) -> NotFound:
+    return NotFound(f"There is no collection {name[:200]!r}. `GET /v1/collections` lists yours.")
 
 
 def _taken(name: str) -> Conflict:

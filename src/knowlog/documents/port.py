@@ -13,6 +13,14 @@ class BlobStore(Protocol):
     async def get(self, key: str) -> bytes:
         """Return the bytes. Raises NotFound or Unavailable."""
 
+    def stream(self, key: str, piece_bytes: int, span: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+        """Yield the bytes, or those of `span` [start, end), in pieces of at most `piece_bytes`.
+
+        Holds one piece at a time, and nothing open between two for long: a reader may take its time. Raises NotFound
+        or Unavailable, NotFound before the first piece also where there are no bytes.
+        """
+        ...
+
     async def delete(self, keys: Iterable[str]) -> None:
         """Remove the bytes; a key that is not there is no error. Raises Unavailable."""
 

@@ -13,6 +13,10 @@ from collections c
 where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::uuid[] is null or collection_id = any($2))
 order by ($1 = name) desc limit 1
 
+-- name: hold_collection
+-- Whoever deletes the collection waits for this transaction; nothing if somebody has just deleted it.
+select 1 from collections where tenant_id = tenant() and collection_id = $1 for key share
+
 -- name: resolve_collections
 -- Collections within the scope by id or name; all of them when $1 is null.
 select collection_id, name, profile from collections
@@ -101,6 +105,7 @@ join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id a
 where d.tenant_id = tenant() and d.collection_id = $1 and ($2::text is null or d.state = $2)
   and ($3::timestamptz is null or (d.created_at, d.document_id) > ($3, $4))
   and ($6::jsonb is null or d.metadata @> $6)
+  and ($8::jsonpath is null or d.document_id = any(array(select matching_documents(array[$1], $8, null))))
   and ($7::text is null or d.external_id = $7)
 order by d.created_at, d.document_id limit $5
 
@@ -113,6 +118,10 @@ select state, count(*) from documents where tenant_id = tenant() and collection_
 select substr(v.text, $3 + 1, $4 - $3) as text, length(v.text) as length, v.version, v.structure
 from versions v
 where v.tenant_id = tenant() and v.document_id = $1 and v.version = $2 and v.text is not null
+
+-- name: text_bytes
+-- How large a version's text is, which is known without reading it.
+select octet_length(text) from versions where tenant_id = tenant() and document_id = $1 and version = $2
 
 -- name: version_blob
 -- Where the bytes of a version lie.

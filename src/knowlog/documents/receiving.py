@@ -11,7 +11,7 @@ import orjson
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents.actions import get_documents, index_again
-from knowlog.documents.collections import get_collection
+from knowlog.documents.collections import hold_collection
 from knowlog.documents.model import Received, Upload
 from knowlog.documents.port import BlobStore
 from knowlog.documents.room import Room
@@ -54,7 +54,7 @@ class Receiver:
         for upload in uploads:
             self.check(upload)
         _check_distinct(uploads)
-        collection_id = (await get_collection(connection, scope, collection)).collection_id
+        collection_id = await hold_collection(connection, scope, collection)
         known = await self._known(connection, collection_id, uploads)
         new, renewed, unchanged = _sort_out(scope, uploads, known)
         if not await self._insert(connection, collection_id, new):  # a twin was quicker: now it is known

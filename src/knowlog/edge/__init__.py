@@ -1,15 +1,14 @@
 """What a request meets before a handler: request id, principal, limits, errors as problem documents, metrics,
 spans.
 
-Workers and the command line want the settings and the log only: the rest, and FastAPI with it, is loaded when
-asked for.
+Workers want the settings and the log, the command line the settings alone: the rest, and FastAPI with it, is
+loaded when asked for.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from knowlog.edge.settings import ApiSettings, TelemetrySettings
-from knowlog.edge.telemetry import set_up_logging, set_up_spans
 
 if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from knowlog.edge.principal import Caller, Operator, bearer_secret
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
     from knowlog.edge.protocol import bounded_protocol
+    from knowlog.edge.ranges import wanted_span
     from knowlog.edge.reach import (
         Reach,
         Resolver,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, event
+    from knowlog.edge.telemetry import set_up_logging, set_up_spans
     from knowlog.edge.visit import visit_of
 
 _PLACES = {
@@ -48,6 +49,7 @@ _PLACES = {
     "principal": ("Caller", "Operator", "bearer_secret"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
     "protocol": ("bounded_protocol",),
+    "ranges": ("wanted_span",),
     "reach": (
         "Reach",
         "Resolver",
@@ -59,6 +61,7 @@ _PLACES = {
     ),
     "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "event"),
+    "telemetry": ("set_up_logging", "set_up_spans"),
     "visit": ("visit_of",),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
@@ -110,6 +113,7 @@ __all__ = [
     "set_up_logging",
     "set_up_spans",
     "visit_of",
+    "wanted_span",
 ]
 
 

@@ -24,6 +24,7 @@ _log = logging.getLogger("knowlog.edge")
 _access = logging.getLogger("knowlog.access")
 _tracer = trace.get_tracer("knowlog")
 _DRAIN_S = 5
+_PIECE_BYTES = 128 * 1024
 _MOST_HEADERS = 100
 _DEFAULTS = {
     b"x-content-type-options": b"nosniff",
@@ -59,7 +60,8 @@ class Gate:
             return
         headers = _first_of_each(scope["headers"])
         offered = headers.get(b"x-request-id", b"").decode("latin-1")
-        visit = Visit(choose_request_id(offered), Stay(self._admission, scope.get(CONNECTION)))
+        stay = Stay(self._admission, scope.get(CONNECTION), arriving=_has_body(headers))
+        visit = Visit(choose_request_id(offered), stay)
         scope[KEY] = visit
         REQUEST_ID.set(visit.request_id)
         with _tracer.start_as_current_span(scope["method"], _parent(headers), trace.SpanKind.SERVER) as span:
@@ -144,9 +146,10 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._announced = _announced(headers)
-        self._complete = not self._announced and b"transfer-encoding" not in headers
+        self._complete = not _has_body(headers)
         self._patient = b"expect" not in headers
         self._limit = self._received = self._room = 0
+        self._answer_s: float | None = None
         self._closes = False
 
     def allow(self, limit: int, settings: ApiSettings) -> None:
@@ -154,6 +157,7 @@ class _Exchange:
         self._limit = limit
         self._pause_s = settings.body_timeout_s
         self._slowest = settings.body_slowest_kb_s * 1024
+        self._answer_s = settings.answer_timeout_s
         self._patience_ends = asyncio.get_running_loop().time() + self._pause_s
 
     async def receive(self) -> Message:
@@ -173,6 +177,8 @@ class _Exchange:
         if self._received > self._limit:
             raise _too_large(self._limit)
         self._make_room(self._received)
+        if self._complete:
+            self.visit.stay.arrived()
         return message
 
     def _make_room(self, size_bytes: int) -> None:
@@ -190,11 +196,35 @@ class _Exchange:
         if message["type"] == "http.response.start":
             await self._take_what_came()
             self._begin(message)
-        elif self._closes and self._patient and not message.get("more_body", False):
-            await self._send({**message, "more_body": True})
+            await self._send(message)
+        elif message["type"] == "http.response.body":
+            await self._send_body(message.get("body", b""), message.get("more_body", False))
+        else:
+            await self._send(message)
+
+    async def _send_body(self, body: bytes, more: bool) -> None:
+        """Send in pieces, so that a large answer is in hand for as long as its reader takes."""
+        closing = self._closes and self._patient and not more
+        if len(body) <= _PIECE_BYTES and not closing:
+            await self._pass_on(body, more=more)
+            return
+        for start in range(0, len(body), _PIECE_BYTES):
+            await self._pass_on(body[start : start + _PIECE_BYTES], more=True)
+        if closing:
             await self._drain()
-            message = {"type": "http.response.body", "body": b""}
-        await self._send(message)
+        if not more:
+            await self._pass_on(b"", more=False)
+
+    async def _pass_on(self, piece: bytes, *, more: bool) -> None:
+        """Send a piece once the client has taken those before. One that takes nothing for long is cut off."""
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        except TimeoutError as error:
+            _log.info("closed a connection that took nothing of its answer for %s s", self._answer_s)
+            self.visit.stay.cut()
+            await asyncio.sleep(0)
+            raise problem.GONE from error
 
     def _begin(self, message: Message) -> None:
         self.visit.status = message["status"]
@@ -233,6 +263,10 @@ def _announced(headers: dict[bytes, bytes]) -> int:
     """Return the length that the body is said to have, 0 for none."""
     announced = headers.get(b"content-length", b"0")
     return int(announced[:20]) if announced.isdigit() else 0
+
+
+def _has_body(headers: dict[bytes, bytes]) -> bool:
+    return bool(_announced(headers)) or b"transfer-encoding" in headers
 
 
 def _first_of_each(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -60,10 +60,17 @@ class Metrics:
         self._watch(
             "knowlog_http_requests_in_hand",
             "Requests of known callers under way.",
-            lambda: admission.requests,
+            lambda: admission.working.taken,
         )
         self._watch(
-            "knowlog_http_bodies_bytes", "Bytes of request bodies held in memory.", lambda: admission.bytes
+            "knowlog_http_requests_arriving",
+            "Requests of known callers whose body is still coming.",
+            lambda: admission.arriving.taken,
+        )
+        self._watch(
+            "knowlog_http_bodies_bytes",
+            "Bytes of bodies and large answers held in memory.",
+            lambda: admission.bytes,
         )
         self._rebuilds = Gauge(
             "knowlog_embedding_rebuild_collections",

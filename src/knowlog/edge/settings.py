@@ -39,7 +39,10 @@ class ApiSettings(BaseModel):
         20, gt=0, description="A client that has not sent its headers by then is cut off."
     )
     body_timeout_s: float = Field(
-        60, gt=0, description="A client that sends nothing of its body for so long is cut off."
+        10, gt=0, description="A client that sends nothing of its body for so long is cut off."
+    )
+    answer_timeout_s: float = Field(
+        30, gt=0, description="A client that takes nothing of its answer for so long is cut off."
     )
     body_slowest_kb_s: int = Field(
         8, ge=1, description="A body that comes slower than this, in kB a second, is cut off."
@@ -47,13 +50,21 @@ class ApiSettings(BaseModel):
     bodies_in_flight_mb: int = Field(
         256,
         ge=1,
-        description="Most bytes of bodies that one process holds at once; the next one is answered 429.",
+        description="Most bytes of bodies and large answers that one process holds at once, half of them for one "
+        "tenant; the next one is answered 429.",
     )
     concurrency: int = Field(
         512,
         ge=1,
         description="Most requests of known callers at once; the next one is answered 503. Also so many connections: "
         "beyond, those that wait longest without serving a known caller are closed.",
+    )
+    tenant_share: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="Part of KNOWLOG_API_CONCURRENCY that one tenant may take; beyond, it alone is answered "
+        "429. 1 where there is a single tenant.",
     )
     waiting_per_address: int = Field(
         256,

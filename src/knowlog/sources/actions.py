@@ -38,8 +38,6 @@ async def create_source(database: Database, scope: Scope, wanted: NewSource, bus
             )  # fmt: skip
     except asyncpg.UniqueViolationError as error:
         raise Conflict(f"There is a source {name!r} already. Choose another name.") from error
-    except asyncpg.ForeignKeyViolationError as error:
-        raise NotFound("There is no such tenant, or its collection was just deleted.") from error
     if not made:
         raise Conflict(f"Another source reads {wanted.topic!r} of {wanted.kind}. A topic has one source.")
     async with database.transaction(scope) as connection:

@@ -1,5 +1,7 @@
 """/v1/documents: owner, colleague, stranger."""
 
+import asyncio
+import json
 from uuid import uuid4
 
 import pytest
@@ -213,3 +215,55 @@ async def test_a_new_title_with_the_same_bytes_is_indexed(app: App, alice: Clien
         assert (await settled(alice, warranty))["version"] == 1
     found = (await alice.post("/v1/search", json={"question": "molybdenum", "explain": True})).json()
     assert "lexical" in found["passages"][0]["legs"]
+
+
+async def test_a_part_of_the_original_is_downloaded(alice: Client) -> None:
+    """206 with the range, 416 behind the end; the length is told either way."""
+    made = await alice.post("/v1/collections/handbook/documents", json={"text": "0123456789"})
+    place = f"/v1/documents/{made.json()['items'][0]['document_id']}/content"
+    whole = await alice.get(place)
+    assert (whole.status_code, whole.headers["content-length"]) == (200, "10")
+    assert whole.headers["accept-ranges"] == "bytes"
+    part = await alice.get(place, headers={"Range": "bytes=2-4"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
+    problem(await alice.get(place, headers={"Range": "bytes=10-"}), 416, "range-not-satisfiable")
+
+
+async def test_an_original_that_is_gone_is_told(app: App, alice: Client) -> None:
+    """404 before the answer begins."""
+    made = await alice.post("/v1/collections/handbook/documents", json={"text": "lost"})
+    document = made.json()["items"][0]["document_id"]
+    await app.blobs.delete([key async for page in app.blobs.keys("") for key in page if document in key])
+    problem(await alice.get(f"/v1/documents/{document}/content"), 404, "not-found")
+
+
+async def test_documents_are_listed_by_what_their_metadata_contain(alice: Client) -> None:
+    """Nested objects and members of arrays too; a value is not an array that holds it."""
+    held = {"tags": ["a", "b"], "where": {"city": "Oslo", "floor": -2}, "none": None, "on": True}
+    await alice.post("/v1/collections/handbook/documents", json={"text": "x", "metadata": held})
+    for wanted, count in (
+        ({}, 1), ({"tags": ["b"]}, 1), ({"tags": "b"}, 0), ({"tags": ["c"]}, 0), ({"where": {"floor": -2}}, 1),
+        ({"where": {"city": "Bonn"}}, 0), ({"none": None}, 1), ({"on": None}, 0), ({"on": True, "tags": []}, 1),
+    ):  # fmt: skip
+        found = await alice.get("/v1/documents", params={"metadata": json.dumps(wanted)})
+        assert len(found.json()["items"]) == count, wanted
+
+
+async def test_uploading_into_a_collection_that_is_being_deleted(alice: Client) -> None:
+    """Every upload is taken or told that there is no such collection."""
+
+    async def uploads(number: int) -> set[int]:
+        text = {"text": f"quagga {number}"}
+        return {(await alice.post("/v1/collections/tmp/documents", json=text)).status_code for _ in range(12)}
+
+    async def deletions() -> set[int]:
+        codes = set()
+        for _ in range(10):
+            await alice.post("/v1/collections", json={"name": "tmp"})
+            await asyncio.sleep(0.03)
+            codes.add((await alice.delete("/v1/collections/tmp")).status_code)
+        return codes
+
+    deleted, *answers = await asyncio.gather(deletions(), *(uploads(number) for number in range(8)))
+    assert deleted == {204}
+    assert set().union(*answers) <= {200, 202, 404}

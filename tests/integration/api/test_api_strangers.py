@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
@@ -30,6 +31,7 @@ async def running(app: App, **limits: object) -> AsyncIterator[Served]:
     settings = dataclasses.replace(app.settings, api=app.settings.api.model_copy(update=limits))
     api = create_api(dataclasses.replace(app, settings=settings))
     listener = listen(settings.api)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # else the system takes whole megabytes
     server = uvicorn.Server(configuration(api, settings.api))
     task = asyncio.create_task(server.serve([listener]))
     while not server.started:
@@ -137,19 +139,84 @@ async def test_a_connection_outlives_a_refusal_whose_body_was_read(serve: Serve)
         assert api.state.connections.open == 1
 
 
-async def test_known_callers_are_kept_and_the_next_is_told(serve: Serve, alice: Client) -> None:
-    """With every place taken by a caller with a key: 503 with Retry-After for the next, health for everybody."""
-    address, api = await serve(concurrency=3, body_timeout_s=30)
-    unfinished = head("/v1/search", alice, "Content-Length: 100") + b"{"
-    async with sending(address, unfinished, 3), sending(address, b"", 100):
-        assert api.state.admission.requests == 3
+def unfinished(client: Client) -> bytes:
+    """A question of which one byte has come."""
+    return head("/v1/search", client, "Content-Length: 100") + b"{"
+
+
+async def test_known_callers_are_kept_and_the_next_body_is_told(serve: Serve, alice: Client) -> None:
+    """With a body coming on every place: 429 for the next body; what has none is answered."""
+    address, api = await serve(concurrency=3, tenant_share=1, body_timeout_s=30)
+    async with sending(address, unfinished(alice), 3), sending(address, b"", 100):
+        assert (api.state.admission.arriving.taken, api.state.admission.working.taken) == (3, 0)
         assert await health(address) == [200, 200]
         async with httpx.AsyncClient(headers=alice.headers, timeout=5, trust_env=False) as http:
-            refused = await http.get(f"{address}/v1/collections")
-        problem(refused, 503, "unavailable")
-        assert int(refused.headers["retry-after"]) >= 1
+            refused = await http.post(f"{address}/v1/search", json={"question": "x"})
+            assert (await http.get(f"{address}/v1/collections")).status_code == 200
+        problem(refused, 429, "limit-reached")
     await asyncio.sleep(0.2)
-    assert api.state.admission.requests == 0
+    assert api.state.admission.arriving.taken == 0
+
+
+async def test_one_tenant_takes_its_share_alone(
+    serve: Serve, alice: Client, bob: Client, charlie: Client
+) -> None:
+    """A reader who sends 40 questions that never come whole is told 429; nobody else notices."""
+    address, api = await serve(concurrency=16, body_timeout_s=30)
+    async with (
+        sending(address, unfinished(bob), 40),
+        httpx.AsyncClient(base_url=address, timeout=5, trust_env=False) as http,
+    ):
+        assert api.state.admission.arriving.taken == 4
+        asked = {"question": "x"}
+        assert (await http.post("/v1/search", json=asked, headers=charlie.headers)).status_code == 200
+        assert (await http.get("/v1/collections", headers=charlie.headers)).status_code == 200
+        refused = await http.post("/v1/search", json=asked, headers=alice.headers)
+        problem(refused, 429, "limit-reached")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert (await http.get("/v1/collections", headers=alice.headers)).status_code == 200
+
+
+async def test_a_body_that_does_not_come_is_ended(serve: Serve, bob: Client) -> None:
+    """408, and its place is free."""
+    address, api = await serve(concurrency=16, body_timeout_s=0.5)
+    async with sending(address, unfinished(bob)) as (one,):
+        assert b" 408 " in await asyncio.wait_for(one.readline(), 3)
+        await asyncio.sleep(0.1)
+        assert api.state.admission.arriving.taken == api.state.admission.working.taken == 0
+
+
+async def test_a_reader_who_takes_nothing_is_cut_off(serve: Serve, alice: Client) -> None:
+    """A download waits for its reader, for a time; nothing of the rest is sent, and the place is free."""
+    address, api = await serve(answer_timeout_s=0.5, tenant_share=1)
+    made = await alice.post(PLACE, content=bytes(2_000_000), headers={"Content-Type": "application/pdf"})
+    document = made.json()["items"][0]["document_id"]
+    wanted = f"GET /v1/documents/{document}/content HTTP/1.1\r\nHost: x\r\n"
+    sent = f"{wanted}Authorization: {alice.headers['authorization']}\r\n\r\n".encode()
+    async with small_readers(address, sent, 3):
+        await asyncio.sleep(0.2)
+        assert api.state.admission.working.taken == 3
+        await asyncio.sleep(1)
+        assert api.state.admission.working.taken == 0
+        assert api.state.connections.open == 0
+
+
+@asynccontextmanager
+async def small_readers(address: str, sent: bytes, count: int) -> AsyncIterator[None]:
+    """Connections whose system takes a few kilobytes, and nobody reads them."""
+    url = httpx.URL(address)
+    loop = asyncio.get_running_loop()
+    sockets = []
+    for _ in range(count):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.setblocking(False)
+        await loop.sock_connect(one, (url.host, url.port))
+        await loop.sock_sendall(one, sent)
+        sockets.append(one)
+    yield
+    for one in sockets:
+        one.close()
 
 
 async def test_a_body_that_trickles_is_given_up(serve: Serve, alice: Client) -> None:

@@ -41,6 +41,16 @@ class S3BlobStore:
         found = await self._call(obstore.get_async(self._store, key))
         return bytes(await self._call(found.bytes_async()))
 
+    async def stream(
+        self, key: str, piece_bytes: int, span: tuple[int, int] | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes, or those of a span; each piece is a request of its own, so that no slow reader holds one."""
+        size = (await self._call(obstore.head_async(self._store, key)))["size"]
+        start, end = span or (0, size)
+        for at in range(start, min(end, size), piece_bytes):
+            stop = min(at + piece_bytes, end, size)
+            yield bytes(await self._call(obstore.get_range_async(self._store, key, start=at, end=stop)))
+
     async def delete(self, keys: Iterable[str]) -> None:
         """Remove the bytes."""
         for key in keys:
