@@ -14,7 +14,7 @@ from knowlog.api.dependencies import AsReader, Route, TheApp
 from knowlog.api.jobs import visible_job
 from knowlog.api.model import problems
 from knowlog.bootstrap import App
-from knowlog.database import Connection, Scope
+from knowlog.database import Connection
 from knowlog.documents import get_document
 from knowlog.edge import (
     HEARTBEAT,
@@ -37,7 +37,7 @@ _LOOK_AGAIN_S = 2.0
 
 State = tuple[dict[str, Any], bool]
 """What an event says, and whether nothing more will follow."""
-Look = Callable[[Connection, Scope], Awaitable[State]]
+Look = Callable[[Connection, Principal], Awaitable[State]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Watch:
         """Look once, in a transaction of its own. Raises KnowlogError."""
         principal = await authenticate(self.app.database, self.secret)
         async with self.app.database.transaction(principal.scope) as connection:
-            return await self.look(connection, principal.scope)
+            return await self.look(connection, principal)
 
 
 @router.get(
@@ -71,8 +71,8 @@ class Watch:
 async def document_events(document_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
     """Watch a document until it is indexed or has failed: one event `state` for each state that is seen."""
 
-    async def look(connection: Connection, scope: Scope) -> State:
-        document = await get_document(connection, scope, document_id)
+    async def look(connection: Connection, principal: Principal) -> State:
+        document = await get_document(connection, principal.scope, document_id)
         seen = {
             "document_id": document_id,
             "state": document.state,
@@ -95,10 +95,10 @@ async def document_events(document_id: UUID, request: Request, caller: AsReader,
 async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
     """Watch a job until it is done or has failed: one event `state` for each state that is seen."""
     async with app.database.transaction(caller.scope) as connection:
-        subject = (await visible_job(connection, caller.scope, job_id)).document_id
+        subject = (await visible_job(connection, caller, job_id)).document_id
 
-    async def look(connection: Connection, scope: Scope) -> State:
-        job = await visible_job(connection, scope, job_id)
+    async def look(connection: Connection, principal: Principal) -> State:
+        job = await visible_job(connection, principal, job_id)
         seen = {
             "job_id": job_id,
             "document_id": subject,
@@ -115,9 +115,8 @@ async def _stream(request: Request, watch: Watch) -> Response:
     """Refuse in the ordinary way what can be refused, then stream."""
     slots: Slots = request.app.state.slots
     slots.check(watch.tenant_id)
-    scope = watch.caller.scope
-    async with watch.app.database.transaction(scope) as connection:
-        await watch.look(connection, scope)
+    async with watch.app.database.transaction(watch.caller.scope) as connection:
+        await watch.look(connection, watch.caller)
     events = _events(watch, request.app.state.progress, visit_of(request.scope).request_id)
     held = slots.hold(watch.tenant_id, events)
     return StreamingResponse(held, headers=STREAM_HEADERS, media_type=STREAM_TYPE)

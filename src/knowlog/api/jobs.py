@@ -18,7 +18,7 @@ from knowlog.api.dependencies import (
 )
 from knowlog.api.model import Body, Listing, problems
 from knowlog.bootstrap import App
-from knowlog.bus import Job, JobState, Order, WantedJobs, get_job, list_jobs
+from knowlog.bus import OF_ADMINS, Job, JobState, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
 from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
 from knowlog.edge import decode_cursor, encode_cursor
@@ -56,11 +56,13 @@ async def listing(
     collection: Annotated[Name | None, Query(description="Only about this collection.")] = None,
     order: Order = "newest",
 ) -> Response:  # fmt: skip
-    """List jobs. A key that is limited to some collections sees those about their documents."""
+    """List jobs. A key that is limited to some collections sees those about their documents; those of webhooks and
+    schedules are for admins.
+    """
     behind: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
         within = await _within(connection, caller.scope, collection)
-        wanted = WantedJobs(state, kind, document_id, within)
+        wanted = WantedJobs(state, kind, document_id, within, _hidden(caller))
         found = await list_jobs(connection, wanted, behind and behind[0], limit + 1, order)
     following = encode_cursor(found[limit - 1].job_id) if len(found) > limit else None
     return reply({"items": found[:limit], "next_cursor": following})
@@ -80,16 +82,15 @@ async def retry_all(body: DeadJobs, caller: AsEditor, app: TheApp) -> Response:
     """
     async with app.database.transaction(caller.scope) as connection:
         within = await _within(connection, caller.scope, body.collection)
-    return reply(
-        {"retried": await _retry_all(app, caller.scope, WantedJobs("dead", body.kind, None, within))}, 202
-    )
+    wanted = WantedJobs("dead", body.kind, None, within, _hidden(caller))
+    return reply({"retried": await _retry_all(app, caller.scope, wanted)}, 202)
 
 
 @router.get("/{job_id:uuid}", response_model=Job, responses=problems(404), summary="Show one job")
 async def show(job_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one job."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await visible_job(connection, caller.scope, job_id))
+        return reply(await visible_job(connection, caller, job_id))
 
 
 @router.post(
@@ -102,7 +103,7 @@ async def show(job_id: UUID, caller: AsReader, app: TheApp) -> Response:
 async def again(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     """Put a failed or cancelled job back into the queue, and its document with it."""
     async with app.database.transaction(caller.scope) as connection:
-        await visible_job(connection, caller.scope, job_id)
+        await visible_job(connection, caller, job_id)
         job = await retry_job(connection, job_id)
     return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
@@ -114,17 +115,24 @@ async def cancel(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     it back.
     """
     async with app.database.transaction(caller.scope) as connection:
-        await visible_job(connection, caller.scope, job_id)
+        await visible_job(connection, caller, job_id)
         return reply(await cancel_job(connection, job_id, await _named(connection, caller)))
 
 
-async def visible_job(connection: Connection, scope: Scope, job_id: UUID) -> Job:
-    """Return a job that the scope may see. Raises NotFound."""
-    job = await get_job(connection, job_id)
+async def visible_job(connection: Connection, caller: Principal, job_id: UUID) -> Job:
+    """Return a job that the caller may see. Raises NotFound."""
+    job, scope = await get_job(connection, job_id), caller.scope
     limited = scope.collections is not None and job.document_id not in scope.collections
-    if limited and not await get_documents(connection, scope, [job.document_id]):
+    if job.kind in _hidden(caller) or (
+        limited and not await get_documents(connection, scope, [job.document_id])
+    ):
         raise NotFound("There is no such job.")
     return job
+
+
+def _hidden(caller: Principal) -> frozenset[str]:
+    """Kinds of jobs that the caller does not see: those of admins."""
+    return frozenset() if caller.may("admin") else OF_ADMINS
 
 
 async def _within(connection: Connection, scope: Scope, collection: str | None) -> Any:

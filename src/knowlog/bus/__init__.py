@@ -20,6 +20,7 @@ from knowlog.bus.asyncapi import describe_events
 from knowlog.bus.catalogue import (
     CATALOGUE,
     INCOMING,
+    OF_ADMINS,
     QUEUES,
     DocumentSubmitted,
     DocumentWithdrawn,
@@ -107,6 +108,7 @@ __all__ = [
     "CURSOR_PATTERN",
     "EVERYTHING",
     "INCOMING",
+    "OF_ADMINS",
     "QUEUES",
     "SCHEDULED",
     "Broker",

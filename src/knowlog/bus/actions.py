@@ -107,6 +107,7 @@ async def list_jobs(
     rows = await connection.fetch(
         _SQL["list_jobs" if order == "newest" else "list_jobs_oldest"], wanted.state, behind, most,
         None if wanted.within is None else list(wanted.within), wanted.kind, wanted.subject,
+        list(wanted.hidden),
     )  # fmt: skip
     return [_job(row) for row in rows]
 

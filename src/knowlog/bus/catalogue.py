@@ -169,7 +169,8 @@ class EventType:
     """A kind of event. `queue` names the workers' queue when the event asks for work; None: it is a record only.
 
     What removes the bytes of something that is deleted already is not `cancellable`: the deletion was promised. An
-    `inner` type is for our own workers alone: it is not published, and the log does not list it.
+    `inner` type is for our own workers alone: it is not published, and the log does not list it. What only admins ask
+    for, `of_admins`, is nobody else's to see or change.
     """
 
     name: str
@@ -178,6 +179,7 @@ class EventType:
     version: int = 1
     cancellable: bool = True
     inner: bool = False
+    of_admins: bool = False
 
     @property
     def description(self) -> str:
@@ -213,14 +215,16 @@ _TYPES = (
     EventType("document.failed", DocumentFailed),
     EventType("collection.deleted", CollectionDeleted, queue="cleanup", cancellable=False),
     EventType("collection.refreshed", CollectionRefreshed),
-    EventType("refresh.requested", RefreshRequested, queue="refresh"),
-    EventType("retention.requested", RetentionRequested, queue="cleanup"),
-    EventType("webhook.disabled", WebhookDisabled),
-    EventType("webhook.tested", WebhookTested),
-    EventType("delivery.requested", DeliveryRequested, queue="deliveries", inner=True),
+    EventType("refresh.requested", RefreshRequested, queue="refresh", of_admins=True),
+    EventType("retention.requested", RetentionRequested, queue="cleanup", of_admins=True),
+    EventType("webhook.disabled", WebhookDisabled, of_admins=True),
+    EventType("webhook.tested", WebhookTested, of_admins=True),
+    EventType("delivery.requested", DeliveryRequested, queue="deliveries", inner=True, of_admins=True),
 )
 _EVERY: dict[str, EventType] = {each.name: each for each in _TYPES}
 CATALOGUE: dict[str, EventType] = {each.name: each for each in _TYPES if not each.inner}
+OF_ADMINS: frozenset[str] = frozenset(each.name for each in _TYPES if each.of_admins)
+"""Types that are hidden from readers and editors: in the log, and as jobs."""
 INCOMING: dict[str, EventType] = {
     each.name: each
     for each in (

@@ -51,13 +51,14 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class WantedJobs:
     """Which jobs one wants. `within` are collections: jobs about these or their documents. `dead` are those that failed
-    and of whose subject nothing newer was asked.
+    and of whose subject nothing newer was asked. Kinds in `hidden` are left out.
     """
 
     state: JobState | Literal["dead"] | None = None
     kind: str | None = None
     subject: UUID | None = None
     within: Collection[UUID] | None = None
+    hidden: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ where tenant_id = tenant() and state <> 'none'
   and ($2::uuid is null or event_id < $2)
   and ($4::uuid[] is null or subject = any($4) or exists (
     select from documents d where d.tenant_id = tenant() and d.document_id = e.subject and d.collection_id = any($4)))
-  and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6)
+  and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6) and type <> all($7::text[])
   and ($1 is distinct from 'dead' or not exists (
     select from events later
     where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position))
@@ -79,7 +79,7 @@ where tenant_id = tenant() and state <> 'none'
   and ($2::uuid is null or event_id > $2)
   and ($4::uuid[] is null or subject = any($4) or exists (
     select from documents d where d.tenant_id = tenant() and d.document_id = e.subject and d.collection_id = any($4)))
-  and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6)
+  and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6) and type <> all($7::text[])
   and ($1 is distinct from 'dead' or not exists (
     select from events later
     where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position))

@@ -161,3 +161,40 @@ async def test_a_cancelled_upload_is_indexed_after_all(app: App, alice: Client) 
         assert (await settled(alice, document))["state"] == "indexed"
     other = await upload(alice, "another")
     assert other != document
+
+
+async def test_jobs_of_webhooks_and_schedules_are_for_admins(
+    alice: Client, bob: Client, tenant: Scope, make_client: MakeClient
+) -> None:
+    """Readers and editors neither see nor change them, one by one or all together."""
+    hook = {"url": "https://93.184.215.14/hook", "types": ["document.indexed"]}
+    webhook = (await alice.post("/v1/webhooks", json=hook)).json()["webhook"]["endpoint_id"]
+    await alice.post(f"/v1/webhooks/{webhook}:test")
+    schedule = (await alice.post("/v1/schedules", json=NIGHTLY)).json()["schedule_id"]
+    await alice.post(f"/v1/schedules/{schedule}/runs")
+    own = {each["kind"]: each["job_id"] for each in (await alice.get("/v1/jobs")).json()["items"]}
+    assert set(own) == {"delivery.requested", "refresh.requested"}
+    editor, admin = await make_client(tenant, "editor"), await make_client(tenant, "admin")
+    for job in own.values():
+        for client in (bob, editor):
+            assert (await client.get("/v1/jobs")).json()["items"] == []
+            problem(await client.get(f"/v1/jobs/{job}"), 404, "not-found")
+            problem(await client.get(f"/v1/jobs/{job}/events"), 404, "not-found")
+        problem(await editor.post(f"/v1/jobs/{job}:cancel"), 404, "not-found")
+        problem(await editor.post(f"/v1/jobs/{job}:retry"), 404, "not-found")
+        assert (await admin.post(f"/v1/jobs/{job}:cancel")).status_code == 200
+        assert (await admin.post(f"/v1/jobs/{job}:retry")).status_code == 202
+    await alice.delete(f"/v1/webhooks/{webhook}")
+
+
+async def test_dead_jobs_of_admins_are_not_retried_by_editors(
+    alice: Client, tenant: Scope, make_client: MakeClient, database: Database
+) -> None:
+    """The editor retries none of them, the owner all."""
+    schedule = (await alice.post("/v1/schedules", json=NIGHTLY)).json()["schedule_id"]
+    await alice.post(f"/v1/schedules/{schedule}/runs")
+    async with database.transaction(tenant) as connection:
+        await connection.execute("update events set state = 'failed' where type = 'refresh.requested'")
+    editor = await make_client(tenant, "editor")
+    assert (await editor.post("/v1/jobs:retry", json={})).json() == {"retried": 0}
+    assert (await alice.post("/v1/jobs:retry", json={})).json() == {"retried": 1}
