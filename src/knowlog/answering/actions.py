@@ -22,7 +22,7 @@ from knowlog.answering.question import read_question, valid_question
 from knowlog.answering.sentences import ITEM_MARK, Kind
 from knowlog.answering.similarity import cosine_scale
 from knowlog.embedding import Embedder
-from knowlog.kernel.errors import Unavailable
+from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
 from knowlog.retrieval import Passage
 from knowlog.stores import TermStatistics
 
@@ -57,7 +57,7 @@ async def compose(
     """
     started = perf_counter()
     asked = valid_question(question)
-    best, sure = await _best_candidates(asked, passages, embedder, statistics, question_vector)
+    best, sure, blind = await _best_candidates(asked, passages, embedder, statistics, question_vector)
     statements = _statements(best) if sure >= least_confidence else ()
     return Answer(
         question=asked,
@@ -67,6 +67,7 @@ async def compose(
         confidence=sure,
         nearest=() if statements else tuple(passages[:NEAREST]),
         took_ms=(perf_counter() - started) * 1000,
+        by_words_alone=blind,
     )
 
 
@@ -101,21 +102,23 @@ async def _best_candidates(
     embedder: Embedder,
     statistics: TermStatistics | None,
     question_vector: NDArray[np.float32] | None,
-) -> tuple[list[Candidate], float]:
-    """Return the candidates best first, and the probability that the first answers the question."""
+) -> tuple[list[Candidate], float, bool]:
+    """Return the candidates best first, the probability that the first answers the question, and whether the words
+    decided alone, because the model did not answer.
+    """
     read = read_question(question, statistics)
     found = candidates(read, passages)
     if not found:
-        return [], 0.0
+        return [], 0.0, False
     try:
         vectors = await embedder.embed_documents([candidate.embeddable for candidate in found])
         asked = question_vector if question_vector is not None else await embedder.embed_query(question)
         scale = await cosine_scale(embedder)
-    except Unavailable:
-        return found, confidence(None, found[0].support, found[0].missing)
+    except (LimitReached, Misconfigured, Unavailable):
+        return found, confidence(None, found[0].support, found[0].missing), True
     ranked = rank(found, vectors @ asked)
     best = ranked[0]
-    return ranked, confidence(scale(best.similarity), best.support, best.missing)
+    return ranked, confidence(scale(best.similarity), best.support, best.missing), False
 
 
 def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:

@@ -57,6 +57,7 @@ class Answer:
 
     `confidence` is the probability, 0 to 1, that the passages hold the answer; an answer that abstains has no
     statements, and offers the passages that came closest as `nearest`. `took_ms` is the time spent composing.
+    `by_words_alone` says that the model did not answer, so that no sentence was compared by meaning.
     """
 
     question: str
@@ -66,6 +67,7 @@ class Answer:
     confidence: float
     nearest: tuple[Passage, ...] = ()
     took_ms: float = 0.0
+    by_words_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

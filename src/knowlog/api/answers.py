@@ -38,6 +38,7 @@ from knowlog.tenants import authenticate
 router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, responses=problems(404, 429))
 
 _KEY_HOLDS_S = 1.0
+_BY_WORDS = "The model did not answer, so the sentences of the answer were chosen by words alone."
 _PASSAGES = 10
 """An answer is sought in so many passages."""
 
@@ -155,8 +156,8 @@ def _answer(app: App, made: Answer, found: Retrieved, started: float) -> dict[st
         "statements": [_statement(app, statement) for statement in made.statements],
         "confidence": made.confidence,
         "nearest": passages_json(app, made.nearest, explain=False),
-        "degraded": found.degraded,
-        "notes": found.notes,
+        "degraded": found.degraded or (("dense",) if made.by_words_alone else ()),
+        "notes": (*found.notes, _BY_WORDS) if made.by_words_alone and not found.degraded else found.notes,
         "took_ms": round((perf_counter() - started) * 1000, 3),
     }
 

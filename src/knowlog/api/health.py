@@ -17,6 +17,8 @@ router = APIRouter(tags=["health"], route_class=Route)
 
 _CHECK_TIMEOUT_S = 5.0
 _FRESH_S = 1.0
+_CAN_DO_WITHOUT = frozenset({"model"})
+"""Parts without which less is answered, and answered nevertheless."""
 
 
 class Readiness:
@@ -65,10 +67,14 @@ async def live() -> Response:
     summary="Say whether it can serve",
 )
 async def ready(request: Request, app: TheApp) -> Response:
-    """Say whether requests can be served: database, queue and embedding model."""
+    """Say whether requests can be served: database, queue and embedding model. Without its model a server is ready and
+    `degraded`: it takes documents in, and searches by words and by the vectors of models that answer.
+    """
     checks = await request.app.state.readiness.check(app)
-    healthy = all(found == "ok" for found in checks.values())
-    return reply({"status": "ok" if healthy else "unavailable", "checks": checks}, 200 if healthy else 503)
+    wrong = {part for part, found in checks.items() if found != "ok"}
+    down = bool(wrong - _CAN_DO_WITHOUT)
+    status = "unavailable" if down else "degraded" if wrong else "ok"
+    return reply({"status": status, "checks": checks}, 503 if down else 200)
 
 
 @router.get(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowlog.answering import NOT_IN_DOCUMENTS, Done, PassagesFound, StatementFound, compose, compose_events
-from knowlog.kernel.errors import Invalid, Unavailable
+from knowlog.kernel.errors import Invalid, LimitReached, Misconfigured, Unavailable
 
 HANDBOOK = (
     "Preface. Alder Pumps was founded by Ruth Alder in Leeds in 1978. It moved to York in 1991.\n\n"
@@ -135,17 +135,21 @@ async def test_confidence_does_not_depend_on_the_scale_of_cosines(embedder, pass
         assert narrow.confidence == pytest.approx(wide.confidence, abs=0.01)
 
 
-async def test_without_the_embedder_words_decide_alone(passage):
-    """An embedder that does not answer costs the cosines, not the answer; nonsense is still refused."""
+@pytest.mark.parametrize("error", [Unavailable, Misconfigured, LimitReached])
+async def test_without_the_embedder_words_decide_alone(passage, error):
+    """An embedder that is down, has a wrong key or asks for a pause costs the cosines, not the answer, which says so;
+    nonsense is still refused.
+    """
 
     class Down:
         profile = SimpleNamespace(key="down")
 
         async def embed_documents(self, texts):
-            raise Unavailable("The embedding endpoint does not answer.")
+            raise error("The embedding endpoint does not answer.")
 
     answer = await compose("When was Alder Pumps founded?", [passage(HANDBOOK)], Down())
     assert "1978" in answer.statements[0].text
+    assert answer.by_words_alone
     assert not (await compose("Which spacecraft photographed Pluto?", [passage(HANDBOOK)], Down())).statements
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowlog.cli.client import Client, Refused
-from knowlog.cli.connection import is_up, left_address, server_url
+from knowlog.cli.connection import filled, left_address, server_url
 from knowlog.cli.credentials import kept_keys
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
+from knowlog.cli.running import is_up
 from knowlog.kernel.errors import Unavailable
 from knowlog.settings import Settings
 
@@ -50,7 +51,7 @@ def _absent(settings: Settings, target: Target, url: str, error: Unavailable) ->
 def _ready(url: str, data_dir: Path) -> Finding:
     with Client(url, None, timeout_s=10) as client:
         try:
-            client.get("/health/ready")
+            checks = client.get("/health/ready")["checks"]
         except Refused as refused:
             checks = refused.problem.get("checks", {})
             wrong = [f"{part}: {said}" for part, said in checks.items() if said != "ok"]
@@ -62,16 +63,25 @@ def _ready(url: str, data_dir: Path) -> Finding:
                 "; ".join(wrong) or refused.detail,
                 f"{remedy} read {data_dir / 'logs' / 'api.log'}.",
             )
+    if lacking := [f"{part}: {said}" for part, said in checks.items() if said != "ok"]:
+        remedy = "Mend it; meanwhile documents are searched by words and by other models."
+        return warn("server", f"ready at {url}, but {'; '.join(lacking)}", remedy)
     return ok("server", f"ready at {url}")
 
 
 def _keys(settings: Settings, target: Target) -> list[tuple[str, str, str]]:
     """What each key is called, the key, and what to do when it is refused: the one that commands would send."""
-    if target.key:
-        return [("--key", target.key, "Give a key that `knowlog keys list` shows as not revoked.")]
-    if key := os.environ.get("KNOWLOG_KEY"):
+    if target.key is not None:
+        return [
+            (
+                "--key",
+                filled(target.key, "--key"),
+                "Give a key that `knowlog keys list` shows as not revoked.",
+            )
+        ]
+    if (key := os.environ.get("KNOWLOG_KEY")) is not None:
         remedy = "Correct KNOWLOG_KEY, or unset it: commands then use the key that this machine keeps."
-        return [("KNOWLOG_KEY", key, remedy)]
+        return [("KNOWLOG_KEY", filled(key, "KNOWLOG_KEY"), remedy)]
     return [
         (f"key of {tenant}", kept["key"], f"Ask the operator: `knowlog tenants key {kept['tenant_id']}`.")
         for tenant, kept in kept_keys(settings.data_dir).items()
