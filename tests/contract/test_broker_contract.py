@@ -99,10 +99,10 @@ async def using_up(subscription: Subscription) -> AsyncIterator[list[str]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition, timeout_s: float = 30) -> None:
+async def until(condition, timeout_s: float = 30, seen: Sequence[str] = ()) -> None:
     deadline = monotonic() + timeout_s
     while not condition():
-        assert monotonic() < deadline, "it did not come to pass in time"
+        assert monotonic() < deadline, f"it did not come to pass by {monotonic():.1f}; seen {seen[-8:]}"
         await asyncio.sleep(0.05)
 
 
@@ -359,6 +359,7 @@ async def test_a_killed_broker_loses_nothing_that_it_acknowledged(server: Runnin
     """kill -9 and start in mid-flight: publisher and consumer go on by themselves."""
     broker = opened(server)
     acknowledged: list[str] = []
+    failures: list[str] = []
     numbers = iter(range(1_000_000))
 
     async def publish_on() -> None:
@@ -367,7 +368,8 @@ async def test_a_killed_broker_loses_nothing_that_it_acknowledged(server: Runnin
             try:
                 await broker.publish(topic, batch)
                 acknowledged.extend(each.message_id for each in batch)
-            except Unavailable:
+            except Unavailable as error:
+                failures.append(f"{monotonic():.1f} {error.detail}")
                 await asyncio.sleep(0.1)
 
     async with group(broker, topic) as subscription, using_up(subscription) as received:
@@ -375,8 +377,8 @@ async def test_a_killed_broker_loses_nothing_that_it_acknowledged(server: Runnin
         await until(lambda: len(received) > 200)
         await asyncio.to_thread(server.killable.restart)
         count = len(acknowledged)
-        await until(lambda: len(acknowledged) > count + 200 or publisher.done())
-        assert not publisher.done(), publisher.exception()
+        await until(lambda: len(acknowledged) > count + 200 or publisher.done(), 60, failures)
+        assert not publisher.done(), failures
         publisher.cancel()
         await asyncio.gather(publisher, return_exceptions=True)
         await until(lambda: set(acknowledged) <= set(received))

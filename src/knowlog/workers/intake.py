@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Protocol
@@ -81,7 +82,8 @@ class PostgresIntake:
             if wait_s > _POLL_S and (not most or await work_is_unfinished(self._database)):
                 wait_s = _POLL_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
         return events
 
     def wake(self) -> None:
@@ -89,21 +91,54 @@ class PostgresIntake:
         self._woken.set()
 
 
-class BrokerIntake:
-    """Receives announcements, and claims the announced events. What was received is settled at once: from then on the
-    lease in PostgreSQL tells whose work it is, and the relay announces again what a dead worker leaves behind.
+class _Share:
+    """What one queue's subscription has given, and what of it is to be settled."""
 
-    While the broker does not answer, work is claimed from the table itself.
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._done: list[Delivery] = []
+        self._changed = asyncio.Event()
+
+    def settle_soon(self, deliveries: Sequence[Delivery]) -> None:
+        """Settle when there is time, together with others."""
+        self._done += deliveries
+        self._changed.set()
+
+    async def settle_on(self) -> None:
+        """Settle for ever. What cannot be settled comes again, and is then found to be taken."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            done, self._done = self._done, []
+            with contextlib.suppress(KnowlogError):
+                await self._subscription.settle(done)
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        """Put away what nobody can read."""
+        _LOG.warning("a message that cannot be read is buried: %s", reason)
+        with contextlib.suppress(KnowlogError):  # it comes again
+            await self._subscription.bury([delivery], reason)
+
+
+class BrokerIntake:
+    """Receives announcements, and claims the announced events. What was claimed is settled: from then on the lease in
+    PostgreSQL tells whose work it is, and the relay announces again what a dead worker leaves behind.
+
+    While the broker does not answer, or `mute` says that nothing can be announced, work is claimed from the table itself.
     """
 
     def __init__(
-        self, database: Database, worker: str, settings: WorkerSettings, fallback: PostgresIntake
-    ) -> None:
+        self, database: Database, worker: str, settings: WorkerSettings, fallback: PostgresIntake,
+        mute: Callable[[], bool],
+    ) -> None:  # fmt: skip
         self._database = database
         self._worker = worker
         self._settings = settings
         self._fallback = fallback
-        self._received: asyncio.Queue[tuple[Subscription, list[Delivery]]] = asyncio.Queue(maxsize=1)
+        self._mute = mute
+        self._received: deque[tuple[_Share, Delivery]] = deque()
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
         self._room = asyncio.Event()
         self._broken: set[str] = set()
 
@@ -112,77 +147,96 @@ class BrokerIntake:
         while True:
             try:
                 async with broker.subscribe(topic, _GROUP, self._worker) as subscription:
-                    while True:
-                        deliveries = await subscription.receive(self._settings.batch, _PUMP_WAIT_S)
-                        self._broken.discard(topic)
-                        if deliveries:
-                            await self._received.put((subscription, deliveries))
+                    await self._receive_on(subscription, topic)
             except KnowlogError as error:
                 if topic not in self._broken:
                     _LOG.warning("%s cannot be received, work is claimed directly: %s", topic, error.detail)
-                self._broken.add(topic)
             except Exception:
                 _LOG.exception("receiving from %s failed; it is tried again", topic)
-                self._broken.add(topic)
+            self._broken.add(topic)
+            self._arrived.set()
             await asyncio.sleep(_BROKEN_PAUSE_S)
+
+    async def _receive_on(self, subscription: Subscription, topic: str) -> None:
+        share = _Share(subscription)
+        settling = asyncio.create_task(share.settle_on())
+        try:
+            while True:
+                deliveries = await subscription.receive(self._settings.batch, _PUMP_WAIT_S)
+                if topic in self._broken:
+                    _LOG.info("%s is received again", topic)
+                    self._broken.discard(topic)
+                self._received.extend((share, each) for each in deliveries)
+                if deliveries:
+                    self._arrived.set()
+                while len(self._received) >= self._settings.batch:
+                    self._taken.clear()
+                    await self._taken.wait()
+        finally:
+            settling.cancel()
+            await asyncio.gather(settling, return_exceptions=True)
 
     async def take(
         self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
     ) -> list[Event]:
-        """Claim what was announced, all queues in turn. The relay has shared out the announcements fairly."""
-        if self._broken:
+        """Claim what was announced and is at hand, of all queues. The relay has shared out the announcements fairly."""
+        if self._broken or (self._mute() and not self._received):
             return await self._fallback.take(most, wait_s, held=held, skip=skip)
-        if not most:
-            self._room.clear()
+        waits_for = self._arrived if most else self._room
+        if not (most and self._received):
+            waits_for.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._room.wait(), wait_s)
-            return []
+                async with asyncio.timeout(wait_s):
+                    await waits_for.wait()
+        announced = await self._announced(most)
         try:
-            subscription, deliveries = await asyncio.wait_for(self._received.get(), wait_s)
-        except TimeoutError:
-            return []
-        announced = await _readable(subscription, deliveries)
-        events = await claim_announced(
-            self._database, self._worker, self._settings.lease_s,
-            [ids for _, ids in announced], held=held,
-        )  # fmt: skip
-        with contextlib.suppress(KnowlogError):  # it comes again, and is then found to be taken
-            await subscription.settle([delivery for delivery, _ in announced])
+            events = await claim_announced(
+                self._database, self._worker, self._settings.lease_s,
+                [ids for ids, _, _ in announced], held=held,
+            )  # fmt: skip
+        except BaseException:  # PostgreSQL is away: these are claimed when it is back
+            self._received.extendleft((share, delivery) for _, share, delivery in reversed(announced))
+            raise
+        by_share: dict[_Share, list[Delivery]] = defaultdict(list)
+        for _, share, delivery in announced:
+            by_share[share].append(delivery)
+        for share, deliveries in by_share.items():
+            share.settle_soon(deliveries)
         return events
+
+    async def _announced(self, most: int) -> list[tuple[tuple[UUID, UUID], _Share, Delivery]]:
+        """Take out what names a tenant and an event; bury the rest."""
+        found: list[tuple[tuple[UUID, UUID], _Share, Delivery]] = []
+        while self._received and len(found) < most:
+            share, delivery = self._received.popleft()
+            try:
+                envelope = unpack(delivery.message.body)
+                found.append(((envelope.tenant_id, envelope.event_id), share, delivery))
+            except Invalid as error:
+                await share.bury(delivery, error.detail)
+        self._taken.set()
+        return found
 
     def wake(self) -> None:
         """There is room again."""
         self._room.set()
+        self._arrived.set()
         self._fallback.wake()
-
-
-async def _readable(
-    subscription: Subscription, deliveries: Sequence[Delivery]
-) -> list[tuple[Delivery, tuple[UUID, UUID]]]:
-    """Return what names a tenant and an event; bury the rest."""
-    found = []
-    for delivery in deliveries:
-        try:
-            envelope = unpack(delivery.message.body)
-            found.append((delivery, (envelope.tenant_id, envelope.event_id)))
-        except Invalid as error:
-            _LOG.warning("a message that cannot be read is buried: %s", error.detail)
-            with contextlib.suppress(KnowlogError):
-                await subscription.bury([delivery], error.detail)
-    return found
 
 
 @asynccontextmanager
 async def open_intake(
     database: Database, broker: Broker | None, worker: str, types: Collection[str], queues: Collection[str],
-    bus: BusSettings, settings: WorkerSettings,
+    bus: BusSettings, settings: WorkerSettings, mute: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Intake]:  # fmt: skip
-    """Open what the settings name as the queue. A broker that is down may come later."""
+    """Open what the settings name as the queue. A broker that is down may come later. While `mute` says so, nothing is
+    announced to it.
+    """
     direct = PostgresIntake(database, worker, types, settings)
     if broker is None:
         yield direct
         return
-    intake = BrokerIntake(database, worker, settings, direct)
+    intake = BrokerIntake(database, worker, settings, direct, mute)
     pumps = [asyncio.create_task(intake.pump(broker, bus.work_topic(queue))) for queue in sorted(queues)]
     try:
         yield intake

@@ -12,10 +12,11 @@ from knowlog.kernel.errors import KnowlogError
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
-_MOST = 200
-_PAUSE_S = 0.5
+_MOST = 500
+_LONGEST_PAUSE_S = 0.5
 _LEAST_PAUSE_S = 0.01
 _BROKEN_PAUSE_S = 1.0
+_LONGEST_BROKEN_PAUSE_S = 4.0
 
 
 class Relay:
@@ -34,6 +35,8 @@ class Relay:
         self._queues = queues
         self._turn = Turn()
         self._woken = asyncio.Event()
+        self.broken = False
+        """Whether the broker took nothing the last time: then work is to be claimed without being announced."""
 
     def wake(self) -> None:
         """There may be work."""
@@ -41,28 +44,43 @@ class Relay:
 
     async def run(self) -> None:
         """Go on for ever."""
-        broken = False
+        pause_s = _LEAST_PAUSE_S
         while True:
             self._woken.clear()
-            try:
-                count = await self.step()
-                if broken:
-                    _LOG.info("the broker answers again")
-                broken = False
-            except KnowlogError as error:
-                if not broken:
-                    _LOG.warning("announcements wait in the outbox: %s", error.detail)
-                broken = True
-                await asyncio.sleep(_BROKEN_PAUSE_S)
+            count = await self._try()
+            if self.broken:
+                pause_s = min(max(_BROKEN_PAUSE_S, pause_s * 2), _LONGEST_BROKEN_PAUSE_S)
+                await asyncio.sleep(pause_s)
                 continue
-            except Exception:
-                _LOG.exception("the relay failed; it goes on")
-                await asyncio.sleep(_BROKEN_PAUSE_S)
-                continue
+            # Nobody tells when there is room in the window again: looking soon is what keeps quick workers busy.
+            pause_s = _LEAST_PAUSE_S if count else min(pause_s * 2, _LONGEST_PAUSE_S)
             if count < _MOST:
                 await asyncio.sleep(_LEAST_PAUSE_S)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _PAUSE_S)
+                    async with asyncio.timeout(pause_s):
+                        await self._woken.wait()
+
+    async def _try(self) -> int:
+        """One step; what goes wrong is logged when it begins and when it ends."""
+        try:
+            if self.broken:
+                await (
+                    self._broker.check()
+                )  # a step keeps events locked while it waits for a broker that is away
+            count = await self.step()
+        except KnowlogError as error:
+            if not self.broken:
+                _LOG.warning("announcements wait in the outbox: %s", error.detail)
+            self.broken = True
+            return 0
+        except Exception:
+            _LOG.exception("the relay failed; it goes on")
+            self.broken = True
+            return 0
+        if self.broken:
+            _LOG.info("the broker answers again")
+        self.broken = False
+        return count
 
     async def step(self) -> int:
         """Announce what is ready now. Returns how many events that were. Raises KnowlogError."""

@@ -64,7 +64,7 @@ async def test_doctor_names_the_broker(tmp_path) -> None:
 
 def test_the_guide_works(tmp_path: Path) -> None:
     """Its block is run as it stands, with the programs of this environment."""
-    page = (Path(__file__).parents[3] / "docs/guide/brokers.md").read_text()
+    page = (Path(__file__).parents[3] / "docs/guide/choosing-a-queue.md").read_text()
     block = re.search(
         r"<!-- executed by tests/integration/cli/test_bench_brokers.py -->\n```bash\n(.*?)```", page, re.S
     )

@@ -421,7 +421,8 @@ def _read_until(reader: Any, end: int) -> list[tuple[Message, str]]:
 
 async def _in_time(work: Any) -> None:
     try:
-        await asyncio.wait_for(work, FAILS_AFTER_S)
+        async with asyncio.timeout(FAILS_AFTER_S):
+            await work
     except TimeoutError as error:
         raise _unavailable("it does not answer") from error
 

@@ -100,7 +100,11 @@ class RabbitBroker:
 
     async def close(self) -> None:
         """Close the connection for publishing."""
-        channel, self._channel = self._channel, None
+        await self._give_up(self._channel)
+
+    async def _give_up(self, channel: Any) -> None:
+        if channel is self._channel:  # else somebody has opened another meanwhile
+            self._channel = None
         if channel is not None:
             await _quietly(channel.connection.close())
 
@@ -132,9 +136,9 @@ class RabbitBroker:
             for message, headers in messages
         ]
         try:
-            await _in_time(_all(sending), FAILS_AFTER_S * 2)
+            await _all(sending)
         except KnowlogError:
-            await self.close()
+            await self._give_up(channel)
             raise
 
     async def _open(self, topic: str) -> Any:
@@ -161,7 +165,8 @@ class RabbitBroker:
             found: list[tuple[Message, str]] = []
             with contextlib.suppress(TimeoutError):
                 while len(found) < most:
-                    each = await asyncio.wait_for(arriving.get(), _LAST_DEAD_S)
+                    async with asyncio.timeout(_LAST_DEAD_S):
+                        each = await arriving.get()
                     found.append((_message(each), _reason(each)))
             return found
         finally:
@@ -195,9 +200,10 @@ class RabbitSubscription:
         while not self._ready and (left := deadline - monotonic()) > 0:
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._arrived.wait()
             if self._is_closed():
-                await self._give_up()
+                await self._give_up(self._channel)
                 raise _unavailable("the connection was lost")
         given = [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
         self._given |= {each.receipt[2]: each.receipt[1] for each in given}
@@ -219,7 +225,7 @@ class RabbitSubscription:
             for tag in singly:
                 await _in_time(channel.basic_ack(tag, wait=False))
         except KnowlogError:
-            await self._give_up()
+            await self._give_up(channel)
             raise
         for tag in tags:
             self._given.pop(tag, None)
@@ -245,7 +251,7 @@ class RabbitSubscription:
             async with self._lock:
                 with contextlib.suppress(KnowlogError):
                     await self._tell(leaving=True)
-            await self._give_up()
+            await self._give_up(self._channel)
 
     def _is_closed(self) -> bool:
         return self._channel is None or self._channel.is_closed or self._channel.connection.is_closed
@@ -253,25 +259,27 @@ class RabbitSubscription:
     async def _open(self) -> None:
         if not self._is_closed():
             return
-        await self._give_up()
+        await self._give_up(self._channel)
         connection = await self._broker.connect()
         try:
-            self._channel = await _in_time(connection.channel(publisher_confirms=False))
-            await self._join()
+            channel = self._channel = await _in_time(connection.channel(publisher_confirms=False))
+            await self._join(channel)
             await self._make_dead(connection)
         except BaseException:
             self._channel = None
             await _quietly(connection.close())
             raise
-        connection.closing.add_done_callback(lambda _: self._arrived.set())
-        self._channel.closing.add_done_callback(lambda _: self._arrived.set())
+        for each in (connection, channel):
+            each.closing.add_done_callback(lambda _: self._arrived.set())
         self._beating = asyncio.create_task(self._beat_on())
         await asyncio.sleep(_GREETING_S)  # until the others have answered
         await self._beat()
 
-    async def _give_up(self) -> None:
-        """Forget the connection and all that came through it; RabbitMQ delivers again what was not settled."""
-        channel, self._channel = self._channel, None
+    async def _give_up(self, channel: Any) -> None:
+        """Forget a connection and all that came through it; RabbitMQ delivers again what was not settled."""
+        if channel is not self._channel:
+            return  # somebody else has done it
+        self._channel = None
         if self._beating is not None:
             self._beating.cancel()
         self._ready.clear()
@@ -281,9 +289,9 @@ class RabbitSubscription:
         if channel is not None:
             await _quietly(channel.connection.close())
 
-    async def _join(self) -> None:
+    async def _join(self, channel: Any) -> None:
         """Make the group's queues, hear of the other members and greet them."""
-        channel, members = self._channel, self._members
+        members = self._members
         await _in_time(channel.basic_qos(prefetch_count=_PREFETCH))
         await _in_time(declare_topic(channel, self._topic))
         arguments = {
@@ -412,36 +420,56 @@ def _text(value: Any) -> str:
 
 
 async def _all(sending: Sequence[Awaitable[Any]]) -> None:
-    """Await all, also when one fails; then raise the first failure. What gets no answer in time is left to itself."""
+    """Await all, also when one fails; then raise the first failure."""
     tasks = [asyncio.ensure_future(each) for each in sending]
     if not tasks:
         return
-    _, pending = await asyncio.wait(tasks, timeout=FAILS_AFTER_S)
-    for task in pending:
-        task.cancel()
-    if pending:
-        raise TimeoutError
-    failures = [  # a broken connection cancels what waits for it
-        ConnectionError("the connection was lost") if task.cancelled() else task.exception() for task in tasks
-    ]
-    for failure in failures:
-        if failure is not None:
-            raise failure
+    await _wait(tasks, FAILS_AFTER_S)
+    for task in tasks:
+        _answer(task)
 
 
 async def _in_time(work: Awaitable[Any], timeout_s: float = FAILS_AFTER_S) -> Any:
     """Await an answer of RabbitMQ; what goes wrong is raised as one of our errors."""
+    task = asyncio.ensure_future(work)
+    await _wait([task], timeout_s)
+    return _answer(task)
+
+
+async def _wait(tasks: Sequence[asyncio.Future[Any]], timeout_s: float) -> None:
+    """Wait, and leave to itself what is not done in time: aiormq, when cancelled, still writes to the connection, and on
+    a broken one that never ends.
+    """
     try:
-        async with asyncio.timeout(timeout_s):
-            return await work
-    except (exceptions.AMQPError, OSError, RuntimeError) as error:  # a TimeoutError is an OSError
+        await asyncio.wait(tasks, timeout=timeout_s)
+    finally:
+        for task in tasks:
+            if not task.done():
+                task.add_done_callback(_forget)
+                task.cancel()
+
+
+def _answer(task: asyncio.Future[Any]) -> Any:
+    if not task.done():
+        raise _unavailable("it does not answer")
+    if task.cancelled():  # aiormq cancels what waits for a connection that breaks
+        raise _unavailable("the connection was lost")
+    try:
+        return task.result()
+    except Exception as error:  # a connection that breaks raises what it likes, bare Exception too
         raise _translated(error) from error
 
 
+def _forget(task: asyncio.Future[Any]) -> None:
+    """Take note of how it ended, so that asyncio does not complain that nobody did."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def _quietly(closing: Awaitable[Any]) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(1):
-            await closing
+    task = asyncio.ensure_future(closing)
+    task.add_done_callback(_forget)
+    await _wait([task], 1)
 
 
 def _translated(error: Exception) -> KnowlogError:
@@ -471,7 +499,8 @@ class PlainRabbit:
             await self._open()
         found: list[Delivery | None] = []
         with contextlib.suppress(TimeoutError):
-            found.append(await asyncio.wait_for(self._arriving.get(), wait_s))
+            async with asyncio.timeout(wait_s):
+                found.append(await self._arriving.get())
         while found and len(found) < most and not self._arriving.empty():
             found.append(self._arriving.get_nowait())
         if None in found:

@@ -5,12 +5,16 @@ import os
 import pwd
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 from knowlog.cli.bench.servers.program import Program, Server
+from knowlog.kernel.errors import Unavailable
 
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The server itself; the one on PATH is a wrapper that insists on the machine's own folders."""
+_CONTROL = _SCRIPT.with_name("rabbitmqctl")
+_ELECT = "[ra:trigger_election({N, node()}) || {N, _} <- ra_directory:list_registered(quorum_queues)]."
 _USER = "rabbitmq"
 _CONF = """\
 listeners.tcp.local = 127.0.0.1:{port}
@@ -38,6 +42,25 @@ class RabbitServer(Server):
     def url(self) -> str:
         """The virtual host /."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Start the server; after a kill, see that each queue has a leader."""
+        again = (self.folder / "data").exists()
+        super().start()
+        if again:
+            self._elect()
+
+    def _elect(self) -> None:
+        """A single RabbitMQ that was killed may leave a quorum queue without a leader for ever
+        (rabbitmq/rabbitmq-server issue 10070). This is what its operator would do.
+        """
+        command = [str(_CONTROL), "eval", _ELECT]
+        done = subprocess.run(
+            command, env={**os.environ, **self._environment()}, user=self._user() or None, group=self._user() or None,
+            capture_output=True, text=True, check=False, cwd="/",
+        )  # fmt: skip
+        if done.returncode:
+            raise Unavailable(f"RabbitMQ's queues cannot be looked at: {done.stderr[-300:]}")
 
     def stop(self) -> None:
         """End the server in order, then its epmd."""

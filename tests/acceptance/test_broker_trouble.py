@@ -1,0 +1,129 @@
+"""A live knowlog whose broker is away for a while, or carries what is too large or not readable: nothing is lost.
+
+`KNOWLOG_TEST_OUTAGE_S=60` makes the outage a minute; by itself it is eight seconds.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from time import monotonic
+
+import httpx
+import pytest
+from queue_scene import Scene, open_scene, until
+
+from knowlog.bus import Broker, Message, append_events, open_broker, unpack, with_claimed
+from knowlog.cli.doctor.broker import check_broker
+from knowlog.cli.processes import free_port
+from knowlog.documents import open_blob_store
+from knowlog.kernel import new_id
+from servers import Running, running_server
+
+OUTAGE_S = float(os.environ.get("KNOWLOG_TEST_OUTAGE_S", "8"))
+TOPIC = "operator.events"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 2 * OUTAGE_S)]
+
+
+@pytest.fixture(scope="module", params=["redis", "rabbitmq", "kafka"])
+async def live(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Scene, Running]]:
+    """A knowlog on a broker that may be killed."""
+    with running_server(request.param) as server:
+        settings = {
+            "KNOWLOG_BUS_BROKER": server.kind, "KNOWLOG_BUS_URL": server.url,
+            "KNOWLOG_BUS_PUBLISH_TYPES": "document.failed", "KNOWLOG_BUS_PUBLISH_TOPIC": TOPIC,
+            "KNOWLOG_WORKER_METRICS_PORT": str(free_port("127.0.0.1")),
+        }  # fmt: skip
+        async with open_scene(settings) as scene:
+            yield scene, server
+
+
+@pytest.fixture
+async def broker(live: tuple[Scene, Running]) -> AsyncIterator[Broker]:
+    opened = open_broker(live[0].stack.settings.bus)
+    assert opened is not None
+    yield opened
+    await opened.close()
+
+
+async def announced(scene: Scene) -> float:
+    """How many events the worker's relay has told the broker of."""
+    port = scene.stack.settings.worker.metrics_port
+    async with httpx.AsyncClient() as http:
+        text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+    return float(text.partition("\nknowlog_worker_announced_total ")[2].partition("\n")[0])
+
+
+async def test_what_nobody_can_read_is_buried_and_its_neighbours_go_on(live, broker) -> None:
+    """Garbage on the topic of work goes to the dead letters with its reason, and doctor tells of it."""
+    scene, _ = live
+    topic = scene.stack.settings.bus.work_topic("documents")
+    await scene.upload()
+    await broker.publish(
+        topic, [Message("k", "garbage", b"\xff{"), Message("k", "other", b'{"specversion": "9"}')]
+    )
+    await scene.upload()
+
+    async def buried() -> bool:
+        return len(await broker.dead(topic, 10)) == 2
+
+    await until(buried)
+    first, second = await broker.dead(topic, 10)
+    assert (first[0].body, second[0].message_id) == (b"\xff{", "other")
+    assert "JSON" in first[1]
+    assert "specversion" in second[1]
+    found = [each async for each in check_broker(scene.stack.settings)]
+    assert "2 messages" in found[-1].found
+    await scene.require_each_once()
+
+
+async def test_an_event_beyond_the_brokers_limit_travels_by_claim_check(live, broker) -> None:
+    """From the log through the worker and the operator's topic to a reader, who fetches the data."""
+    scene, _ = live
+    reason = "y" * (broker.most_bytes + 1)
+    async with broker.subscribe(TOPIC, "reader", "r") as reader:
+        await reader.receive(1, 0.2)
+        async with scene.database.transaction(scene.scope) as connection:
+            await append_events(connection, "document.failed", [(new_id(), {"version": 1, "reason": reason})])
+            await append_events(
+                connection, "document.failed", [(new_id(), {"version": 2, "reason": "small"})]
+            )
+        found, deadline = [], monotonic() + 60
+        while len(found) < 2 and monotonic() < deadline:
+            deliveries = await reader.receive(10, 1)
+            found += [unpack(each.message.body) for each in deliveries]
+            await reader.settle(deliveries)
+    large, small = sorted(found, key=lambda each: each.data is not None)
+    assert large.data is None
+    assert small.data["reason"] == "small"
+    shelf = open_blob_store(scene.stack.settings.documents, scene.stack.settings.data_dir)
+    assert (await with_claimed(large, shelf)).data["reason"] == reason
+
+
+async def test_a_broker_that_is_down_holds_up_nobody(live) -> None:
+    """Uploads are taken and handled all the time, directly; when it is back the relay announces again."""
+    scene, server = live
+    worker = scene.stack.supervisor.process_ids["worker"]
+    log = scene.stack.settings.data_dir / "logs" / "worker.log"
+    async with scene.uploading():
+        await asyncio.to_thread(server.killable.kill)
+        began, before = monotonic(), await scene.handled()
+        try:
+            await asyncio.sleep(OUTAGE_S)
+
+            async def handled_meanwhile() -> bool:
+                return await scene.handled() >= before + 15
+
+            await until(handled_meanwhile, 30)
+        finally:
+            await asyncio.to_thread(server.killable.start)
+        assert monotonic() - began >= OUTAGE_S
+        assert "is received again" not in log.read_text()
+        told = await announced(scene)
+
+        async def announces_again() -> bool:
+            return await announced(scene) > told and "is received again" in log.read_text()
+
+        await until(announces_again, 60)
+    await scene.require_each_once()
+    assert "work is claimed directly" in log.read_text()
+    assert scene.stack.supervisor.process_ids["worker"] == worker, "the worker was not to be restarted"
