@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from knowlog import __version__
 from knowlog.api.dependencies import AsReader, Cursor, Limit, Route, TheApp, reply
+from knowlog.api.jobs import hidden_from
 from knowlog.api.model import Listing, problems
 from knowlog.bootstrap import App
 from knowlog.bus import (
@@ -27,7 +28,6 @@ from knowlog.bus import (
     present,
     published_schema,
 )
-from knowlog.database import Scope
 from knowlog.edge import (
     HEARTBEAT,
     STREAM_HEADERS,
@@ -91,9 +91,10 @@ class Tail:
 
     async def following(self, wanted: Wanted) -> Sequence[Envelope]:
         """Read on, in a transaction of its own. Raises KnowlogError, once the key is revoked Unauthenticated."""
-        scope: Scope = (await authenticate(self.app.database, self.secret)).scope
-        async with self.app.database.transaction(scope) as connection:
-            return await list_events(connection, scope, wanted, "oldest", _AT_ONCE)
+        caller = await authenticate(self.app.database, self.secret)
+        wanted = replace(wanted, hidden=hidden_from(caller))
+        async with self.app.database.transaction(caller.scope) as connection:
+            return await list_events(connection, caller.scope, wanted, "oldest", _AT_ONCE)
 
 
 @router.get("", summary="List what has happened", response_model=Listing[CloudEvent])
@@ -109,9 +110,9 @@ async def listing(
 ) -> Response:
     """List events. Oldest first is for following: whoever goes on with `since` set to the last `cursor` misses none.
 
-    A key that is limited to some collections sees the events of these.
+    A key that is limited to some collections sees the events of these. Those of webhooks and schedules are for admins.
     """
-    wanted = _paged(Wanted(types or (), subject, since), order, cursor)
+    wanted = _paged(Wanted(types or (), subject, since, hidden=hidden_from(caller)), order, cursor)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_events(connection, caller.scope, wanted, order, limit + 1)
     following = encode_cursor(str(found[limit - 1].cursor)) if len(found) > limit else None
@@ -175,7 +176,8 @@ async def schema(type: str, version: int) -> Response:  # noqa: A002 - its name 
 async def show(event_id: UUID, caller: AsReader, app: TheApp) -> Response:
     """Show one event."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply((await get_event(connection, caller.scope, event_id)).members())
+        found = await get_event(connection, caller.scope, event_id, hidden_from(caller))
+    return reply(found.members())
 
 
 def _paged(wanted: Wanted, order: Order, cursor: str | None) -> Wanted:

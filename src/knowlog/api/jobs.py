@@ -62,7 +62,7 @@ async def listing(
     behind: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
         within = await _within(connection, caller.scope, collection)
-        wanted = WantedJobs(state, kind, document_id, within, _hidden(caller))
+        wanted = WantedJobs(state, kind, document_id, within, hidden_from(caller))
         found = await list_jobs(connection, wanted, behind and behind[0], limit + 1, order)
     following = encode_cursor(found[limit - 1].job_id) if len(found) > limit else None
     return reply({"items": found[:limit], "next_cursor": following})
@@ -82,7 +82,7 @@ async def retry_all(body: DeadJobs, caller: AsEditor, app: TheApp) -> Response:
     """
     async with app.database.transaction(caller.scope) as connection:
         within = await _within(connection, caller.scope, body.collection)
-    wanted = WantedJobs("dead", body.kind, None, within, _hidden(caller))
+    wanted = WantedJobs("dead", body.kind, None, within, hidden_from(caller))
     return reply({"retried": await _retry_all(app, caller.scope, wanted)}, 202)
 
 
@@ -123,15 +123,15 @@ async def visible_job(connection: Connection, caller: Principal, job_id: UUID) -
     """Return a job that the caller may see. Raises NotFound."""
     job, scope = await get_job(connection, job_id), caller.scope
     limited = scope.collections is not None and job.document_id not in scope.collections
-    if job.kind in _hidden(caller) or (
+    if job.kind in hidden_from(caller) or (
         limited and not await get_documents(connection, scope, [job.document_id])
     ):
         raise NotFound("There is no such job.")
     return job
 
 
-def _hidden(caller: Principal) -> frozenset[str]:
-    """Kinds of jobs that the caller does not see: those of admins."""
+def hidden_from(caller: Principal) -> frozenset[str]:
+    """Types of events, and kinds of jobs, that the caller does not see: those of admins."""
     return frozenset() if caller.may("admin") else OF_ADMINS
 
 

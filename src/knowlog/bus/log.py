@@ -5,7 +5,7 @@ behind an event therefore reads no further than the log is whole; `whole_up_to` 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
@@ -29,12 +29,15 @@ _LONGEST_PAUSE_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events one wants: of these types (none named: all), about this subject, behind and before a cursor."""
+    """Which events one wants: of these types (none named: all), about this subject, behind and before a cursor. Types in
+    `hidden` are left out.
+    """
 
     types: Sequence[str] = ()
     subject: UUID | None = None
     since: str | None = None
     before: str | None = None
+    hidden: Collection[str] = ()
 
 
 async def list_events(
@@ -54,15 +57,17 @@ async def list_events(
     before = unseal(key, wanted.before) if wanted.before else _LAST
     if order == "oldest":
         before = min(before, await whole_up_to(connection, behind) + 1)
-    rows = await connection.fetch(
-        _SQL[order], before, list(wanted.types or CATALOGUE), wanted.subject, _within(scope), behind, most
-    )
+    types = [name for name in wanted.types or CATALOGUE if name not in wanted.hidden]
+    rows = await connection.fetch(_SQL[order], before, types, wanted.subject, _within(scope), behind, most)
     return [_envelope(row, key) for row in rows]
 
 
-async def get_event(connection: Connection, scope: Scope, event_id: UUID) -> Envelope:
-    """Return one event that the scope may see. Raises NotFound."""
-    row = await connection.fetchrow(_SQL["one"], event_id, _within(scope), list(CATALOGUE))
+async def get_event(
+    connection: Connection, scope: Scope, event_id: UUID, hidden: Collection[str] = ()
+) -> Envelope:
+    """Return one event that the scope may see, and that is of no `hidden` type. Raises NotFound."""
+    types = [name for name in CATALOGUE if name not in hidden]
+    row = await connection.fetchrow(_SQL["one"], event_id, _within(scope), types)
     if row is None:
         raise NotFound("There is no such event.")
     return _envelope(row, await connection.fetchval(_SQL["key"]))

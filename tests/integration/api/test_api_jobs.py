@@ -184,6 +184,14 @@ async def test_jobs_of_webhooks_and_schedules_are_for_admins(
         problem(await editor.post(f"/v1/jobs/{job}:retry"), 404, "not-found")
         assert (await admin.post(f"/v1/jobs/{job}:cancel")).status_code == 200
         assert (await admin.post(f"/v1/jobs/{job}:retry")).status_code == 202
+    logged = (await alice.get("/v1/events")).json()["items"]
+    hidden = {each["type"]: each["id"] for each in logged}
+    assert {"webhook.tested", "refresh.requested"} <= set(hidden)
+    for client in (bob, editor):
+        assert (
+            await client.get("/v1/events", params={"type": ["webhook.tested", "refresh.requested"]})
+        ).json()["items"] == []
+        problem(await client.get(f"/v1/events/{hidden['webhook.tested']}"), 404, "not-found")
     await alice.delete(f"/v1/webhooks/{webhook}")
 
 
