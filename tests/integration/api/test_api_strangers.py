@@ -13,7 +13,7 @@ from time import monotonic
 import httpx
 import pytest
 import uvicorn
-from api_scene import Client, problem
+from api_scene import Client, problem, settled, upload, working
 from fastapi import FastAPI
 
 from knowlog.api import create_api
@@ -307,6 +307,24 @@ async def test_bodies_have_a_bound_together(serve: Serve, alice: Client, charlie
     assert api.state.admission.bytes == 0
     async with httpx.AsyncClient(base_url=address, timeout=10, trust_env=False) as http:
         assert (await http.post(PLACE, content=b"z" * 1_900_000, headers=alice.headers)).status_code == 202
+
+
+async def test_a_large_text_needs_room_as_bodies_do(app: App, serve: Serve, alice: Client) -> None:
+    """It counts with what its tenant has in memory already; a span of it needs no more than the span."""
+    address, api = await serve(bodies_in_flight_mb=2, body_timeout_s=30)
+    async with working(app):
+        document = await upload(alice, "room for a word " * 20_000)
+        assert (await settled(alice, document))["state"] == "indexed"
+    place = f"/v1/documents/{document}/text"
+    async with httpx.AsyncClient(
+        base_url=address, headers=alice.headers, timeout=10, trust_env=False
+    ) as http:
+        async with sending(address, head(PLACE, alice, "Content-Type: text/plain", "Content-Length: 900000")):
+            problem(await http.get(place), 429, "limit-reached")
+            assert (await http.get(place, params={"end": 100})).status_code == 200
+        await asyncio.sleep(0.2)
+        assert (await http.get(place)).status_code == 200
+        assert api.state.admission.bytes == 0
 
 
 async def test_compressed_bodies_are_refused(alice: Client) -> None:
