@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+JOBS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -23,8 +24,8 @@ $(READY): requirements/dev.txt pyproject.toml
 run: $(READY)  ## Start everything, ingest the examples, ask four questions, keep serving (ARGS=--once to stop then)
 	@KNOWLOG_DATA_DIR=$${KNOWLOG_DATA_DIR:-$(CURDIR)/.knowlog} $(BIN)/knowlog demo $(ARGS)
 
-test: $(READY)  ## Run the whole suite (ARGS="-k name" for a part)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## Run the whole suite (ARGS="-k name" for a part, JOBS=0 for one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(READY)  ## Style and simple mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
