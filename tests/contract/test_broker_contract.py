@@ -143,6 +143,19 @@ async def test_publishing_nothing_is_nothing(broker: Broker, topic: str) -> None
     await broker.publish(topic, [])
 
 
+async def test_what_is_published_plainly_is_read_as_a_topic_of_others(broker: Broker, topic: str) -> None:
+    """Under the topic's very name, whole, each once; those of a key in order."""
+    await broker.publish_plain(topic, [message(number, body=b"%d" % number) for number in range(20)])
+    await broker.publish_plain(topic, [])
+    found: list[bytes] = []
+    async with broker.subscribe_plain(topic, "readers") as subscription, asyncio.timeout(30):
+        while len(found) < 20:
+            got = await subscription.receive(10, 0.5)
+            await subscription.settle(got)
+            found += [each.message.body for each in got]
+    assert found == [b"%d" % number for number in range(20)]
+
+
 async def test_messages_of_a_key_stay_in_order(broker: Broker, topic: str) -> None:
     """3,000 messages of 50 keys, in many calls."""
     messages = [Message(f"key-{n % 50}", str(n), b"x" * 50) for n in range(3_000)]

@@ -86,6 +86,12 @@ class Broker(Protocol):
         """Return when the broker holds all of them durably, as far as it promises that. Raises Unavailable, TooLarge."""
         ...
 
+    async def publish_plain(self, topic: str, messages: Sequence[Message]) -> None:
+        """Write to a topic that others read with clients of their own: a stream of Redis, a queue of RabbitMQ, a topic
+        of Kafka, of that very name; it is created. Returns and raises as `publish` does. Those of a key keep their order.
+        """
+        ...
+
     def subscribe(self, topic: str, group: str, consumer: str) -> AbstractAsyncContextManager[Subscription]:
         """Take part in the group that shares the messages of a topic; the first `receive` joins it.
 

@@ -42,6 +42,11 @@ class BusSettings(BaseModel):
         pattern=r"^[a-zA-Z0-9._-]{1,100}$",
         description="Topic of the broker to which events of the publish types go.",
     )
+    publish_keep: int = Field(
+        1_000_000,
+        ge=1,
+        description="About so many events stay in that topic when it is a stream of Redis, read or not.",
+    )
     keep_days: int = Field(
         90,
         ge=0,
@@ -74,7 +79,7 @@ class BusSettings(BaseModel):
     @model_validator(mode="after")
     def _can_publish(self) -> Self:
         if self.publish_types and self.broker == "postgres":
-            raise ValueError("publish_types needs a broker: set KNOWLOG_BUS_BROKER")
+            raise ValueError("KNOWLOG_BUS_PUBLISH_TYPES needs a broker: set KNOWLOG_BUS_BROKER")
         return self
 
     @property

@@ -54,7 +54,7 @@ class Publisher:
             events = await follow_events(connection, self._settings.publish_topic, self._settings.published)
             if events:
                 messages = [await self._message(event) for event in events]
-                await self._broker.publish(self._settings.publish_topic, messages)
+                await self._broker.publish_plain(self._settings.publish_topic, messages)
         metrics.PUBLISHED.inc(len(events))
         return len(events)
 

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import orjson
 import pytest
+from redis.asyncio import Redis
 
 from knowlog.bus import (
     Broker,
@@ -81,9 +83,11 @@ async def publish_all(publisher: Publisher) -> int:
 
 async def received(broker: Broker, topic: str, count: int) -> list[Delivery]:
     found: list[Delivery] = []
-    async with broker.subscribe(topic, "reader", "r") as subscription, asyncio.timeout(20):
+    async with broker.subscribe_plain(topic, "reader") as subscription, asyncio.timeout(20):
         while len(found) < count:
-            found += await subscription.receive(100, 1)
+            got = await subscription.receive(100, 1)
+            await subscription.settle(got)
+            found += got
     return found
 
 
@@ -96,6 +100,21 @@ async def test_chosen_events_arrive_keyed_by_document(database, tenant, publishe
     envelopes = [unpack(each.message.body) for each in await received(broker, settings.publish_topic, 20)]
     assert [each.data["version"] for each in envelopes] == list(range(1, 21))
     assert {each.type for each in envelopes} == {"document.failed"}
+
+
+async def test_a_client_that_knows_nothing_of_knowlog_reads_them(
+    database, tenant, publisher, settings
+) -> None:
+    """One stream of the topic's very name: `data` is the CloudEvent, `key` is tenant and document, `id` the event's."""
+    document = new_id()
+    await happen(database, tenant, 3, document)
+    await publish_all(publisher)
+    async with Redis.from_url(settings.broker_url) as client:
+        entries = [fields for _, fields in await client.xrange(settings.publish_topic)]
+    events = [orjson.loads(fields[b"data"]) for fields in entries]
+    assert [each["data"]["version"] for each in events] == [1, 2, 3]
+    assert {fields[b"key"].decode() for fields in entries} == {f"{tenant.tenant_id}:{document}"}
+    assert [fields[b"id"].decode() for fields in entries] == [each["id"] for each in events]
 
 
 async def test_what_is_too_large_travels_by_claim_check(
@@ -123,7 +142,7 @@ async def test_a_broker_that_is_down_delays_and_loses_nothing(
     finally:
         await asyncio.to_thread(redis.killable.start)
     assert await publish_all(publisher) == 5
-    ids = {each.message.message_id for each in await received(broker, settings.publish_topic, 5)}
+    ids = {unpack(each.message.body).event_id for each in await received(broker, settings.publish_topic, 5)}
     assert len(ids) == 5
 
 

@@ -70,6 +70,10 @@ class KafkaBroker:
         require_size(messages, self.most_bytes)
         await asyncio.to_thread(self._publish, topic, [(each, None) for each in messages], LANES)
 
+    async def publish_plain(self, topic: str, messages: Sequence[Message]) -> None:
+        """The same: a topic of Kafka is plain as it is."""
+        await self.publish(topic, messages)
+
     @asynccontextmanager
     async def subscribe(self, topic: str, group: str, consumer: str) -> AsyncIterator["KafkaSubscription"]:
         """Join the consumer group `<topic>.<group>`."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, cast
@@ -43,6 +43,9 @@ _REFUSED = (exceptions.AuthenticationError, exceptions.ChannelAccessRefused)
 _WRONG = ("not found", "refused", "inequivalent arg")
 """What RabbitMQ says when settings are wrong, under codes that it also uses while it starts or recovers."""
 
+Declare = Callable[[Any, str], Awaitable[None]]
+"""Makes what a topic is made of, unless it is there."""
+
 
 class RabbitBroker:
     """A connection for publishing, and one for each subscription, so that a slow consumer does not hold up others."""
@@ -57,7 +60,7 @@ class RabbitBroker:
         self.takeover_s = settings.takeover_s
         self._url = url + ("&" if "?" in url else "?") + f"heartbeat={max(2, int(settings.takeover_s))}"
         self._channel: Any = None
-        self._known: set[str] = set()
+        self._known: set[tuple[str, Declare]] = set()
         self._lock = asyncio.Lock()
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
@@ -65,6 +68,15 @@ class RabbitBroker:
         require_size(messages, self.most_bytes)
         for start in range(0, len(messages), _PIPELINED):
             await self._publish(topic, [(each, {}) for each in messages[start : start + _PIPELINED]])
+
+    async def publish_plain(self, topic: str, messages: Sequence[Message]) -> None:
+        """Put messages into one durable quorum queue, through the default exchange; `key` and `id` are headers."""
+        require_size(messages, self.most_bytes)
+        for start in range(0, len(messages), _PIPELINED):
+            channel = await self._open(topic, declare_queue)
+            await self._send(
+                channel, "", [(each, topic, {}) for each in messages[start : start + _PIPELINED]]
+            )
 
     @asynccontextmanager
     async def subscribe(self, topic: str, group: str, consumer: str) -> AsyncIterator["RabbitSubscription"]:
@@ -120,20 +132,29 @@ class RabbitBroker:
         await self._publish(topic, [(each, {"reason": reason}) for each in messages])
 
     async def _publish(self, topic: str, messages: Sequence[tuple[Message, Mapping[str, str]]]) -> None:
-        """Send all, then wait for the confirmation of each. Those with headers are dead letters."""
+        """Publish to the topic's lanes. Those with headers are dead letters."""
         channel = await self._open(topic)
+        dead = [(message, _dead_name(topic), headers) for message, headers in messages if headers]
+        await self._send(channel, "", dead)
+        mine = [(message, str(lane_of(message.key)), headers) for message, headers in messages if not headers]
+        await self._send(channel, topic, mine)
+
+    async def _send(
+        self, channel: Any, exchange: str, messages: Sequence[tuple[Message, str, Mapping[str, str]]]
+    ) -> None:
+        """Send all, each under its routing key, then wait for the confirmation of each."""
         sending = [
             channel.basic_publish(
                 message.body,
-                exchange="" if headers else topic,
-                routing_key=_dead_name(topic) if headers else str(lane_of(message.key)),
+                exchange=exchange,
+                routing_key=routing_key,
                 properties=Basic.Properties(
                     delivery_mode=_PERSISTENT,
                     headers={"key": message.key, "id": message.message_id, **headers},
                 ),
                 wait=False,
             )
-            for message, headers in messages
+            for message, routing_key, headers in messages
         ]
         try:
             await _all(sending)
@@ -141,15 +162,16 @@ class RabbitBroker:
             await self._give_up(channel)
             raise
 
-    async def _open(self, topic: str) -> Any:
+    async def _open(self, topic: str, declare: Declare | None = None) -> Any:
         async with self._lock:
             if self._channel is None or self._channel.is_closed or self._channel.connection.is_closed:
                 connection = await self.connect()
                 self._channel = await _in_time(connection.channel(publisher_confirms=True))
                 self._known.clear()
-            if topic not in self._known:
-                await _in_time(declare_topic(self._channel, topic))
-                self._known.add(topic)
+            declare = declare or declare_topic
+            if (topic, declare) not in self._known:
+                await _in_time(declare(self._channel, topic))
+                self._known.add((topic, declare))
             return self._channel
 
     async def _read_dead(self, topic: str, most: int) -> list[tuple[Message, str]]:
@@ -389,6 +411,11 @@ class RabbitSubscription:
 async def declare_topic(channel: Any, topic: str) -> None:
     """Make a topic's exchange unless it is there."""
     await channel.exchange_declare(topic, exchange_type="direct", durable=True)
+
+
+async def declare_queue(channel: Any, topic: str) -> None:
+    """Make a queue that others read unless it is there."""
+    await channel.queue_declare(topic, durable=True, arguments={"x-queue-type": "quorum"})
 
 
 async def declare_dead(channel: Any, topic: str) -> None:

@@ -99,6 +99,7 @@ class RedisBroker:
 
     def __init__(self, url: str, settings: BusSettings) -> None:
         self.takeover_s = settings.takeover_s
+        self._keep = settings.publish_keep
         try:
             self.redis: Any = Redis.from_url(
                 url, socket_connect_timeout=2, socket_timeout=FAILS_AFTER_S, socket_keepalive=True,
@@ -117,6 +118,16 @@ class RedisBroker:
             for each in some:
                 fields = {"k": each.key, "i": each.message_id, "b": each.body}
                 pipeline.xadd(lane_name(topic, lane_of(each.key)), fields, maxlen=_KEPT, approximate=True)
+            await in_time(pipeline.execute())
+
+    async def publish_plain(self, topic: str, messages: Sequence[Message]) -> None:
+        """Append to one stream: `data` is the body, `key` what keeps its order, `id` tells repetitions apart."""
+        require_size(messages, self.most_bytes)
+        for some in _portions(messages, self.most_bytes):
+            pipeline = self.redis.pipeline(transaction=False)
+            for each in some:
+                fields = {"data": each.body, "key": each.key, "id": each.message_id}
+                pipeline.xadd(topic, fields, maxlen=self._keep, approximate=True)
             await in_time(pipeline.execute())
 
     @asynccontextmanager
