@@ -1,11 +1,13 @@
 """PostgreSQL: reachable, new enough, with our tables, and keeping tenants apart."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 from typing import Any
 
+from knowlog.bus import QUEUES
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
-from knowlog.database import EmbeddedServer, check_server, connect
+from knowlog.database import Connection, EmbeddedServer, check_server, connect
+from knowlog.kernel.errors import KnowlogError
 from knowlog.settings import Settings
 
 _OLD_JOB_S = 600
@@ -40,6 +42,19 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         await connection.close()
 
 
+async def open_database(settings: Settings) -> Connection | None:
+    """A connection of the schema's owner; None where there is no database, or none that answers, as `check_database`
+    tells.
+    """
+    url = owner_url(settings)
+    if url is None:
+        return None
+    try:
+        return await connect(url)
+    except KnowlogError:
+        return None
+
+
 def owner_url(settings: Settings) -> str | None:
     """Return where the schema's owner logs in, None where the embedded server does not run."""
     database = settings.database
@@ -65,7 +80,9 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
         )  # fmt: skip
     else:
         yield ok("tenant isolation", "row-level security is in force on every tenant table")
-    yield _queue(await connection.fetchrow("select * from knowlog.queue_depth()"))
+    if await connection.fetchval("select to_regprocedure('knowlog.due_work()')"):
+        depth = await connection.fetchrow("select * from knowlog.queue_depth()")
+        yield judge_queue(depth, await connection.fetch("select * from knowlog.due_work()"))
     if await connection.fetchval("select to_regprocedure('knowlog.next_schedule_s()')"):
         yield _schedules(await connection.fetchval("select knowlog.next_schedule_s()"))
     if await connection.fetchval("select to_regprocedure('knowlog.webhook_health()')"):
@@ -86,13 +103,19 @@ def _migrations(missing: set[str], unknown: set[str]) -> Finding:
     return ok("migrations", "all are applied")
 
 
-def _queue(row: Any) -> Finding:
-    found = f"{row['waiting']} waiting, {row['running']} running, {row['failed']} failed"
-    if row["waiting"] and row["oldest_s"] > _OLD_JOB_S:
+def judge_queue(row: Any, work: Sequence[Any]) -> Finding:
+    """Say what the queue's depth means. `work`: by type, how much is due and how much waits for a later moment."""
+    due, later = (sum(each[name] for each in work) for name in ("due", "later"))
+    found = f"{due} due, {row['running']} running, {row['failed']} failed"
+    if later:
+        found += f", {later} for later"
+    oldest = max(work, key=lambda each: float(each["oldest_s"]), default=None)
+    if oldest is not None and oldest["oldest_s"] > _OLD_JOB_S:
+        queue = QUEUES.get(oldest["type"], "unknown")
         return warn(
             "queue",
-            f"{found}; the oldest waits for {row['oldest_s']:.0f} s",
-            "Start another `knowlog worker`.",
+            f"{found}; the oldest, in the queue {queue}, is due for {oldest['oldest_s']:.0f} s",
+            f"Start another `knowlog worker`, or one with `--queues {queue}`.",
         )
     if row["failed"]:
         return warn(

@@ -1,0 +1,29 @@
+"""What `knowlog doctor` says of the queue: only what is due counts as work that nobody takes."""
+
+from knowlog.cli.doctor.database import judge_queue
+
+_DEPTH = {"running": 1, "failed": 0}
+
+
+def test_work_for_a_later_try_is_no_backlog() -> None:
+    """Deliveries that wait for their next attempt, however many and however old, want no other worker."""
+    found = judge_queue(_DEPTH, [{"type": "delivery.requested", "due": 0, "later": 9, "oldest_s": 0.0}])
+    assert (found.outcome, found.found) == ("ok", "0 due, 1 running, 0 failed, 9 for later")
+
+
+def test_the_queue_of_the_oldest_is_named() -> None:
+    """Whoever starts a worker must know for which queue."""
+    rows = [
+        {"type": "delivery.requested", "due": 4, "later": 1, "oldest_s": 10.0},
+        {"type": "document.received", "due": 2, "later": 0, "oldest_s": 900.0},
+    ]
+    found = judge_queue(_DEPTH, rows)
+    assert found.outcome == "warn"
+    assert "6 due" in found.found
+    assert "queue documents, is due for 900 s" in found.found
+    assert "--queues documents" in found.mend
+
+
+def test_an_empty_queue_is_well() -> None:
+    """Nothing waits."""
+    assert judge_queue(_DEPTH, []).found == "0 due, 1 running, 0 failed"
