@@ -167,7 +167,8 @@ async def _count_failure(
     connection: Connection, endpoint_id: UUID, outcome: Outcome, settings: WebhooksSettings
 ) -> bool:
     """Note that an endpoint failed; disable its webhook when it did so for too long. Returns whether it is active."""
-    row = await connection.fetchrow(SQL["failed"], endpoint_id, timedelta(seconds=settings.backoff_s))
+    first_rest = timedelta(seconds=settings.backoff_s)
+    row = await connection.fetchrow(SQL["failed"], endpoint_id, first_rest, outcome.reason)
     if row is None or row["state"] != "active":
         return False
     if outcome.gone:

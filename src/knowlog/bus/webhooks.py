@@ -26,7 +26,9 @@ _DISABLED = "The webhook is disabled."
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An address, and which events go there. `failures` counts since the last delivery that succeeded."""
+    """An address, and which events go there. `failures` counts since the last delivery that succeeded;
+    `reason` says why the last attempt failed since then, or why the webhook is disabled.
+    """
 
     endpoint_id: UUID
     url: str

@@ -102,7 +102,7 @@ from webhooks where tenant_id = tenant() and endpoint_id = $1
 -- name: delivered
 -- The endpoint took something. A webhook that is well is not written at each delivery. Returns whether it had failed.
 with before as (select failures from webhooks where tenant_id = tenant() and endpoint_id = $1)
-update webhooks w set failures = 0, failing_since = null, resting_until = null, delivered_at = clock_timestamp()
+update webhooks w set failures = 0, failing_since = null, resting_until = null, reason = null, delivered_at = clock_timestamp()
 from before
 where w.tenant_id = tenant() and w.endpoint_id = $1
   and (w.failures > 0 or w.delivered_at is null or w.delivered_at < clock_timestamp() - interval '10 seconds')
@@ -116,9 +116,9 @@ where tenant_id = tenant() and type = 'delivery.requested' and state = 'waiting'
 
 -- name: failed
 -- The endpoint did not take something. Returns since when it fails. One that fails again and again has a rest, at first
--- of `$2`, at most of five minutes.
+-- of `$2`, at most of five minutes. `$3` is why.
 update webhooks
-set failures = failures + 1, failing_since = coalesce(failing_since, clock_timestamp()),
+set failures = failures + 1, reason = case when state = 'active' then $3 else reason end, failing_since = coalesce(failing_since, clock_timestamp()),
     resting_until = case when failures >= 7 then
         clock_timestamp() + least($2::interval * 2 ^ least((failures - 7) / 8, 20), interval '5 minutes') end
 where tenant_id = tenant() and endpoint_id = $1

@@ -1,17 +1,19 @@
 """`knowlog webhooks`: where the tenant's events are sent."""
 
 import time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
 import typer
 
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, out, say, show_fields, table, tell
 from knowlog.cli.output import show as show_table
 from knowlog.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 app = typer.Typer(
     help="Webhooks: create, list, show, update, delete, rotate, test, deliveries, replay.",
@@ -149,7 +151,7 @@ def _path(webhook: str) -> str:
     return f"/v1/webhooks/{quote(webhook, safe='')}"
 
 
-def _awaited(client: Client, webhook: str, delivery: dict[str, Any]) -> dict[str, Any]:
+def _awaited(client: "Client", webhook: str, delivery: dict[str, Any]) -> dict[str, Any]:
     """Wait until a first attempt was made."""
     tell("Waiting for the endpoint ...")
     until = time.monotonic() + _PATIENCE_S
@@ -180,7 +182,7 @@ def _render(listed: dict[str, Any]) -> None:
             each["endpoint_id"],
             each["url"],
             each["types"],
-            each["state"],
+            "failing" if each["state"] == "active" and each["failing_since"] else each["state"],
             each["failures"],
             each["delivered_at"] or "never",
             each["reason"],

@@ -234,6 +234,25 @@ async def test_redirects_are_not_followed(app, working, receiver, other_receiver
     assert other_receiver.taken == []
 
 
+async def test_a_webhook_says_why_its_endpoint_fails_until_it_works_again(
+    app, working, receiver, tenant
+) -> None:
+    """The reason of the last failure stands at the webhook itself; the next success removes it."""
+    receiver.answer = lambda _: (307, {}, b"")
+    endpoint_id, _ = await make(app, tenant, receiver.url)
+    await happen(app, tenant)
+    await until(app, tenant, endpoint_id, {"failed": 1})
+    async with app.database.transaction(tenant) as connection:
+        failing = await get_webhook(connection, tenant, endpoint_id)
+    assert failing.state == "active"
+    assert failing.reason == "The endpoint answered with status 307."
+    receiver.answer = lambda _: (200, {}, b"")
+    await happen(app, tenant)
+    await until(app, tenant, endpoint_id, {"failed": 1, "done": 1})
+    async with app.database.transaction(tenant) as connection:
+        assert (await get_webhook(connection, tenant, endpoint_id)).reason is None
+
+
 async def test_a_private_address_is_not_called(app, working, receiver, tenant) -> None:
     """However it is written, and whatever the name meant when the webhook was made."""
     for host in ("localhost", "127.1", "2130706433", "[::ffff:127.0.0.1]", "169.254.169.254"):

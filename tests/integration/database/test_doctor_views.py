@@ -1,0 +1,29 @@
+"""What `knowlog doctor` asks PostgreSQL."""
+
+import pytest
+
+from knowlog.bus import append_events
+from knowlog.database import Database
+from knowlog.kernel import new_id
+
+
+async def test_work_for_later_is_told_from_what_is_due(database: Database, tenant) -> None:
+    """A job that waits for a later try is not due, and not old."""
+    async with database.transaction(tenant) as connection:
+        await append_events(connection, "document.deleted", [(new_id(), {"blobs": []}) for _ in range(2)])
+        await connection.execute(
+            "update events set due_at = now() + interval '1 hour' where position = (select min(position) from events)"
+        )
+    async with database.system() as connection:
+        rows = {row["type"]: row for row in await connection.fetch("select * from due_work()")}
+    found = rows["document.deleted"]
+    assert found["due"] >= 1
+    assert found["later"] >= 1
+
+
+@pytest.mark.parametrize("asked", ["due_work()", "source_troubles(5)"])
+async def test_the_owner_may_ask(database: Database, asked: str) -> None:
+    """As the doctor does."""
+    async with database.owner() as connection:
+        await connection.execute("set role knowlog_system")
+        await connection.fetch(f"select * from knowlog.{asked}")
