@@ -11,6 +11,11 @@ from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, 
 from knowlog.tenants import create_tenant
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes make no names: those of an archive hold the time, and every process must find the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
     """A data directory that any user may pass, with an embedded server in it that is stopped at the end."""

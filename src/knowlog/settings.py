@@ -5,38 +5,59 @@ An unknown name is an error: a setting that is misspelt must not be ignored.
 """
 
 import difflib
+import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from knowlog.bus import BusSettings, WebhooksSettings, WorkerSettings
-from knowlog.database import DatabaseSettings
-from knowlog.documents import DocumentsSettings
-from knowlog.edge import ApiSettings, TelemetrySettings
-from knowlog.embedding import EmbeddingSettings
-from knowlog.ingestion import ParsingSettings
 from knowlog.kernel.errors import Misconfigured
 from knowlog.kernel.wording import wrong_with
-from knowlog.sources import SourcesSettings
-from knowlog.stores import StoresSettings
 
-ROOMS: dict[str, type[BaseModel]] = {
-    "database": DatabaseSettings,
-    "documents": DocumentsSettings,
-    "embedding": EmbeddingSettings,
-    "stores": StoresSettings,
-    "parsing": ParsingSettings,
-    "bus": BusSettings,
-    "worker": WorkerSettings,
-    "webhooks": WebhooksSettings,
-    "sources": SourcesSettings,
-    "api": ApiSettings,
-    "telemetry": TelemetrySettings,
-}
+if TYPE_CHECKING:
+    from knowlog.bus import BusSettings, WebhooksSettings, WorkerSettings
+    from knowlog.database import DatabaseSettings
+    from knowlog.documents import DocumentsSettings
+    from knowlog.edge import ApiSettings, TelemetrySettings
+    from knowlog.embedding import EmbeddingSettings
+    from knowlog.ingestion import ParsingSettings
+    from knowlog.sources import SourcesSettings
+    from knowlog.stores import StoresSettings
+
+
+class _Rooms(Mapping[str, type[BaseModel]]):
+    """The settings of each room, loaded with it when asked for: a command that calls a server needs one of them."""
+
+    _PLACES = {  # noqa: RUF012 - a table, never changed
+        "database": "knowlog.database:DatabaseSettings",
+        "documents": "knowlog.documents:DocumentsSettings",
+        "embedding": "knowlog.embedding:EmbeddingSettings",
+        "stores": "knowlog.stores:StoresSettings",
+        "parsing": "knowlog.ingestion:ParsingSettings",
+        "bus": "knowlog.bus:BusSettings",
+        "worker": "knowlog.bus:WorkerSettings",
+        "webhooks": "knowlog.bus:WebhooksSettings",
+        "sources": "knowlog.sources:SourcesSettings",
+        "api": "knowlog.edge:ApiSettings",
+        "telemetry": "knowlog.edge:TelemetrySettings",
+    }
+
+    def __getitem__(self, room: str) -> type[BaseModel]:
+        module, _, name = self._PLACES[room].partition(":")
+        model: type[BaseModel] = getattr(importlib.import_module(module), name)
+        return model
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._PLACES)
+
+    def __len__(self) -> int:
+        return len(self._PLACES)
+
+
+ROOMS = _Rooms()
 OTHERS = {
     "KNOWLOG_DATA_DIR": "Folder of everything that knowlog keeps on this machine.",
     "KNOWLOG_URL": "Address of the server that the command line talks to.",
@@ -51,17 +72,26 @@ class Settings:
     """Everything that can be set, with where each value came from (an environment variable, a file, or "default")."""
 
     data_dir: Path
-    database: DatabaseSettings
-    documents: DocumentsSettings
-    embedding: EmbeddingSettings
-    stores: StoresSettings
-    parsing: ParsingSettings
-    bus: BusSettings
-    worker: WorkerSettings
-    webhooks: WebhooksSettings
-    sources: SourcesSettings
-    api: ApiSettings
-    telemetry: TelemetrySettings
+    database: "DatabaseSettings"
+    documents: "DocumentsSettings"
+    embedding: "EmbeddingSettings"
+    stores: "StoresSettings"
+    parsing: "ParsingSettings"
+    bus: "BusSettings"
+    worker: "WorkerSettings"
+    webhooks: "WebhooksSettings"
+    sources: "SourcesSettings"
+    api: "ApiSettings"
+    telemetry: "TelemetrySettings"
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What a command needs to find the server of this machine, named as in `Settings`."""
+
+    data_dir: Path
+    api: "ApiSettings"
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,6 +108,50 @@ class Described:
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment. Raises Misconfigured, naming the variable that is wrong."""
     environ = os.environ if environ is None else environ
+    given, origins = _given(environ)
+    rooms: dict[str, Any] = {room: _validated(room, values) for room, values in given.items()}
+    folder, chosen_by = data_dir(environ)
+    return Settings(data_dir=folder, **rooms, origins={**origins, **_set("data_dir", chosen_by)})
+
+
+def load_local(environ: Mapping[str, str] | None = None) -> Local:
+    """Read the data directory and the server's own settings alone, which is much faster than reading all.
+
+    Raises Misconfigured, naming the variable that is wrong; values of other rooms are not looked at.
+    """
+    environ = os.environ if environ is None else environ
+    others = tuple(f"KNOWLOG_{room}_".upper() for room in ROOMS if room != "api")
+    given, origins = _given({name: each for name, each in environ.items() if not name.startswith(others)})
+    api: Any = _validated("api", given["api"])
+    folder, chosen_by = data_dir(environ)
+    return Local(folder, api, {**origins, **_set("data_dir", chosen_by)})
+
+
+def data_dir(environ: Mapping[str, str] | None = None) -> tuple[Path, str]:
+    """The folder of everything kept on this machine, and what named it: KNOWLOG_DATA_DIR ("environment"), a .knowlog
+    of this user's here (".knowlog here"), or the user's data folder ("default").
+    """
+    environ = os.environ if environ is None else environ
+    here = Path(".knowlog")  # made by `make run`
+    if chosen := environ.get("KNOWLOG_DATA_DIR"):
+        return Path(chosen).expanduser().absolute(), "environment"
+    if here.is_dir() and _is_mine(here):
+        return here.absolute(), ".knowlog here"
+    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(f"{base}/knowlog").expanduser().absolute(), "default"
+
+
+def _is_mine(folder: Path) -> bool:
+    """Whether this user owns it: another's, found in a shared folder, could hand us their key and address."""
+    return folder.stat().st_uid == folder.lstat().st_uid == os.geteuid()
+
+
+def _set(name: str, source: str) -> dict[str, str]:
+    return {} if source == "default" else {name: source}
+
+
+def _given(environ: Mapping[str, str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """The values that the environment gives, by room and field; and the variable that each comes from."""
     given: dict[str, dict[str, str]] = {room: {} for room in ROOMS}
     origins = {}
     for name, value in environ.items():
@@ -85,25 +159,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             room, key, text = _resolve(name, value)
             given[room][key] = text
             origins[f"{room}.{key}"] = name
-    rooms: dict[str, Any] = {room: _validated(room, values) for room, values in given.items()}
-    return Settings(data_dir=data_dir(environ), **rooms, origins=origins)
-
-
-def data_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder of everything kept on this machine: KNOWLOG_DATA_DIR, .knowlog here, or the user's data folder."""
-    environ = os.environ if environ is None else environ
-    chosen = environ.get("KNOWLOG_DATA_DIR")
-    here = Path(".knowlog")  # made by `make run`
-    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    fallback = here if here.is_dir() else f"{base}/knowlog"
-    return Path(chosen or fallback).expanduser().absolute()
+    return given, origins
 
 
 def describe(settings: Settings) -> list[Described]:
     """Every setting with its value (secrets masked), source and meaning, in the order of the rooms."""
     rows = [
         Described(
-            "KNOWLOG_DATA_DIR", str(settings.data_dir), "environment or default", OTHERS["KNOWLOG_DATA_DIR"]
+            "KNOWLOG_DATA_DIR",
+            str(settings.data_dir),
+            settings.origins.get("data_dir", "default"),
+            OTHERS["KNOWLOG_DATA_DIR"],
         )
     ]
     for room, model in ROOMS.items():
@@ -120,8 +186,8 @@ def _name(room: str, key: str) -> str:
 
 def _resolve(name: str, value: str) -> tuple[str, str, str]:
     """Find the room and field of a variable, and its value, read from a file for a name that ends in _FILE."""
-    for room, model in ROOMS.items():
-        for key in model.model_fields:
+    for room in (each for each in ROOMS if name.startswith(_name(each, ""))):
+        for key in ROOMS[room].model_fields:
             if name == _name(room, key):
                 return room, key, value
             if name == f"{_name(room, key)}_FILE":

@@ -205,7 +205,7 @@ def test_a_second_up_on_the_same_data_is_refused(running: Running) -> None:
     """Exit code 2; the first goes on."""
     done = knowlog({**running.env, "KNOWLOG_API_PORT": str(free_port())}, "up")
     assert done.returncode == 2
-    assert "Another knowlog runs" in done.stderr
+    assert "knowlog runs here already" in done.stderr
     assert knowlog(running.env, "collections", "list").returncode == 0
 
 

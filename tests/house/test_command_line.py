@@ -15,11 +15,11 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 def commands(command: Any, path: str = "knowlog") -> Iterator[tuple[str, Any]]:
     """Yield every command that does something, with its full name."""
-    children = getattr(command, "commands", {})
-    if not children:
+    if not hasattr(command, "list_commands"):
         yield path, command
-    for name, child in children.items():
-        yield from commands(child, f"{path} {name}")
+        return
+    for name in command.list_commands(None):
+        yield from commands(command.get_command(None, name), f"{path} {name}")
 
 
 ALL = dict(commands(typer.main.get_command(app)))

@@ -1,13 +1,14 @@
 """The commands, put together."""
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from knowlog import __version__
 from knowlog.cli import collections, documents, events, jobs, keys, schedules, sources, tenants, webhooks
 from knowlog.cli.ask import ask
-from knowlog.cli.bench import bench
 from knowlog.cli.config import config
 from knowlog.cli.demo import demo
 from knowlog.cli.doctor import doctor
@@ -19,6 +20,28 @@ from knowlog.cli.serve import serve
 from knowlog.cli.up import up
 from knowlog.cli.worker import worker
 
+
+class _Benchmarks(TyperGroup):
+    """The commands of `knowlog.cli.bench`, loaded when one is asked for: they bring every room of the house."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names: list[str] = self._loaded().list_commands(ctx)
+        return names
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return self._loaded().get_command(ctx, cmd_name)
+
+    def _loaded(self) -> Any:
+        from knowlog.cli.bench import bench
+
+        return typer.main.get_command(bench)
+
+
+bench = typer.Typer(
+    cls=_Benchmarks,
+    help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
+    no_args_is_help=True,
+)
 app = typer.Typer(
     name="knowlog",
     help="Documents in; answers with checkable citations out. Begin with `knowlog up`.",

@@ -1,43 +1,23 @@
 """The HTTP API, as a terminal calls it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import orjson
 
-from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
+from knowlog.cli.answered import Refused, ServerEvent
+from knowlog.kernel.errors import Invalid, KnowlogError, Misconfigured, Unavailable
+
+__all__ = ["Client", "Refused", "ServerEvent"]
 
 _REPEATABLE = frozenset({"GET", "PUT", "PATCH"})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _PAUSE_S = 0.25
 _MOST_CUTS = 12
 _LONGEST_PAUSE_S, _LONGEST_CROWD_S = 30, 600
-
-
-class Refused(KnowlogError):
-    """The server answered with a problem document; `problem` is all of it."""
-
-    code = "refused"
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        super().__init__(
-            str(problem.get("detail") or problem.get("title") or f"The server answered {status}.")
-        )
-        self.http_status = status
-        self.problem = dict(problem)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
-    """One server-sent event: its type and its value, None where the server only tells where the stream is (`id`)."""
-
-    event: str
-    data: Any
-    id: str | None = None
 
 
 class Client:
@@ -210,6 +190,10 @@ def _no_address(url: str) -> Misconfigured:
 
 
 def _unreachable(url: str, error: Exception) -> KnowlogError:
+    if isinstance(error, httpx.LocalProtocolError):  # nothing is wrong with the server
+        return Invalid(
+            "This cannot be sent: the file changed while it was read, or the key holds odd characters."
+        )
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
         return _no_address(url)
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, _NOT_SENT):

@@ -7,6 +7,7 @@ import typer
 
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import emit, show, table
+from knowlog.cli.running import here
 from knowlog.settings import describe, load_settings
 
 Changed = Annotated[bool, typer.Option("--changed", help="Only what is not at its default.")]
@@ -14,7 +15,7 @@ Changed = Annotated[bool, typer.Option("--changed", help="Only what is not at it
 
 def config(changed: Changed = False, as_json: AsJson = False) -> None:
     """Print every setting: its name, value (secrets masked), where the value comes from, and its meaning."""
-    rows = [asdict(each) for each in describe(load_settings())]
+    rows = [asdict(each) for each in describe(here(load_settings()))]
     emit([row for row in rows if not changed or row["source"] != "default"], as_json, _render)
 
 

@@ -1,17 +1,20 @@
 """Which server a command calls, and with which key."""
 
-import fcntl
 import os
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from knowlog.cli.client import Client
 from knowlog.cli.credentials import kept_keys, operator_key
 from knowlog.cli.output import tell
+from knowlog.cli.running import here, is_up
 from knowlog.kernel.errors import Misconfigured
-from knowlog.settings import Settings, load_settings
+from knowlog.settings import Local, Settings, load_local
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound
 
@@ -22,30 +25,48 @@ _STARTING_S = 60.0  # for one that is known to start: a first start makes the da
 _NOTICED_S = 2.0  # until a `knowlog up &` of a moment ago has taken hold of its data directory
 
 
-def connect(url: str | None = None, key: str | None = None) -> Client:
+def connect(url: str | None = None, key: str | None = None) -> "Client":
     """Open a client for the tenant: from the options, the environment, or the keys this machine keeps.
 
     Waits for a `knowlog up` that is just starting. Raises Misconfigured when there is no key.
     """
-    settings = load_settings()
+    settings = here(load_local())
     await_start(settings, url, lambda: find_key(settings, key) is not None)
     found = find_key(settings, key)
     if found is None:
         raise Misconfigured(
-            "There is no API key. Give --key, set KNOWLOG_KEY, or run `knowlog up` on this machine."
+            f"There is no API key in {settings.data_dir}. Give --key, set KNOWLOG_KEY, or run `knowlog up` on this"
+            " machine."
         )
     return _patient(settings, url, found)
 
 
-def find_key(settings: Settings, key: str | None = None) -> str | None:
-    """The tenant's key: as given, from KNOWLOG_KEY, or the first that this machine keeps."""
+def find_key(settings: Local, key: str | None = None) -> str | None:
+    """The tenant's key: as given, from KNOWLOG_KEY, or the first that this machine keeps.
+
+    Raises Misconfigured for an empty one: another key in its place could be another tenant's.
+    """
+    for given, name in ((key, "--key"), (os.environ.get("KNOWLOG_KEY"), "KNOWLOG_KEY")):
+        if given is not None:
+            return filled(given, name)
     kept = next(iter(kept_keys(settings.data_dir).values()), None)
-    return key or os.environ.get("KNOWLOG_KEY") or (kept["key"] if kept else None)
+    return kept["key"] if kept else None
 
 
-def connect_operator(url: str | None = None, key: str | None = None) -> Client:
+def filled(key: str, name: str) -> str:
+    """The key, without blanks around it. Raises Misconfigured when nothing is left, naming where it was given."""
+    if not key.strip():
+        raise Misconfigured(
+            f"{name} is empty. Give a key, or leave {name} out: then the one kept here is used."
+        )
+    if not (key.strip().isascii() and key.strip().isprintable()):
+        raise Misconfigured(f"{name} holds characters that no key has. Copy the key again.")
+    return key.strip()
+
+
+def connect_operator(url: str | None = None, key: str | None = None) -> "Client":
     """Open a client that manages tenants. Raises Misconfigured when there is no operator key."""
-    settings = load_settings()
+    settings = here(load_local())
     await_start(settings, url, lambda: _find_operator_key(settings, key) is not None)
     found = _find_operator_key(settings, key)
     if found is None:
@@ -56,13 +77,17 @@ def connect_operator(url: str | None = None, key: str | None = None) -> Client:
     return _patient(settings, url, found)
 
 
-def _find_operator_key(settings: Settings, key: str | None) -> str | None:
+def _find_operator_key(settings: Local, key: str | None) -> str | None:
+    if key is not None:
+        return filled(key, "--operator-key")
     setting = settings.api.operator_key
-    return key or (setting.get_secret_value() if setting else operator_key(settings.data_dir))
+    return setting.get_secret_value() if setting else operator_key(settings.data_dir)
 
 
-def _patient(settings: Settings, url: str | None, key: str) -> Client:
+def _patient(settings: Local, url: str | None, key: str) -> "Client":
     """A client that waits for a server that is away, unless it is known that none runs here."""
+    from knowlog.cli.client import Client  # here, as it takes longer to load than all the rest
+
     address = server_url(settings, url)
     named = url or os.environ.get("KNOWLOG_URL") or left_address(settings.data_dir)
     expected = bool(named) or is_up(settings.data_dir) or _answers(settings)
@@ -74,7 +99,7 @@ def tell_waiting(url: str) -> None:
     tell(f"Waiting for {url} ...")
 
 
-def await_start(settings: Settings, url: str | None, has_key: Callable[[], bool]) -> None:
+def await_start(settings: Local, url: str | None, has_key: Callable[[], bool]) -> None:
     """Wait while a `knowlog up` on this machine is starting, until its address and a key are there.
 
     Returns at once where the address is given, or where a server is there; soon where nothing starts.
@@ -92,19 +117,7 @@ def await_start(settings: Settings, url: str | None, has_key: Callable[[], bool]
         time.sleep(0.1)
 
 
-def is_up(data_dir: Path) -> bool:
-    """Whether a `knowlog up` holds this data directory, ready or not."""
-    try:
-        with (data_dir / "up.lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-
-
-def _answers(settings: Settings) -> bool:
+def _answers(settings: Local) -> bool:
     """Whether something listens where the settings say that a server does."""
     host = _EVERYWHERE.get(settings.api.host, settings.api.host).strip("[]")
     try:
@@ -114,7 +127,7 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-def server_url(settings: Settings, url: str | None = None) -> str:
+def server_url(settings: Local | Settings, url: str | None = None) -> str:
     """The server's address: as given, from KNOWLOG_URL, as `knowlog up` left it, or from the settings."""
     found = url or os.environ.get("KNOWLOG_URL") or left_address(settings.data_dir)
     if found is None:

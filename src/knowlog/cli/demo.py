@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from knowlog.cli.answers import show_answer
-from knowlog.cli.client import Client
 from knowlog.cli.credentials import Kept
 from knowlog.cli.examples import Examples, find_examples
 from knowlog.cli.files import find_files
@@ -16,10 +15,14 @@ from knowlog.cli.interruptible import Interrupted, run_interruptibly
 from knowlog.cli.local_tenant import ensure_collection, ensure_tenant
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import print_json, printable, say
-from knowlog.cli.processes import Stack, open_stack
+from knowlog.cli.running import noted
 from knowlog.cli.serve import Host, Port, listen_environment
 from knowlog.cli.up import announce, announcement
 from knowlog.cli.uploading import Outcome
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
+    from knowlog.cli.processes import Stack
 
 _COLLECTION = "examples"
 Once = Annotated[bool, typer.Option("--once", help="Stop everything after the last answer.")]
@@ -50,6 +53,8 @@ def run_demo(host: str | None, port: int | None, *, once: bool, as_json: bool) -
 
 
 async def _demo(environ: dict[str, str], examples: Examples, *, once: bool, as_json: bool) -> bool:
+    from knowlog.cli.processes import open_stack
+
     say("Starting PostgreSQL, the HTTP server and a worker ...")
     async with open_stack(environ) as stack:
         kept, shown = await asyncio.to_thread(_ingest_and_ask, stack, examples, as_json)
@@ -58,16 +63,19 @@ async def _demo(environ: dict[str, str], examples: Examples, *, once: bool, as_j
         elif not once:
             announce(stack, kept, as_json=False)
         if not once:
-            await stack.wait()
+            with noted(stack.settings.data_dir):
+                await stack.wait()
     return bool(shown["passed"])
 
 
-def _ingest_and_ask(stack: Stack, examples: Examples, as_json: bool) -> tuple[Kept, dict[str, Any]]:
+def _ingest_and_ask(stack: "Stack", examples: Examples, as_json: bool) -> tuple[Kept, dict[str, Any]]:
     """Returns the key, and what there is to show: the value that --json prints."""
-    kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir, "demo")
+    from knowlog.cli.client import Client
+
+    kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir)
     with Client(stack.url, kept["key"]) as client:
         ensure_collection(client, _COLLECTION)
-        files = find_files([str(examples.corpus)], examples.corpus)
+        files = find_files([str(examples.corpus)], examples.corpus).files
         outcomes = ingest_files(client, _COLLECTION, files, {}, as_json=as_json)
         _report_failures(outcomes)
         answers = [_ask(client, question, as_json) for question, _ in examples.questions]
@@ -81,7 +89,7 @@ def _ingest_and_ask(stack: Stack, examples: Examples, as_json: bool) -> tuple[Ke
     return kept, {"passed": passed, "documents": documents, "answers": answers}
 
 
-def _ask(client: Client, question: str, as_json: bool) -> dict[str, Any]:
+def _ask(client: "Client", question: str, as_json: bool) -> dict[str, Any]:
     answer: dict[str, Any] = client.ask("/v1/answers", {"question": question, "collections": [_COLLECTION]})
     if not as_json:
         show_answer(printable(answer))

@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
 
-from knowlog.cli.client import Client, Refused
+from knowlog.cli.answered import Refused
 from knowlog.cli.connection import PATIENCE_S, connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, out, print_json, printable, readable, show_fields, table, tell
 from knowlog.cli.output import show as show_table
 from knowlog.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 app = typer.Typer(help="Events: list, show, tail.", no_args_is_help=True)
 _PAUSE_S = 0.5
@@ -24,7 +27,9 @@ Types = Annotated[
 Subject = Annotated[
     str | None, typer.Option("--subject", "-s", help="Only about this document or collection.")
 ]
-Since = Annotated[str | None, typer.Option("--since", help="Only behind the event with this cursor; `beginning` for all.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only behind the event with this cursor; `beginning` for all.")
+]
 
 
 @app.command("list")
@@ -83,7 +88,7 @@ def tail(
                 return
 
 
-def _follow(client: Client, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _follow(client: "Client", wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield events for ever. A stream that ends or breaks off is taken up again behind the last event."""
     away_since: float | None = None
     begun = False

@@ -11,7 +11,7 @@ import orjson
 import typer
 from pydantic import ValidationError
 
-from knowlog.cli.client import Refused
+from knowlog.cli.answered import Refused
 from knowlog.cli.interruptible import Interrupted
 from knowlog.cli.output import say
 from knowlog.kernel.errors import KnowlogError, Misconfigured

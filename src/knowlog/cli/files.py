@@ -1,11 +1,16 @@
 """Finding the files that a person means."""
 
 import glob
+import os
+import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import typer
+
+_SURROGATES = range(0xDC80, 0xDD00)  # how Python holds the bytes of a name that is not UTF-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,52 +21,131 @@ class SourceFile:
     external_id: str
 
 
-def find_files(given: Sequence[str], relative_to: Path | None = None) -> list[SourceFile]:
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is not ingested, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Found:
+    """The files to ingest; what is skipped on purpose; and what could not be taken, which is a failure."""
+
+    files: list[SourceFile] = field(default_factory=list)
+    skipped: list[LeftOut] = field(default_factory=list)
+    failed: list[LeftOut] = field(default_factory=list)
+
+
+def find_files(given: Sequence[str], relative_to: Path | None = None) -> Found:
     """Expand folders and patterns: each file once, in order of name.
 
-    Of a folder, hidden files and links that lead out of it are left out. A file's external id is its absolute
-    path, or its path below `relative_to`. Raises BadParameter for what is not there, for an empty folder, and
-    for a file outside `relative_to`.
+    Of a folder, what is hidden, links that lead out of it, links to folders, and what is no regular file are skipped.
+    A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what is not
+    there, for a folder without a file, and for a file outside `relative_to`.
     """
-    paths = dict.fromkeys(path.resolve() for each in given for path in _expand(each))
+    found = Found()
+    expanded = [path for each in given for path in _expand(each, found)]
+    paths = dict.fromkeys(Path(os.path.realpath(path)) for path in expanded)
     base = relative_to.resolve() if relative_to else None
-    return [SourceFile(path, _external_id(path, base)) for path in paths]
-
-
-def _expand(given: str) -> list[Path]:
-    path = Path(given).expanduser()
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = sorted(
-            each
-            for each in path.rglob("*")
-            if each.is_file() and not _hidden(each.relative_to(path)) and _inside(each, path)
-        )
-    else:
-        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - pathlib has no absolute patterns
-        found = [each for each in map(Path, matches) if each.is_file()]
-        if not matches:
-            raise typer.BadParameter(
-                f"{given} is not there. Give a file, a folder or a pattern such as 'docs/**/*.pdf'."
-            )
-    if not found:
-        raise typer.BadParameter(f"There is no file in {given}.")
+    taken: dict[str, Path] = {}
+    for path in paths:
+        name = _external_id(path, base)
+        if name in taken:
+            found.failed.append(LeftOut(name, "Another file's name reads the same. Rename one of them."))
+        else:
+            taken[name] = path
+    found.files = [SourceFile(path, name) for name, path in taken.items()]
     return found
 
 
-def _inside(path: Path, folder: Path) -> bool:
-    """Whether a file really lies in the folder: a link in it must not bring in what lies elsewhere."""
-    return path.resolve().is_relative_to(folder.resolve())
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError, also for what has become a pipe or a device, which could wait for ever."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(0, "it is no regular file")
+    return os.fdopen(opened, "rb")
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def readable(path: str | Path) -> str:
+    """A path as text. In one that is not UTF-8, odd bytes are written %FF, and a percent sign %25."""
+    text = os.fsencode(path).decode("utf-8", "surrogateescape")
+    if not any(ord(each) in _SURROGATES for each in text):
+        return text
+    return "".join(
+        f"%{ord(each) - 0xDC00:02X}" if ord(each) in _SURROGATES else each
+        for each in text.replace("%", "%25")
+    )
+
+
+def _expand(given: str, found: Found) -> list[Path]:
+    path = Path(given).expanduser()
+    if _kind(path) == "file":
+        return [path]
+    if _kind(path) == "folder":
+        return _in_folder(path, found)
+    matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - pathlib has no absolute patterns
+    if not matches:
+        raise typer.BadParameter(
+            f"{readable(given)} is not there. Give a file, a folder or a pattern such as 'docs/**/*.pdf'."
+        )
+    found.skipped += [
+        LeftOut(readable(each), "no regular file") for each in matches if _kind(each) == "other"
+    ]
+    return _some([each for each in matches if _kind(each) == "file"], given, found)
+
+
+def _in_folder(folder: Path, found: Found) -> list[Path]:
+    def unreadable(error: OSError) -> None:
+        found.failed.append(LeftOut(readable(error.filename), f"It cannot be read: {error.strerror}."))
+
+    files = []
+    for place, folders, names in os.walk(folder, onerror=unreadable):
+        for name in [*folders, *names]:
+            path = Path(place, name)
+            reason = _left_out(path, folder)
+            if reason is not None:
+                found.skipped.append(LeftOut(readable(path), reason))
+            elif name in names:
+                files.append(path)
+        folders[:] = [each for each in folders if _left_out(Path(place, each), folder) is None]
+    return _some(sorted(files), str(folder), found)
+
+
+def _some(files: list[Path], given: str, found: Found) -> list[Path]:
+    if not files and not found.failed:
+        skipped = f"; skipped is {found.skipped[0].path} ({found.skipped[0].reason})" if found.skipped else ""
+        raise typer.BadParameter(f"There is no file in {readable(given)}{skipped}.")
+    return files
+
+
+def _left_out(path: Path, folder: Path) -> str | None:
+    """Why something in a folder is not taken; None for a file, or a folder to look into."""
+    if path.name.startswith("."):
+        return "hidden"
+    kind = _kind(path)
+    if path.is_symlink():
+        if kind in ("absent", "folder"):
+            return "a link to a folder" if kind == "folder" else "a link that leads nowhere"
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+            return "a link that leads out of the folder"
+    return "no regular file" if kind == "other" else None
+
+
+def _kind(path: Path) -> str:
+    """What is there, links followed: "file", "folder", "other" (a pipe, a socket, a device) or "absent"."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return "absent"
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
 
 
 def _external_id(path: Path, base: Path | None) -> str:
     if base is None:
-        return path.as_posix()
+        return readable(path)
     if not path.is_relative_to(base):
-        raise typer.BadParameter(f"{path} is not below {base}. Check --relative-to.")
-    return path.relative_to(base).as_posix()
+        raise typer.BadParameter(f"{readable(path)} is not below {readable(base)}. Check --relative-to.")
+    return readable(path.relative_to(base))

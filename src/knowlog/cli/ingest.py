@@ -3,20 +3,23 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
-from knowlog.cli.files import SourceFile, find_files
+from knowlog.cli.files import LeftOut, SourceFile, find_files
 from knowlog.cli.local_tenant import ensure_collection
 from knowlog.cli.options import AsJson, CollectionName, Key, Url
 from knowlog.cli.output import emit, progress, say
 from knowlog.cli.uploading import Outcome, await_indexing, upload_files
 from knowlog.cli.values import pairs
 
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
+
 DEFAULT_COLLECTION = "default"
+_MOST_NAMED = 10
 
 Paths = Annotated[list[str], typer.Argument(help="Files, folders, or patterns such as 'docs/**/*.pdf'.")]
 Metadata = Annotated[
@@ -43,22 +46,27 @@ def ingest(
 ) -> None:
     """Ingest files and folders.
 
+    Of a folder, what is hidden (a name that begins with a dot), links that lead out of it, links to folders, and what is
+    no regular file are skipped and named; give such a file by its own path to take it. A name that is not UTF-8 is
+    written with its odd bytes as %FF.
+
     Run it again after an interruption or a change: what is there unchanged is skipped. A file that has failed is
     told again, and not tried again before it changes: `knowlog documents retry` does that.
     """
-    files = find_files(paths, relative_to)
+    found = find_files(paths, relative_to)
     with connect(url, key) as client:
         ensure_collection(client, collection)
         outcomes = ingest_files(
-            client, collection, files, pairs(metadata or ()), wait=not no_wait, as_json=as_json
+            client, collection, found.files, pairs(metadata or ()), wait=not no_wait, as_json=as_json
         )
-    emit(_summary(collection, outcomes), as_json, _render)
+    outcomes += [Outcome(each.path, None, None, "failed", each.reason) for each in found.failed]
+    emit(_summary(collection, outcomes, found.skipped), as_json, _render)
     if any(outcome.state == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
 
 def ingest_files(
-    client: Client,
+    client: "Client",
     collection: str,
     files: Sequence[SourceFile],
     metadata: dict[str, Any],
@@ -77,7 +85,7 @@ def ingest_files(
         return await_indexing(client, outcomes, seen) if wait else outcomes
 
 
-def _summary(collection: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _summary(collection: str, outcomes: Sequence[Outcome], skipped: Sequence[LeftOut]) -> dict[str, Any]:
     changes = Counter(outcome.change for outcome in outcomes if outcome.change)
     return {
         "collection": collection,
@@ -94,6 +102,7 @@ def _summary(collection: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
             for outcome in outcomes
             if outcome.state == "failed"
         ],
+        "skipped": [{"path": each.path, "reason": each.reason} for each in skipped],
     }
 
 
@@ -103,6 +112,14 @@ def _render(summary: dict[str, Any]) -> None:
         f"{summary['files']} files: {summary['created']} new, {summary['updated']} changed{labels}, "
         f"{summary['unchanged']} unchanged; {summary['indexed']} indexed, {len(summary['failed'])} failed."
     )
+    if skipped := summary["skipped"]:
+        named = "; ".join(f"{each['path']} ({each['reason']})" for each in skipped[:_MOST_NAMED])
+        more = (
+            f"; and {len(skipped) - _MOST_NAMED:,} more, which --json names"
+            if len(skipped) > _MOST_NAMED
+            else ""
+        )
+        say(f"{len(skipped):,} skipped: {named}{more}.")
     for each in summary["failed"]:
         say(f"{each['external_id']}: {'failed earlier: ' if each['failed_earlier'] else ''}{each['reason']}")
     if any(each["failed_earlier"] for each in summary["failed"]):

@@ -1,20 +1,28 @@
 """A tenant of the server on this machine, made for its user without being asked for."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from knowlog.cli.client import Client, Refused
+from knowlog.cli.answered import Refused
 from knowlog.cli.credentials import Kept, keep_key, kept_keys
 
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
-def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str) -> Kept:
-    """Return the kept tenant of that name, or create it and keep the key to it.
 
-    A kept key that no longer works (the data was deleted, the key revoked) is replaced with a new tenant's.
+def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str = "default") -> Kept:
+    """Return the tenant of this machine: the one whose key is kept first, which commands use by themselves.
+
+    Where no key is kept, a tenant of that name is made, and the key to it kept. A kept key that no longer works (the
+    data was deleted, the key revoked) is replaced with a new tenant's.
     """
-    kept = kept_keys(data_dir).get(name)
+    kept = next(iter(kept_keys(data_dir).values()), None)
+    name = kept["tenant"] if kept else name
     if kept is not None and _works(url, kept["key"]):
         return kept
+    from knowlog.cli.client import Client
+
     with Client(url, operator_key) as client:
         made = client.post("/v1/tenants", {"name": name})
     kept = Kept(tenant=name, tenant_id=made["tenant"]["tenant_id"], key=made["secret"])
@@ -22,7 +30,7 @@ def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str) -> Kep
     return kept
 
 
-def ensure_collection(client: Client, name: str) -> None:
+def ensure_collection(client: "Client", name: str) -> None:
     """Create the collection unless it is there; a key that may not create one can use one that is."""
     try:
         client.get(f"/v1/collections/{quote(name, safe='')}")
@@ -33,6 +41,8 @@ def ensure_collection(client: Client, name: str) -> None:
 
 
 def _works(url: str, key: str) -> bool:
+    from knowlog.cli.client import Client
+
     with Client(url, key) as client:
         try:
             client.get("/v1/collections", limit=1)

@@ -27,11 +27,10 @@ def reference() -> str:
 
 
 def _commands(command: Any, path: tuple[str, ...]) -> Iterator[str]:
-    children = getattr(command, "commands", {})
     if len(path) > 1:
         yield from _described(command, path)
-    for name, child in children.items():
-        yield from _commands(child, (*path, name))
+    for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
+        yield from _commands(command.get_command(None, name), (*path, name))
 
 
 def _described(command: Any, path: tuple[str, ...]) -> Iterator[str]:

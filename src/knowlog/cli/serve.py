@@ -8,7 +8,6 @@ import typer
 from knowlog.cli.connection import local_url
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import emit, say
-from knowlog.cli.processes import require_port
 from knowlog.cli.registry import process
 from knowlog.settings import load_settings
 
@@ -20,6 +19,8 @@ Port = Annotated[
 
 def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None:
     """Run one HTTP server process, and nothing else. Workers run beside it with `knowlog worker`."""
+    from knowlog.cli.processes import require_port
+
     settings = load_settings({**os.environ, **listen_environment(host, port)})
     if settings.api.port:
         require_port(settings.api.host, settings.api.port)

@@ -4,14 +4,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
 
-from knowlog.cli.client import Client, Refused
-from knowlog.cli.files import SourceFile
+from knowlog.cli.answered import Refused
+from knowlog.cli.files import SourceFile, open_regular, readable
 from knowlog.cli.output import say
+from knowlog.kernel.errors import Invalid
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 _AT_ONCE = 4
 _LOOKED_AT = 8
@@ -51,7 +55,7 @@ class Outcome:
 
 
 def upload_files(
-    client: Client, collection: str, files: Sequence[SourceFile], metadata: Mapping[str, Any], seen: Seen
+    client: "Client", collection: str, files: Sequence[SourceFile], metadata: Mapping[str, Any], seen: Seen
 ) -> list[Outcome]:
     """Upload each file; the server skips those whose bytes it has. Outcomes are in the order of the files.
 
@@ -72,7 +76,7 @@ def upload_files(
             raise
 
 
-def await_indexing(client: Client, outcomes: Sequence[Outcome], seen: Seen) -> list[Outcome]:
+def await_indexing(client: "Client", outcomes: Sequence[Outcome], seen: Seen) -> list[Outcome]:
     """Watch until every document is indexed or has failed.
 
     Looks at a few at a time, as workers take them in order.
@@ -107,18 +111,20 @@ def _told_that_nothing_moves(moved: float) -> float:
     return time.monotonic()
 
 
-def _upload(client: Client, collection: str, file: SourceFile, metadata: Mapping[str, Any]) -> Outcome:
+def _upload(client: "Client", collection: str, file: SourceFile, metadata: Mapping[str, Any]) -> Outcome:
     fields = {"external_id": file.external_id}
     if metadata:
         fields["metadata"] = orjson.dumps(metadata).decode()
     try:
-        with file.path.open("rb") as content:
+        with open_regular(file.path) as content:
             received = client.call(
                 "POST", f"/v1/collections/{quote(collection, safe='')}/documents", repeatable=True,
-                data=fields, files={"file": (file.path.name, content)}, timeout=600,
+                data=fields, files={"file": (readable(file.path.name), content)}, timeout=600,
             )  # fmt: skip
     except OSError as error:
         return Outcome(file.external_id, None, None, "failed", f"It cannot be read: {error.strerror}.")
+    except Invalid as error:
+        return Outcome(file.external_id, None, None, "failed", error.detail)
     except Refused as refused:
         if refused.http_status not in _OF_THE_FILE:
             raise
@@ -128,6 +134,6 @@ def _upload(client: Client, collection: str, file: SourceFile, metadata: Mapping
     return Outcome(file.external_id, item["document_id"], item["outcome"], item["state"], reason)
 
 
-def _reason(client: Client, document_id: str) -> str | None:
+def _reason(client: "Client", document_id: str) -> str | None:
     reason: str | None = client.get(f"/v1/documents/{document_id}")["reason"]
     return reason

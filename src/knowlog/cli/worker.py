@@ -6,18 +6,20 @@ from typing import Annotated
 
 import typer
 
-from knowlog.bus import QUEUES
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import emit, say
 from knowlog.cli.registry import process
-from knowlog.edge import set_up_logging, set_up_spans
 from knowlog.settings import load_settings
 
 
 def known(queues: str | None) -> str | None:
     """Check the names of queues. Raises typer.BadParameter."""
+    if queues is None:
+        return None
+    from knowlog.bus import QUEUES
+
     every = sorted(set(QUEUES.values()))
-    for each in (part.strip() for part in (queues or "").split(",")):
+    for each in (part.strip() for part in queues.split(",")):
         if each and each not in every:
             raise typer.BadParameter(f"names {each!r}, which is no queue. Choose from: {', '.join(every)}.")
     return queues
@@ -44,6 +46,8 @@ Concurrency = Annotated[
 
 def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJson = False) -> None:
     """Run one worker process, which takes jobs until it is stopped. Any number may run at once."""
+    from knowlog.edge import set_up_logging, set_up_spans
+
     settings = load_settings({**os.environ, **worker_environment(queues, concurrency)})
     emit(
         {"worker": "started", "pid": os.getpid()},

@@ -202,7 +202,8 @@ async def connect(url: str, **options: Any) -> Connection:
         raise Misconfigured(f"KNOWLOG_DATABASE_URL cannot be used: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise Unavailable(
-            f"PostgreSQL cannot be reached ({str(error) or 'no answer in 10 s'}). Check that it runs and KNOWLOG_DATABASE_URL."
+            f"PostgreSQL cannot be reached ({str(error) or 'no answer in 10 s'})."
+            " Check that it runs and KNOWLOG_DATABASE_URL."
         ) from error
     return connection
 

@@ -14,7 +14,9 @@ class DocumentsSettings(BaseModel):
     )
     max_upload_mb: int = Field(100, ge=1, le=10_000, description="A larger upload is refused.")
     max_waiting: int = Field(
-        100_000, ge=1, description="A tenant with so many documents waiting to be indexed uploads no more: 429."
+        100_000,
+        ge=1,
+        description="A tenant with so many documents waiting to be indexed uploads no more: 429.",
     )
     min_free_mb: int = Field(
         500, ge=0, description="With less free on the disk of the originals, uploads are refused: 507."

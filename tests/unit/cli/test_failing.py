@@ -23,7 +23,10 @@ COMMAND = typer.main.get_command(app)
         ("documents show nonsense", "nonsense is not the id of a document."),
         ("collections update notes", "Nothing is to be changed."),
         ("documents retry", "Give the id of one document, or --failed"),
-        ("worker --queues documents,nowhere", "--queues names 'nowhere', which is no queue. Choose from: cleanup, "),
+        (
+            "worker --queues documents,nowhere",
+            "--queues names 'nowhere', which is no queue. Choose from: cleanup, ",
+        ),
         ("worker --concurrency 0", "--concurrency must be at least 1."),
         ("jobs retry", "Give the id of one job, or --all for all that are dead."),
         ("jobs show nonsense", "nonsense is not the id of a job."),

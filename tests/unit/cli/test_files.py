@@ -19,27 +19,27 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_all_that_is_below_it(folder: Path) -> None:
     """Hidden files and folders are left out."""
-    assert [each.path.name for each in find_files([str(folder)])] == ["c.pdf", "b.txt"]
+    assert [each.path.name for each in find_files([str(folder)]).files] == ["c.pdf", "b.txt"]
 
 
 def test_a_pattern_is_expanded(folder: Path) -> None:
     """Also where the shell has not done it."""
-    assert [each.path.name for each in find_files([f"{folder}/**/*.pdf"])] == ["c.pdf"]
+    assert [each.path.name for each in find_files([f"{folder}/**/*.pdf"]).files] == ["c.pdf"]
 
 
 def test_a_file_named_twice_comes_once(folder: Path) -> None:
     """The same file under two names is one file."""
-    assert len(find_files([str(folder / "b.txt"), f"{folder}/a/../b.txt"])) == 1
+    assert len(find_files([str(folder / "b.txt"), f"{folder}/a/../b.txt"]).files) == 1
 
 
 def test_the_identity_of_a_file_is_its_absolute_path(folder: Path) -> None:
     """So that it is the same from every working directory."""
-    assert find_files([str(folder / "b.txt")])[0].external_id == (folder / "b.txt").as_posix()
+    assert find_files([str(folder / "b.txt")]).files[0].external_id == (folder / "b.txt").as_posix()
 
 
 def test_a_base_makes_identities_portable(folder: Path) -> None:
     """The same documents on another machine are the same documents."""
-    assert [each.external_id for each in find_files([str(folder)], folder)] == ["a/c.pdf", "b.txt"]
+    assert [each.external_id for each in find_files([str(folder)], folder).files] == ["a/c.pdf", "b.txt"]
 
 
 def test_what_is_not_there_is_named(folder: Path) -> None:

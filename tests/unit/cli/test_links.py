@@ -13,4 +13,4 @@ def test_a_link_that_leads_out_of_the_folder_is_left_out(tmp_path: Path) -> None
     (folder / "a.txt").write_text("a")
     (folder / "inside.txt").symlink_to(folder / "a.txt")
     (folder / "outside.txt").symlink_to(tmp_path / "secret.txt")
-    assert [each.external_id for each in find_files([str(folder)], folder)] == ["a.txt"]
+    assert [each.external_id for each in find_files([str(folder)], folder).files] == ["a.txt"]

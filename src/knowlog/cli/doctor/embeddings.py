@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from knowlog.cli.doctor.database import owner_url
+from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, ok, warn
-from knowlog.database import connect
+from knowlog.database import Connection
 from knowlog.embedding import open_embedder
 from knowlog.settings import Settings
 
@@ -15,10 +15,10 @@ _PART = "embeddings"
 
 async def check_embeddings(settings: Settings) -> AsyncIterator[Finding]:
     """Compare the configured model with the keys under which collections answer. Changes nothing."""
-    url = owner_url(settings)
-    if url is None:
+    connection = await open_database(settings)
+    if connection is None:
         return
-    rows = await _overview(url)
+    rows = await _overview(connection)
     embedder = await asyncio.to_thread(open_embedder, settings.embedding, settings.data_dir)
     await embedder.close()
     yield judge(rows, embedder.profile.key)
@@ -44,8 +44,7 @@ def judge(rows: Sequence[Any], key: str) -> Finding:
     )
 
 
-async def _overview(url: str) -> Sequence[Any]:
-    connection = await connect(url)
+async def _overview(connection: Connection) -> Sequence[Any]:
     try:
         if await connection.fetchval("select to_regproc('knowlog.embedding_overview')") is None:
             return []

@@ -12,18 +12,21 @@ from typing import IO
 
 import httpx
 
-from knowlog.cli.connection import leave_address, local_url
+from knowlog.cli.connection import leave_address, left_address, local_url
 from knowlog.cli.credentials import make_operator_key
+from knowlog.cli.output import say
 from knowlog.cli.processes.ports import free_port, require_port
 from knowlog.cli.processes.program import Program
 from knowlog.cli.processes.supervisor import Supervisor
-from knowlog.database import EmbeddedServer, start_embedded
+from knowlog.cli.running import is_up
+from knowlog.database import EmbeddedServer, connect, start_embedded
 from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
 from knowlog.settings import Settings, load_settings
 
 _READY_TIMEOUT_S = 120.0
 _MOST_FAILED_STARTS = 4
 _DATABASE_CHECK_S = 0.5
+_DATABASE_TIMEOUT_S = 8.0
 _LOCK_TRIES = 5
 
 
@@ -50,12 +53,14 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     """
     settings = load_settings(environ)
     port = settings.api.port or free_port(settings.api.host)
-    require_port(settings.api.host, port)
+    _require_free(settings.data_dir)
+    require_port(settings.api.host, port)  # before anything is written
     with _only_one(settings.data_dir):
         leave_address(settings.data_dir, None)  # of one that was killed
         url = local_url(settings.api.host, port)
         operator_key, environment = _environment(settings, environ, port)
         server = await asyncio.to_thread(start_embedded, settings.database, settings.data_dir)
+        await _until_database_answers(settings)
         supervisor = Supervisor(_programs(settings, environment), settings.api.shutdown_grace_s)
         watch = asyncio.create_task(_keep_database(server))
         try:
@@ -107,10 +112,20 @@ def _only_one(data_dir: Path) -> Iterator[None]:
         ) from error
     with lock:
         if not _locked(lock):
-            raise Misconfigured(
-                f"Another knowlog runs on {data_dir}. Stop it, or choose another KNOWLOG_DATA_DIR."
-            )
+            raise Misconfigured(_runs_already(data_dir))
         yield
+
+
+def _require_free(data_dir: Path) -> None:
+    """Raise Misconfigured when a knowlog runs there: its port is taken then too, which would say less."""
+    if is_up(data_dir):
+        raise Misconfigured(_runs_already(data_dir))
+
+
+def _runs_already(data_dir: Path) -> str:
+    url = left_address(data_dir)
+    place = f"at {url}" if url else "and is still starting"
+    return f"knowlog runs here already, {place} (its data: {data_dir}). Use it, stop it, or set KNOWLOG_DATA_DIR."
 
 
 def _locked(lock: IO[str]) -> bool:
@@ -132,6 +147,25 @@ async def _keep_database(server: EmbeddedServer | None) -> None:
                 await asyncio.to_thread(server.start)
 
 
+async def _until_database_answers(settings: Settings) -> None:
+    """Wait a little for a PostgreSQL of the user's own. Raises Unavailable or Misconfigured, which say what to do."""
+    database = settings.database
+    deadline, told = time.monotonic() + _DATABASE_TIMEOUT_S, False
+    while database.url is not None:
+        try:
+            connection = await connect((database.owner_url or database.url).get_secret_value())
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+        else:
+            await connection.close(timeout=5)
+            return
+        if not told:
+            say(f"PostgreSQL does not answer yet; waiting for it for {_DATABASE_TIMEOUT_S:.0f} s ...")
+            told = True
+        await asyncio.sleep(_DATABASE_CHECK_S)
+
+
 async def _until_ready(url: str, supervisor: Supervisor, settings: Settings) -> None:
     deadline = time.monotonic() + _READY_TIMEOUT_S
     async with httpx.AsyncClient(base_url=url, timeout=5, trust_env=False) as http:
@@ -144,5 +178,5 @@ async def _until_ready(url: str, supervisor: Supervisor, settings: Settings) -> 
                 break
             await asyncio.sleep(0.05)
     failing = [program for program in supervisor.programs if supervisor.failures[program.name]]
-    said = " ".join(program.last_words() for program in failing)
+    said = " ".join(dict.fromkeys(program.last_words() for program in failing))  # often the same
     raise Unavailable(f"knowlog does not come up. {said} See {settings.data_dir / 'logs'}.")

@@ -1,0 +1,68 @@
+"""Run every check."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+
+from knowlog.cli.doctor.broker import check_broker
+from knowlog.cli.doctor.database import check_database
+from knowlog.cli.doctor.embeddings import check_embeddings
+from knowlog.cli.doctor.machine import check_machine
+from knowlog.cli.doctor.model import Finding, fail, ok
+from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
+from knowlog.cli.doctor.server import Target, check_server
+from knowlog.cli.doctor.sources import check_sources
+from knowlog.cli.running import here
+from knowlog.kernel.errors import KnowlogError, Misconfigured
+from knowlog.settings import Settings, load_settings
+
+Check = Callable[[Settings], AsyncIterator[Finding]]
+CHECKS: tuple[tuple[str, Check, str], ...] = (
+    ("machine", check_machine, "Set KNOWLOG_DATA_DIR to a folder that this user may write."),
+    ("database", check_database, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
+    ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
+    ("sources", check_sources, "Start PostgreSQL, or correct the KNOWLOG_SOURCES_ settings."),
+    (
+        "embedding model",
+        check_model,
+        "Correct the KNOWLOG_EMBEDDING_ settings that `knowlog config` shows; then run this again.",
+    ),
+    (
+        "embeddings",
+        check_embeddings,
+        "Start PostgreSQL and correct the KNOWLOG_EMBEDDING_ settings; then run this again.",
+    ),
+    ("parser", check_parser, "Install knowlog again; its readers of files do not start."),
+    ("blob store", check_blobs, "Correct KNOWLOG_DOCUMENTS_BLOBS, or make that place writable."),
+)
+"""Part, check, and what to do when the check breaks off."""
+
+
+async def examine(target: Target) -> list[Finding]:
+    """Run every check. One that breaks off is a finding too."""
+    try:
+        settings = here(load_settings())
+    except Misconfigured as error:
+        named = re.search(r"KNOWLOG_\w+", error.detail)
+        return [fail("settings", error.detail, f"Correct or unset {named[0] if named else 'it'}.")]
+    findings = [
+        ok("settings", f"{len(settings.origins)} set, the rest at its default; `knowlog config` shows them")
+    ]
+    for part, check, remedy in CHECKS:
+        findings += await _found(part, check(settings), remedy)
+    address = "Start it with `knowlog up`, or correct --url and KNOWLOG_URL."
+    return findings + await _found("server", check_server(settings, target), address)
+
+
+async def _found(part: str, check: AsyncIterator[Finding], remedy: str) -> list[Finding]:
+    findings = []
+    try:
+        async for finding in check:
+            findings.append(finding)
+    except KnowlogError as error:
+        findings.append(fail(part, error.detail, remedy))
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        findings.append(
+            fail(part, said, "Report these words and what `knowlog config` prints as a fault of knowlog.")
+        )
+    return findings
