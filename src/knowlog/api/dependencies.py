@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime, BaseModel
+from starlette.types import Scope as HttpScope
 
 from knowlog.bootstrap import App
 from knowlog.edge import Answer, Caller, Operator
@@ -43,6 +44,7 @@ IdempotencyKey = Annotated[
 CollectionName = Annotated[str, Path(description="Name or id of a collection.", max_length=200)]
 
 
+_CURLS_TYPE = "application/x-www-form-urlencoded"
 TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
 
 
@@ -75,9 +77,18 @@ class Route(APIRoute):
         async def handler(request: Request) -> Response:
             for caller in callers:
                 await caller(request)
-            return await answer(JsonRequest(request.scope, request.receive, request._send))
+            scope = _as_json_body(request) if self.body_field else request.scope
+            return await answer(JsonRequest(scope, request.receive, request._send))
 
         return handler
+
+
+def _as_json_body(request: Request) -> HttpScope:
+    """Where JSON alone is taken, a body without a type is read as JSON, and so is what `curl -d` calls a form."""
+    if request.headers.get("content-type", _CURLS_TYPE) != _CURLS_TYPE:
+        return request.scope
+    others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+    return {**request.scope, "headers": [*others, (b"content-type", b"application/json")]}
 
 
 def reply(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

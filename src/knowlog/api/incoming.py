@@ -66,8 +66,9 @@ async def read_uploads(
     """Read the documents of one request, by its Content-Type."""
     kind = _kind(request)
     if kind == "multipart/form-data":
-        uploads = await _from_form(request)
+        uploads = await _from_form(request, described)
     elif kind == "application/json":
+        _require_in_body(described)
         uploads = [await _from_json(request, app)]
     elif kind == "application/x-www-form-urlencoded":
         raise UnsupportedType("A form without files cannot be read. Send multipart/form-data, text or JSON.")
@@ -139,12 +140,29 @@ def _refuse_unsupported(upload: Upload) -> None:
         return
 
 
-async def _from_form(request: Request) -> list[Upload]:
+def _require_in_body(queried: Described) -> None:
+    for name in queried.model_dump(exclude_none=True):
+        raise Invalid(f"{name} stands in the address. A document in JSON has it in the body; put it there.")
+
+
+def _joined(form: Described, queried: Described, files: int) -> Described:
+    """What the form and the address say together of its files. Raises Invalid where they cannot both be meant."""
+    given = queried.model_dump(exclude_none=True)
+    for name in given:
+        if getattr(form, name) is not None:
+            raise Invalid(f"{name} stands in the address and in the form. Give it once.")
+        if files > 1 and name != "metadata":
+            raise Invalid(f"{name} is for one file. Send several files without it, or one by one.")
+    return form.model_copy(update=given)
+
+
+async def _from_form(request: Request, queried: Described) -> list[Upload]:
     _check_charset(request)
     async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS) as form:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         _check_form(form, files)
-        described = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
+        own = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
+        described = _joined(own, queried, len(files))
         return [await _file_upload(file, described) for file in files]
 
 

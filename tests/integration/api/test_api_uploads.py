@@ -222,3 +222,27 @@ async def test_what_cannot_be_parsed_fails_with_a_reason_and_can_be_retried(app:
         assert (await settled(alice, document_id))["state"] == "failed"
     failed = (await alice.get("/v1/documents", params={"state": "failed"})).json()["items"]
     assert [found["document_id"] for found in failed] == [document_id]
+
+
+async def test_the_address_may_describe_the_one_file_of_a_form(alice: Client) -> None:
+    """What it says is not passed over: it counts, or is refused."""
+    one = [("file", ("a.md", b"# A", "text/markdown"))]
+    answer = await alice.post(PLACE, files=one, params={"external_id": "gate", "title": "Gates"})
+    assert answer.json()["items"][0]["external_id"] == "gate"
+    two = [*one, ("file", ("b.md", b"# B", "text/markdown"))]
+    problem(await alice.post(PLACE, files=two, params={"external_id": "gate"}), 422, "invalid")
+    twice = await alice.post(PLACE, files=one, params={"title": "A"}, data={"title": "B"})
+    problem(twice, 422, "invalid")
+    in_json = await alice.post(PLACE, json={"text": "Hello."}, params={"external_id": "gate"})
+    problem(in_json, 422, "invalid")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Type": "application/x-www-form-urlencoded"}, {}])
+async def test_json_is_read_as_json_where_nothing_else_is_taken(
+    alice: Client, headers: dict[str, str]
+) -> None:
+    """`curl -d` names the wrong type, and some clients none."""
+    answer = await alice.post("/v1/search", content=b'{"question": "Hello?"}', headers=headers)
+    assert answer.status_code == 200, answer.text
+    broken = await alice.post("/v1/search", content=b"question=Hello", headers=headers)
+    problem(broken, 400, "bad-request")
