@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.padding import Padding
 
-from knowlog.cli.output import out, say, show, table
+from knowlog.cli.output import one_line, out, say, show, table
 
 _LONGEST_QUOTE = 400
 _BELOW, _UNDER = 2, 6  # columns by which statements and their sources are set in
@@ -41,7 +41,7 @@ def place(cited: dict[str, Any]) -> str:
     pages = cited.get("pages") or [cited["page"]] if cited.get("page") else []
     page = f"pages {pages[0]} to {pages[-1]}" if len(pages) > 1 else f"page {pages[0]}" if pages else None
     headings = " › ".join(each for each in cited.get("headings") or () if each != cited["title"])
-    return ", ".join(part for part in (cited["title"], page, headings) if part)
+    return ", ".join(one_line(part) for part in (cited["title"], page, headings) if part)
 
 
 def show_passages(passages: Sequence[dict[str, Any]], explain: bool) -> None:
@@ -73,7 +73,7 @@ def _show_citation(citation: dict[str, Any], statement: str) -> None:
     if _one_line(citation["quote"]) != _one_line(statement):
         _print(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", _UNDER)
     _print(
-        f"[dim]{escape(citation['external_id'])}, version {citation['version']}, "
+        f"[dim]{escape(one_line(citation['external_id']))}, version {citation['version']}, "
         f"characters {citation['start']} to {citation['end']}[/dim]",
         _UNDER,
     )

@@ -17,6 +17,7 @@ _REPEATABLE = frozenset({"GET", "PUT", "PATCH"})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _PAUSE_S = 0.25
 _MOST_CUTS = 12
+_PER_PAGE = 100
 _LONGEST_PAUSE_S, _LONGEST_CROWD_S = 30, 600
 
 
@@ -68,16 +69,27 @@ class Client:
         again = method in _REPEATABLE if repeatable is None else repeatable
         return _read(self._patiently(method, path, again, options))
 
-    def pages(self, path: str, most: int | None = None, **params: Any) -> Iterator[dict[str, Any]]:
-        """Yield the items of a paginated list, at most `most`, following its cursor."""
-        left = most if most is not None else 1_000_000_000
-        while left > 0:
-            page = self.get(path, **params, limit=min(left, 100))
-            yield from page["items"][:left]
-            left -= len(page["items"])
-            params["cursor"] = page.get("next_cursor")
-            if not params["cursor"] or not page["items"]:
+    def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items of a paginated list, following its cursor to the end."""
+        cursor = None
+        while True:
+            page = self.get(path, **params, limit=_PER_PAGE, cursor=cursor)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor or not page["items"]:
                 return
+
+    def listed(self, path: str, most: int, **params: Any) -> dict[str, Any]:
+        """The first items of a paginated list, at most `most`; `next_cursor` is null where these are all."""
+        items: list[dict[str, Any]] = []
+        cursor = None
+        while len(items) < most:
+            page = self.get(path, **params, limit=min(most - len(items), _PER_PAGE), cursor=cursor)
+            items += page["items"][: most - len(items)]
+            cursor = page.get("next_cursor")
+            if not cursor or not page["items"]:
+                break
+        return {"items": items, "next_cursor": cursor}
 
     def stream(self, method: str, path: str, value: Any = None) -> Iterator[ServerEvent]:
         """Yield server-sent events until the server ends the stream."""

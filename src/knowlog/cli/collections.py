@@ -8,7 +8,7 @@ import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
-from knowlog.cli.output import emit, say, show_fields, table
+from knowlog.cli.output import emit, emit_list, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.values import json_object
 from knowlog.kernel.errors import Misconfigured
@@ -43,7 +43,7 @@ OnePerDocument = Annotated[
 def list_collections(limit: Limit = 100, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List collections."""
     with connect(url, key) as client:
-        emit({"items": list(client.pages("/v1/collections", limit))}, as_json, _render)
+        emit_list(client.listed("/v1/collections", limit), as_json, _render)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
-from knowlog.cli.output import emit, readable, say, show_fields, table
+from knowlog.cli.output import emit, emit_list, readable, say, show_fields, table
 from knowlog.cli.output import show as show_table
 
 app = typer.Typer(help="Documents: list, show, text, retry, delete.", no_args_is_help=True)
@@ -29,8 +29,8 @@ def list_documents(
 ) -> None:
     """List documents with their state; a failed one with its reason."""
     with connect(url, key) as client:
-        found = list(client.pages("/v1/documents", limit, collection=collection, state=state))
-    emit({"items": found}, as_json, _render)
+        found = client.listed("/v1/documents", limit, collection=collection, state=state)
+    emit_list(found, as_json, _render)
 
 
 @app.command()

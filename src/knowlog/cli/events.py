@@ -10,7 +10,18 @@ import typer
 from knowlog.cli.answered import Refused
 from knowlog.cli.connection import PATIENCE_S, connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
-from knowlog.cli.output import emit, out, print_json, printable, readable, show_fields, table, tell
+from knowlog.cli.output import (
+    emit,
+    emit_list,
+    one_line,
+    out,
+    print_json,
+    printable,
+    readable,
+    show_fields,
+    table,
+    tell,
+)
 from knowlog.cli.output import show as show_table
 from knowlog.kernel.errors import Unavailable
 
@@ -47,8 +58,8 @@ def list_events(
     order = "oldest" if oldest else "newest"
     wanted = {"type": types, "subject": subject, "since": since, "order": order}
     with connect(url, key) as client:
-        found = list(client.pages("/v1/events", limit, **wanted))
-    emit({"items": found}, as_json, _render)
+        found = client.listed("/v1/events", limit, **wanted)
+    emit_list(found, as_json, _render)
 
 
 @app.command()
@@ -115,7 +126,7 @@ def _passes(error: Exception) -> bool:
 
 def _print_line(event: dict[str, Any]) -> None:
     fields = (readable(event["time"]), f"{event['type']:<18}", event["subject"], readable(event["data"]))
-    out.print("  ".join(fields), markup=False)
+    out.print("  ".join(map(one_line, fields)), markup=False)
 
 
 def _render(listed: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from knowlog.cli.connection import connect
 from knowlog.cli.files import LeftOut, SourceFile, find_files
 from knowlog.cli.local_tenant import ensure_collection
 from knowlog.cli.options import AsJson, CollectionName, Key, Url
-from knowlog.cli.output import emit, progress, say
+from knowlog.cli.output import emit, one_line, progress, say
 from knowlog.cli.uploading import Outcome, await_indexing, upload_files
 from knowlog.cli.values import pairs
 
@@ -113,7 +113,7 @@ def _render(summary: dict[str, Any]) -> None:
         f"{summary['unchanged']} unchanged; {summary['indexed']} indexed, {len(summary['failed'])} failed."
     )
     if skipped := summary["skipped"]:
-        named = "; ".join(f"{each['path']} ({each['reason']})" for each in skipped[:_MOST_NAMED])
+        named = "; ".join(f"{one_line(each['path'])} ({each['reason']})" for each in skipped[:_MOST_NAMED])
         more = (
             f"; and {len(skipped) - _MOST_NAMED:,} more, which --json names"
             if len(skipped) > _MOST_NAMED
@@ -121,7 +121,9 @@ def _render(summary: dict[str, Any]) -> None:
         )
         say(f"{len(skipped):,} skipped: {named}{more}.")
     for each in summary["failed"]:
-        say(f"{each['external_id']}: {'failed earlier: ' if each['failed_earlier'] else ''}{each['reason']}")
+        say(
+            f"{one_line(each['external_id'])}: {'failed earlier: ' if each['failed_earlier'] else ''}{each['reason']}"
+        )
     if any(each["failed_earlier"] for each in summary["failed"]):
         say(
             f"`knowlog documents retry --failed --collection {summary['collection']}` tries again what failed."

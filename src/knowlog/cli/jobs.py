@@ -9,7 +9,7 @@ import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
-from knowlog.cli.output import emit, printable, say, show_fields, table, tell
+from knowlog.cli.output import emit, emit_list, printable, say, show_fields, table, tell
 from knowlog.cli.output import show as show_table
 from knowlog.kernel.errors import KnowlogError
 
@@ -50,7 +50,7 @@ def list_jobs(
     """List jobs, newest first."""
     wanted = {"state": state, "kind": kind, "document_id": document, "collection": collection}
     with connect(url, key) as client:
-        emit({"items": list(client.pages("/v1/jobs", limit, **wanted))}, as_json, _render)
+        emit_list(client.listed("/v1/jobs", limit, **wanted), as_json, _render)
 
 
 @app.command()
@@ -65,7 +65,7 @@ def dead(
     """List jobs that have failed for good and were not asked for anew, oldest first, each with its cause."""
     wanted = {"state": "dead", "order": "oldest", "kind": kind, "collection": collection}
     with connect(url, key) as client:
-        emit({"items": list(client.pages("/v1/jobs", limit, **wanted))}, as_json, _render_dead)
+        emit_list(client.listed("/v1/jobs", limit, **wanted), as_json, _render_dead)
 
 
 @app.command()

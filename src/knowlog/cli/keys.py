@@ -7,7 +7,7 @@ import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
-from knowlog.cli.output import emit, out, say, show, table
+from knowlog.cli.output import emit, emit_list, out, say, show, table
 
 app = typer.Typer(help="API keys: list, create, revoke.", no_args_is_help=True)
 Role = Literal["reader", "editor", "admin", "owner"]
@@ -17,11 +17,11 @@ Role = Literal["reader", "editor", "admin", "owner"]
 def list_keys(limit: Limit = 100, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List the tenant's keys with their limits; never their secrets."""
     with connect(url, key) as client:
-        found = list(client.pages("/v1/keys", limit))
-        limited = not as_json and any(each["collections"] for each in found)
+        found = client.listed("/v1/keys", limit)
+        limited = not as_json and any(each["collections"] for each in found["items"])
         named = list(client.pages("/v1/collections")) if limited else []
     names = {each["collection_id"]: each["name"] for each in named}
-    emit({"items": found}, as_json, lambda value: _render(value, names))
+    emit_list(found, as_json, lambda value: _render(value, names))
 
 
 @app.command()

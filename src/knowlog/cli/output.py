@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_BREAK = re.compile(r"[\t\n\u2028\u2029]")
 _PIPE_WIDTH, _PIPE_HEIGHT = 1_000_000, 100  # both, or Rich asks the environment, which may say 80 columns
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|\+00:00)")
 
@@ -39,13 +40,31 @@ def emit(value: Any, as_json: bool, render: Callable[[Any], None]) -> None:
         render(printable(value))
 
 
+def emit_list(listed: dict[str, Any], as_json: bool, render: Callable[[Any], None]) -> None:
+    """Print a list, and say so where it goes on: with --json, `next_cursor` is not null then."""
+    emit(listed, as_json, render)
+    if listed["next_cursor"] and not as_json:
+        say(
+            f"These are the first {len(listed['items']):,}; there are more: -n NUMBER shows as many as you want."
+        )
+
+
 def printable(value: Any) -> Any:
-    """The value with control characters made visible: what a document holds must not steer the terminal."""
+    """The value with control characters escaped: what a document holds must not steer the terminal."""
     if isinstance(value, str):
-        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+        return _CONTROL.sub(_escaped, value)
     if isinstance(value, dict):
         return {key: printable(each) for key, each in value.items()}
     return [printable(each) for each in value] if isinstance(value, list) else value
+
+
+def one_line(text: str) -> str:
+    """Text that must stay on its line, as a name in a row of a list: line breaks and tabs are escaped too."""
+    return _BREAK.sub(_escaped, printable(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def print_json(value: Any) -> None:
@@ -72,7 +91,7 @@ def show(printed: object) -> None:
         return
     with out.capture() as captured:
         out.print(printed)
-    for line in captured.get().splitlines():
+    for line in captured.get().removesuffix("\n").split("\n"):  # not splitlines: cells hold others
         out.print(line.rstrip(), markup=False)
 
 
@@ -81,7 +100,7 @@ def show_fields(value: Mapping[str, Any]) -> None:
     rows = [(name, each) for name, each in _flat(value) if each not in (None, "", [])]
     width = max((len(name) for name, _ in rows), default=0)
     for name, each in rows:
-        out.print(f"{name:<{width}}  {readable(each)}", markup=False)
+        out.print(f"{name:<{width}}  {one_line(readable(each))}", markup=False)
 
 
 def readable(value: object) -> str:
@@ -132,7 +151,7 @@ def progress(as_json: bool = False) -> Progress:
 
 
 def _in_table(value: object) -> str:
-    return _cell(value) if value is None or isinstance(value, float) else readable(value)
+    return _cell(value) if value is None or isinstance(value, float) else one_line(readable(value))
 
 
 def _cell(value: object) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, Limit, OperatorKey, Url, Yes
-from knowlog.cli.output import emit, out, say, show_fields, table
+from knowlog.cli.output import emit, emit_list, out, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.kernel.errors import NotFound
 
@@ -122,8 +122,8 @@ def dead(
 ) -> None:
     """List dead letters, newest first: messages that could not be taken, and why."""
     with connect(url, key) as client:
-        items = list(client.pages("/v1/dead-letters", limit, **_wanted(client, name, everything)))
-    emit({"items": items}, as_json, _render_dead)
+        found = client.listed("/v1/dead-letters", limit, **_wanted(client, name, everything))
+    emit_list(found, as_json, _render_dead)
 
 
 @app.command()
@@ -170,7 +170,7 @@ def _replay_all(client: Any, source: str) -> tuple[list[dict[str, Any]], list[di
     from knowlog.cli.client import Refused
 
     done, refused = [], []
-    letters = list(client.pages("/v1/dead-letters", None, **_wanted(client, source, False)))
+    letters = list(client.pages("/v1/dead-letters", **_wanted(client, source, False)))
     for each in reversed(letters):
         try:
             done.append(client.call("POST", f"{_address(each['dead_letter_id'])}:replay"))

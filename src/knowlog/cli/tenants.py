@@ -8,7 +8,7 @@ import typer
 from knowlog.cli.connection import connect_operator
 from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
-from knowlog.cli.output import emit, out, say, show, table
+from knowlog.cli.output import emit, emit_list, out, say, show, table
 
 app = typer.Typer(
     help="Tenants: list, create, key, weight, queues, delete. Needs the operator key.", no_args_is_help=True
@@ -22,7 +22,7 @@ def list_tenants(
 ) -> None:
     """List tenants."""
     with connect_operator(url, operator_key) as client:
-        emit({"items": list(client.pages("/v1/tenants", limit))}, as_json, _render)
+        emit_list(client.listed("/v1/tenants", limit), as_json, _render)
 
 
 @app.command()

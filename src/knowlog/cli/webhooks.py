@@ -8,7 +8,7 @@ import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
-from knowlog.cli.output import emit, out, say, show_fields, table, tell
+from knowlog.cli.output import emit, emit_list, out, say, show_fields, table, tell
 from knowlog.cli.output import show as show_table
 from knowlog.kernel.errors import Invalid
 
@@ -35,7 +35,7 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 def list_webhooks(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List the tenant's webhooks."""
     with connect(url, key) as client:
-        found = list(client.pages("/v1/webhooks", 1000))
+        found = list(client.pages("/v1/webhooks"))
     emit({"items": found}, as_json, _render)
 
 
@@ -120,8 +120,8 @@ def deliveries(
 ) -> None:
     """List the deliveries of a webhook, newest first."""
     with connect(url, key) as client:
-        found = list(client.pages(f"{_path(webhook)}/deliveries", limit, state=state))
-    emit({"items": found}, as_json, _render_deliveries)
+        found = client.listed(f"{_path(webhook)}/deliveries", limit, state=state)
+    emit_list(found, as_json, _render_deliveries)
 
 
 @app.command()

@@ -1,11 +1,12 @@
 """Which files a person means."""
 
+import os
 from pathlib import Path
 
 import pytest
 import typer
 
-from knowlog.cli.files import find_files
+from knowlog.cli.files import find_files, open_regular
 
 
 @pytest.fixture
@@ -40,6 +41,42 @@ def test_the_identity_of_a_file_is_its_absolute_path(folder: Path) -> None:
 def test_a_base_makes_identities_portable(folder: Path) -> None:
     """The same documents on another machine are the same documents."""
     assert [each.external_id for each in find_files([str(folder)], folder).files] == ["a/c.pdf", "b.txt"]
+
+
+def test_what_is_skipped_is_named_with_its_reason(folder: Path) -> None:
+    """Hidden things, links that leave, lead nowhere or to a folder, and what is no regular file."""
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("not looked into")
+    (folder / "away").symlink_to("/etc/hostname")
+    (folder / "lost").symlink_to(folder / "nothing")
+    (folder / "linked").symlink_to(folder / "a")
+    os.mkfifo(folder / "pipe")
+    told = {Path(each.path).name: each.reason for each in find_files([str(folder)]).skipped}
+    assert {name: told[name] for name in (".git", "away", "lost", "linked", "pipe")} == {
+        ".git": "hidden", "away": "a link that leads out of the folder", "lost": "a link that leads nowhere",
+        "linked": "a link to a folder", "pipe": "no regular file",
+    }  # fmt: skip
+    assert "config" not in told
+
+
+def test_a_name_that_is_not_utf8_is_readable_and_stable(folder: Path) -> None:
+    """Odd bytes as %FF; another file whose name reads the same is told, not taken for it."""
+    Path(os.fsdecode(os.fsencode(folder) + b"/bad\xffname.txt")).write_text("x")
+    found = find_files([str(folder)], folder)
+    assert "bad%FFname.txt" in [each.external_id for each in found.files]
+    (folder / "bad%FFname.txt").write_text("y")
+    assert [each.path for each in find_files([str(folder)], folder).failed] == ["bad%FFname.txt"]
+
+
+def test_what_cannot_be_a_file_is_told(folder: Path) -> None:
+    """A pipe, and a name longer than any."""
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(typer.BadParameter, match="no regular file"):
+        find_files([str(folder / "pipe")])
+    with pytest.raises(typer.BadParameter, match="is not there"):
+        find_files([str(folder / ("x" * 5000))])
+    with pytest.raises(OSError, match="no regular file"):
+        open_regular(folder / "pipe")
 
 
 def test_what_is_not_there_is_named(folder: Path) -> None:
