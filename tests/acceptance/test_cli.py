@@ -99,6 +99,48 @@ def test_the_demo_goes_from_nothing_to_cited_answers(data_dir: Path) -> None:
     assert processes_of(data_dir / "demo") == []
 
 
+def test_up_after_the_demo_serves_what_the_demo_took_in(data_dir: Path) -> None:
+    """One tenant on one machine; a second `up` says where the first is, and commands find it from anywhere."""
+    env = environment(data_dir / "demo", XDG_STATE_HOME=str(data_dir / "state"))
+    again = Running(env)
+    try:
+        assert list(json.loads((data_dir / "demo" / "credentials.json").read_text())) == [
+            again.said["tenant"]
+        ]
+        elsewhere = {name: each for name, each in env.items() if not name.startswith("KNOWLOG_")}
+        first = knowlog(elsewhere, "documents", "list", "-n", "1")
+        assert "These are the first 1; there are more" in first.stderr, first.stderr
+        told = json.loads(knowlog(elsewhere, "documents", "list", "-n", "1", "--json").stdout)
+        assert (told["items"][0]["collection"], bool(told["next_cursor"])) == ("examples", True)
+        assert "running server" in knowlog(elsewhere, "config", "--changed").stdout
+        second = knowlog(env, "up")
+        assert f"knowlog runs here already, at {again.said['url']}" in second.stderr
+        assert second.returncode == 2
+    finally:
+        assert again.stop() == 0
+    assert not (data_dir / "state" / "knowlog" / "running").exists()
+
+
+def test_up_says_soon_that_postgresql_does_not_answer(tmp_path: Path) -> None:
+    """Once, in one sentence, within seconds; and what it does until then."""
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    began = time.monotonic()
+    done = knowlog(environment(tmp_path, KNOWLOG_DATABASE_URL=url), "up")
+    assert time.monotonic() - began < 20
+    assert "waiting for it" in done.stderr
+    assert done.stderr.count("PostgreSQL cannot be reached") == 1
+    assert done.returncode == 1
+
+
+def test_doctor_blames_the_database_alone(tmp_path: Path) -> None:
+    """What rests on it is not told as a fault of its own."""
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    done = knowlog(environment(tmp_path, KNOWLOG_DATABASE_URL=url), "doctor", "--json")
+    assert [each["part"] for each in json.loads(done.stdout)["checks"] if each["outcome"] == "fail"] == [
+        "database"
+    ]
+
+
 def test_up_says_where_it_is_and_keeps_the_key(running: Running, data_dir: Path) -> None:
     """Commands on the same machine need to be told nothing."""
     assert running.said["url"].startswith("http://127.0.0.1:")
@@ -135,6 +177,34 @@ def test_a_file_that_cannot_be_read_fails_with_a_reason(running: Running, tmp_pa
     assert told["indexed"] == 1
     assert told["failed"][0]["external_id"].endswith("broken.pdf")
     assert told["failed"][0]["reason"]
+
+
+def test_odd_files_stop_nobody_else(running: Running, tmp_path: Path) -> None:
+    """A name that is not UTF-8, quotes, a line break, a link away, a pipe; each is taken or named."""
+    for name in (b"bad\xffname.txt", b'it\'s "quoted".txt', b"two\nlines.txt", b"fine.txt"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(
+            b"The name of this file is " + name[:3]
+        )
+    (tmp_path / "away.txt").symlink_to("/etc/hostname")
+    os.mkfifo(tmp_path / "pipe.txt")
+    into = ("--collection", "odd", "--relative-to", str(tmp_path))
+    told = json.loads(knowlog(running.env, "ingest", str(tmp_path), *into, "--json").stdout)
+    assert (told["indexed"], told["failed"]) == (4, [])
+    assert {Path(each["path"]).name for each in told["skipped"]} == {"away.txt", "pipe.txt"}
+    again = knowlog(running.env, "ingest", str(tmp_path), *into)
+    assert "4 unchanged" in again.stderr
+    assert "2 skipped: " in again.stderr
+    listed = knowlog(running.env, "documents", "list", "--collection", "odd").stdout
+    assert len(listed.splitlines()) == 5
+    assert r"two\nlines.txt" in listed
+    assert 'it\'s "quoted".txt' in listed
+    assert "bad%FFname.txt" in listed
+
+
+def test_an_empty_key_is_refused(running: Running) -> None:
+    """Exit code 2; the kept one is not sent in its place."""
+    done = knowlog({**running.env, "KNOWLOG_KEY": ""}, "documents", "list")
+    assert (done.returncode, "KNOWLOG_KEY is empty" in done.stderr) == (2, True)
 
 
 def test_a_file_that_has_failed_is_told_again_and_not_sent_again(running: Running, tmp_path: Path) -> None:

@@ -63,10 +63,11 @@ async def upload(
     caller: AsEditor,
     app: TheApp,
     external_id: Annotated[
-        str | None, Query(max_length=2000, description="For a body that is the document itself.")
+        str | None,
+        Query(max_length=2000, description="For a body that is the document itself, or a form of one file."),
     ] = None,
-    title: Annotated[str | None, Query(max_length=1000)] = None,
-    metadata: Annotated[str | None, Query(description="A JSON object.")] = None,
+    title: Annotated[str | None, Query(max_length=1000, description="As external_id.")] = None,
+    metadata: Annotated[str | None, Query(description="A JSON object; of a form, for all its files.")] = None,
     filename: Annotated[
         str | None, Query(max_length=1000, description="Tells the type where Content-Type does not.")
     ] = None,
@@ -74,6 +75,7 @@ async def upload(
 ) -> Response:
     """Take documents in: files of a form, the bytes themselves, or text or a URL in JSON.
 
+    What is said of a form's file stands in the form or in the address, each thing once; JSON has it in the body.
     The same external id again is the same document: other bytes become its next version; the same bytes are not
     indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """

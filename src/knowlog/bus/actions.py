@@ -9,7 +9,7 @@ from uuid import UUID
 from knowlog.bus.catalogue import CATALOGUE, QUEUES, validated
 from knowlog.bus.model import Event, Job, Order, QueueDepth, WantedJobs
 from knowlog.database import Connection, Database, load_queries
-from knowlog.kernel import new_id, now
+from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
 
 _SQL = load_queries("knowlog.bus")
@@ -43,8 +43,8 @@ async def fail(
     connection: Connection, worker: str, event: Event, reason: str, retry_in_s: float | None
 ) -> None:
     """Give an event up for good (`retry_in_s` None), or until later. Raises LeaseLost."""
-    due_at = None if retry_in_s is None else now() + timedelta(seconds=retry_in_s)
-    if not await connection.fetchval(_SQL["fail"], event.event_id, worker, event.attempts, due_at, reason):
+    wait = None if retry_in_s is None else timedelta(seconds=retry_in_s)
+    if not await connection.fetchval(_SQL["fail"], event.event_id, worker, event.attempts, wait, reason):
         raise LeaseLost("The lease on this work has passed to another worker.")
 
 

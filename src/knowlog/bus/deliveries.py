@@ -18,7 +18,6 @@ from knowlog.bus.model import Event, JobState
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import SQL, get_webhook, wanted_types
 from knowlog.database import Connection, Database, Scope
-from knowlog.kernel import now
 from knowlog.kernel.errors import Conflict, KnowlogError, NotFound
 
 KIND = "delivery.requested"
@@ -168,14 +167,15 @@ async def _count_failure(
 ) -> bool:
     """Note that an endpoint failed; disable its webhook when it did so for too long. Returns whether it is active."""
     first_rest = timedelta(seconds=settings.backoff_s)
-    row = await connection.fetchrow(SQL["failed"], endpoint_id, first_rest, outcome.reason)
+    too_long = timedelta(seconds=settings.disable_after_s)
+    row = await connection.fetchrow(SQL["failed"], endpoint_id, first_rest, outcome.reason, too_long)
     if row is None or row["state"] != "active":
         return False
     if outcome.gone:
         return not await _disable(
             connection, endpoint_id, "The endpoint answered 410: it wants nothing any more."
         )
-    if row["failing_since"] > now() - timedelta(seconds=settings.disable_after_s):
+    if not row["for_too_long"]:
         return True
     since = f"{row['failing_since']:%Y-%m-%d %H:%M} UTC"
     return not await _disable(connection, endpoint_id, f"The endpoint has taken nothing since {since}.")

@@ -16,11 +16,11 @@ where e.tenant_id = tenant() and e.event_id = held.event_id and e.state = 'runni
 returning e.event_id
 
 -- name: fail
--- Give up the work, if it is still ours: for good, or until `due_at`.
+-- Give up the work, if it is still ours: for good, or for a while, by the database's clock.
 update events
-set state = case when $4::timestamptz is null then 'failed' else 'waiting' end,
-    due_at = coalesce($4, due_at), reason = $5, lease_until = null, announced_at = null,
-    finished_at = case when $4::timestamptz is null then clock_timestamp() end
+set state = case when $4::interval is null then 'failed' else 'waiting' end,
+    due_at = coalesce(clock_timestamp() + $4, due_at), reason = $5, lease_until = null, announced_at = null,
+    finished_at = case when $4::interval is null then clock_timestamp() end
 where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
 returning 1
 

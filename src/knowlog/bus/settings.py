@@ -26,9 +26,9 @@ class BusSettings(BaseModel):
         6, ge=6, le=300, description="Messages of a consumer that has died go to another after this time."
     )
     window: int = Field(
-        1000,
-        ge=1,
-        description="So many announcements wait in the broker at most; the rest waits in the outbox.",
+        4000,
+        ge=4,
+        description="So many announcements of a queue wait in the broker at most, about a quarter of them of one tenant.",
     )
     announce_again_s: float = Field(
         20, gt=1, description="Work that was announced and not begun is announced again after this time."

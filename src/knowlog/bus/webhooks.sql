@@ -116,13 +116,13 @@ where tenant_id = tenant() and type = 'delivery.requested' and state = 'waiting'
 
 -- name: failed
 -- The endpoint did not take something. Returns since when it fails. One that fails again and again has a rest, at first
--- of `$2`, at most of five minutes. `$3` is why.
+-- of `$2`, at most of five minutes. `$3` is why, `$4` how long is too long.
 update webhooks
 set failures = failures + 1, reason = case when state = 'active' then $3 else reason end, failing_since = coalesce(failing_since, clock_timestamp()),
     resting_until = case when failures >= 7 then
         clock_timestamp() + least($2::interval * 2 ^ least((failures - 7) / 8, 20), interval '5 minutes') end
 where tenant_id = tenant() and endpoint_id = $1
-returning failing_since, state
+returning failing_since, state, failing_since <= clock_timestamp() - $4::interval as for_too_long
 
 -- name: disable
 -- Send nothing any more.

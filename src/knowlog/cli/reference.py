@@ -17,6 +17,13 @@ and `doctor` and `config`, which look at this machine. Values go to stdout, sent
 to stderr; where a stream is no terminal, nothing in it is wrapped or coloured. `--json` prints one JSON value to stdout,
 and what goes wrong as a problem document (`code`, `detail`) to stderr. Exit code 0 means done, 1 that it failed, 2 that
 usage or configuration is wrong, 130 that Ctrl-C stopped it.
+
+A data directory has one tenant that commands use by themselves, `up` and `demo` alike; the demo's documents are its
+collection `examples`. `up` says which tenant it is; `--key` or `KNOWLOG_KEY` chooses another. Commands take the data
+directory from `KNOWLOG_DATA_DIR`, else `.knowlog` in the current folder where it is this user's, else the one of the
+`knowlog up` that this user runs (found by a note in `$XDG_STATE_HOME/knowlog`, by default `~/.local/state/knowlog`,
+which is there as long as it runs), else `~/.local/share/knowlog`; `knowlog config` shows which. A list that goes on
+behind the last row says so, with `--json` by a `next_cursor` that is not null.
 """
 
 

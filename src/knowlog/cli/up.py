@@ -28,8 +28,8 @@ Demo = Annotated[bool, typer.Option("--demo", help="Also ingest the example docu
 def up(host: Host = None, port: Port = None, demo: Demo = False, as_json: AsJson = False) -> None:
     """Start PostgreSQL (unless KNOWLOG_DATABASE_URL is set), the HTTP server and a worker; keep them running.
 
-    Prints the address and an API key, which other commands on this machine find by themselves. Ctrl-C stops
-    everything.
+    Prints the address, the tenant and its API key, which this user's other commands on this machine find by themselves,
+    in any folder. Ctrl-C stops everything.
     """
     if demo:
         from knowlog.cli.demo import run_demo

@@ -19,7 +19,11 @@ Connection: TypeAlias = asyncpg.Connection
 """A connection inside a transaction, as `transaction` yields it."""
 
 # pg_temp last, or a temporary table could stand in for one of ours.
-_SEARCH_PATH = "set local search_path = knowlog, public, pg_catalog, pg_temp"
+# A process that is stopped in mid-transaction must not hold its locks until somebody finds it.
+_SEARCH_PATH = (
+    "set local search_path = knowlog, public, pg_catalog, pg_temp;"
+    " set local idle_in_transaction_session_timeout = '30s'"
+)
 _BEGIN_TENANT = (
     "begin; set local role knowlog_app; "
     + _SEARCH_PATH

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from knowlog.bus import Delivery, DocumentSubmitted, DocumentWithdrawn
@@ -113,16 +114,13 @@ class Inbox:
         """
         async with self._database.transaction(scope) as connection:
             row = await locked(connection, scope, dead_letter_id)
-            inlet = Inlet(
-                scope.tenant_id, row["source_id"], row["name"], row["kind"], row["topic"], row["collection_id"],
-                row["format"], row["mapping"],
-            )  # fmt: skip
-            if row["replayed_at"] is not None:
-                raise Conflict("The dead letter was replayed already; its document is there.")
-            if inlet.collection_id is None:
-                raise Conflict("The source has no collection. Give it one, then replay.")
-            item = await self._read(inlet, await delivery_of(self._blobs, row))
-            refused = [item] if isinstance(item, _Refused) else []
+            inlet = _inlet_of(scope, row)
+        # What it names may be fetched from far away: no transaction waits for that.
+        item = await self._read(inlet, await delivery_of(self._blobs, row))
+        refused = [item] if isinstance(item, _Refused) else []
+        async with self._database.transaction(scope) as connection:
+            if _inlet_of(scope, await locked(connection, scope, dead_letter_id)) != inlet:
+                raise Conflict("The source was changed in the meantime. Replay again.")
             if isinstance(item, _Ready):
                 fresh, _, refused = await self._register(connection, inlet, [item])
                 await self._perform(connection, inlet, fresh)
@@ -269,3 +267,15 @@ def _refuse_unsupported(upload: Upload) -> None:
         raise
     except KnowlogError:
         return
+
+
+def _inlet_of(scope: Scope, row: Any) -> Inlet:
+    """The source of a dead letter as it is now. Raises Conflict where there is nothing to be replayed, or nowhere."""
+    if row["replayed_at"] is not None:
+        raise Conflict("The dead letter was replayed already; its document is there.")
+    if row["collection_id"] is None:
+        raise Conflict("The source has no collection. Give it one, then replay.")
+    return Inlet(
+        scope.tenant_id, row["source_id"], row["name"], row["kind"], row["topic"], row["collection_id"], row["format"],
+        row["mapping"],
+    )  # fmt: skip

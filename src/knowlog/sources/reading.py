@@ -25,11 +25,15 @@ from knowlog.sources.model import Incoming, Inlet, Unfit
 
 _ID_CHARS = 255
 _ATTRIBUTE = re.compile(r"(?:ce[-_]|cloudevents[:_])([a-z0-9]+)")
+_TENANT = re.compile(rb'"tenantid"\s*:\s*"?([^",}\]\s]+)')
 _STRUCTURED = "application/cloudevents+json"
 SUBMITTED = "document.submitted"
 ENVELOPE_MEMBERS = ("id", "type", "time", "tenantid")
 MAPPABLE = frozenset({*ENVELOPE_MEMBERS, *DocumentSubmitted.model_fields})
 """What a mapping may say where to find it in a plain message."""
+
+
+_FOREIGN = "The message's tenantid is not the tenant of the source. Its body is kept from the tenant."
 
 
 class _Foreign(Invalid):
@@ -53,7 +57,7 @@ def read_message(delivery: Delivery, inlet: Inlet, most_bytes: int) -> Incoming 
         return _checked(said, delivery, inlet)
     except Invalid as error:
         message_id = _shown_id(said, delivery)
-        withheld = isinstance(error, _Foreign) or (said is not None and _is_foreign(said, inlet))
+        withheld = isinstance(error, _Foreign) or _speaks_of_another(delivery, inlet)
         return Unfit(error.detail, message_id, withheld)
 
 
@@ -97,6 +101,8 @@ def _at(found: Mapping[str, Any], path: str) -> Any:
 
 def _checked(said: _Said, delivery: Delivery, inlet: Inlet) -> Incoming:
     plain = inlet.format == "plain"
+    if any(not _is_own(named, inlet) for named in _named_in_headers(delivery)):
+        raise _Foreign(_FOREIGN)
     if not plain and said.attributes.get("specversion") != "1.0":
         raise Invalid(
             f"The message is no CloudEvent 1.0: specversion is {said.attributes.get('specversion')!r:.40}."
@@ -119,19 +125,33 @@ def _check_tenant(said: _Said, inlet: Inlet) -> None:
     if named is None or named == "":
         raise Invalid(f"The message has no tenantid. Set it to {inlet.tenant_id}, the tenant of the source.")
     if _is_foreign(said, inlet):
-        raise _Foreign(
-            "The message's tenantid is not the tenant of the source. Its body is kept from the tenant."
-        )
+        raise _Foreign(_FOREIGN)
 
 
 def _is_foreign(said: _Said, inlet: Inlet) -> bool:
     named = said.attributes.get("tenantid")
     if named is None or named == "":
         return False
+    return not _is_own(named, inlet)
+
+
+def _speaks_of_another(delivery: Delivery, inlet: Inlet) -> bool:
+    """Whether any header, or anything in the body, readable or not, names a tenant that is not the source's."""
+    in_body = [found.decode(errors="replace") for found in _TENANT.findall(delivery.message.body)]
+    named = [*_named_in_headers(delivery), *(each for each in in_body if each != "null")]
+    return any(not _is_own(each, inlet) for each in named)
+
+
+def _named_in_headers(delivery: Delivery) -> list[str]:
+    found = ((_ATTRIBUTE.fullmatch(name), value) for name, value in delivery.headers.items())
+    return [value for match, value in found if match and match[1] == "tenantid"]
+
+
+def _is_own(named: object, inlet: Inlet) -> bool:
     try:
-        return UUID(str(named)) != inlet.tenant_id
+        return UUID(str(named)) == inlet.tenant_id
     except ValueError:
-        return True
+        return False
 
 
 def _kind(said: _Said, plain: bool) -> EventType:

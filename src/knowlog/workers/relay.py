@@ -33,7 +33,7 @@ class Relay:
         self._broker = broker
         self._settings = settings
         self._queues = queues
-        self._turn = Turn()
+        self._turns: defaultdict[str, Turn] = defaultdict(Turn)
         self._woken = asyncio.Event()
         self.broken = False
         """Whether the broker took nothing the last time: then work is to be claimed without being announced."""
@@ -84,17 +84,21 @@ class Relay:
 
     async def step(self) -> int:
         """Announce what is ready now. Returns how many events that were. Raises KnowlogError."""
+        types: dict[str, list[str]] = defaultdict(list)
+        for kind, queue in self._queues.items():
+            types[queue].append(kind)
+        return sum([await self._announce(queue, own) for queue, own in types.items()])
+
+    async def _announce(self, queue: str, types: list[str]) -> int:
+        """Announce what is ready in one queue: each has a window of its own."""
         async with self._database.system() as connection:
             events = await announce(
-                connection, _MOST, list(self._queues), window=self._settings.window,
-                quiet_s=self._settings.announce_again_s, turn=self._turn,
+                connection, _MOST, types, window=self._settings.window,
+                quiet_s=self._settings.announce_again_s, turn=self._turns[queue],
             )  # fmt: skip
-            by_queue: dict[str, list[Event]] = defaultdict(list)
-            for event in events:
-                by_queue[self._queues[event.type]].append(event)
-            for queue, own in by_queue.items():
+            if events:
                 await self._broker.publish(
-                    self._settings.work_topic(queue), [_message(event) for event in own]
+                    self._settings.work_topic(queue), [_message(event) for event in events]
                 )
         metrics.ANNOUNCED.inc(len(events))
         return len(events)

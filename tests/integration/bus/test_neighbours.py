@@ -3,9 +3,22 @@
 import subprocess
 import sys
 
+import pytest
+
 from knowlog.bus import append_events, claim
+from knowlog.database import Database
 from knowlog.kernel import new_id
 from knowlog.workers.neighbours import end_leases_of_dead, new_name
+
+
+@pytest.fixture(autouse=True)
+async def _alone(database: Database):
+    """Other tests' leftovers are out of the way: the queue is one for all tenants."""
+    async with database.owner() as owner:
+        await owner.execute(
+            "set role knowlog_definer; delete from knowlog.events where state in ('waiting', 'running')"
+        )
+
 
 NAME = "from knowlog.workers.neighbours import new_name; print(new_name())"
 

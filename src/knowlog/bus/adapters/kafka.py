@@ -397,7 +397,8 @@ def _name(partition: Any) -> Partition:
 
 def _message(found: Any) -> Message:
     headers = dict(found.headers() or ())
-    return Message((found.key() or b"").decode(), headers.get("id", b"").decode(), found.value() or b"")
+    message_id = (headers.get("id") or b"").decode(errors="replace")
+    return Message((found.key() or b"").decode(errors="replace"), message_id, found.value() or b"")
 
 
 def _own(found: Any) -> Delivery:

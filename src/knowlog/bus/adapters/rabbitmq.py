@@ -443,7 +443,7 @@ def _reason(found: DeliveredMessage) -> str:
 
 
 def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes | bytearray) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value)
 
 
 async def _all(sending: Sequence[Awaitable[Any]]) -> None:

@@ -378,7 +378,9 @@ def dead_name(topic: str) -> str:
 
 
 def _message(fields: dict[bytes, bytes]) -> Message:
-    return Message(fields[b"k"].decode(), fields[b"i"].decode(), fields[b"b"])
+    """A message of ours; of what a stranger has put into a lane as much as there is, for whoever reads it to refuse."""
+    key, message_id = (fields.get(name, b"").decode(errors="replace") for name in (b"k", b"i"))
+    return Message(key, message_id, fields.get(b"b", b""))
 
 
 def _by_lane(deliveries: Iterable[Delivery]) -> dict[int, list[bytes]]:
