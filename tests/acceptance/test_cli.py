@@ -22,7 +22,8 @@ _START_TIMEOUT_S = 120
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
     """The environment of a command: no setting of this machine's user, and data of its own."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("KNOWLOG_")}
-    return {**mine, "KNOWLOG_DATA_DIR": str(data_dir), "KNOWLOG_API_PORT": str(free_port()), **more}
+    own = {"KNOWLOG_DATA_DIR": str(data_dir), "XDG_STATE_HOME": str(data_dir / "state")}
+    return {**mine, **own, "KNOWLOG_API_PORT": str(free_port()), **more}
 
 
 def knowlog(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

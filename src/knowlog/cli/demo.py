@@ -57,13 +57,13 @@ async def _demo(environ: dict[str, str], examples: Examples, *, once: bool, as_j
 
     say("Starting PostgreSQL, the HTTP server and a worker ...")
     async with open_stack(environ) as stack:
-        kept, shown = await asyncio.to_thread(_ingest_and_ask, stack, examples, as_json)
-        if as_json:
-            print_json(shown if once else {**announcement(stack, kept), **shown})
-        elif not once:
-            announce(stack, kept, as_json=False)
-        if not once:
-            with noted(stack.settings.data_dir):
+        with noted(stack.settings.data_dir):
+            kept, shown = await asyncio.to_thread(_ingest_and_ask, stack, examples, as_json)
+            if as_json:
+                print_json(shown if once else {**announcement(stack, kept), **shown})
+            elif not once:
+                announce(stack, kept, as_json=False)
+            if not once:
                 await stack.wait()
     return bool(shown["passed"])
 

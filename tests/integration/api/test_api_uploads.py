@@ -246,3 +246,10 @@ async def test_json_is_read_as_json_where_nothing_else_is_taken(
     assert answer.status_code == 200, answer.text
     broken = await alice.post("/v1/search", content=b"question=Hello", headers=headers)
     problem(broken, 400, "bad-request")
+
+
+async def test_the_name_of_a_forms_file_is_read_as_forms_escape_it(alice: Client) -> None:
+    """Clients write a quotation mark as %22; any other percent sign is the name's own."""
+    files = [("file", ('it\'s "quoted" at 100%41.txt', b"Text.", "text/plain"))]
+    item = (await alice.post(PLACE, files=files)).json()["items"][0]
+    assert item["external_id"] == 'it\'s "quoted" at 100%41.txt'
