@@ -103,6 +103,8 @@ def test_the_demo_goes_from_nothing_to_cited_answers(data_dir: Path) -> None:
 def test_up_after_the_demo_serves_what_the_demo_took_in(data_dir: Path) -> None:
     """One tenant on one machine; a second `up` says where the first is, and commands find it from anywhere."""
     env = environment(data_dir / "demo", XDG_STATE_HOME=str(data_dir / "state"))
+    done = knowlog(env, "demo", "--once")
+    assert done.returncode == 0, done.stderr
     again = Running(env)
     try:
         assert list(json.loads((data_dir / "demo" / "credentials.json").read_text())) == [
