@@ -14,6 +14,7 @@ from knowlog.settings import data_dir, load_local
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The data directory of a server that runs."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)  # where no .knowlog is, as there is after `make run`
     folder = tmp_path / "data"
     folder.mkdir()
     with (folder / "up.lock").open("w") as lock:
