@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +16,7 @@ import pytest
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import WorkerSettings, claim, complete
 from knowlog.cli.doctor.embeddings import judge
-from knowlog.database import Database, Scope
+from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
 from knowlog.documents import Collection, Profile, Upload, create_collection, get_collection
 from knowlog.embedding import Embedder, EmbeddingProfile, no_other
 from knowlog.ingestion import Indexer, Rebuilder
@@ -45,6 +46,27 @@ class DownEmbedder:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+@pytest.fixture(scope="module")
+def server_dir() -> Iterator[Path]:
+    """A server for this file alone: a rebuild goes through every collection that it finds, also those of other tests."""
+    with tempfile.TemporaryDirectory(
+        prefix="knowlog-test-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+        EmbeddedServer(path, DatabaseSettings()).stop()
+
+
+@pytest.fixture(scope="module")
+async def database(server_dir: Path) -> AsyncIterator[Database]:
+    """The database of this file."""
+    url = os.environ.get("KNOWLOG_TEST_DATABASE_URL")
+    opened = await open_database(DatabaseSettings(url=url), server_dir)
+    yield opened
+    await opened.close()
 
 
 @asynccontextmanager
