@@ -27,10 +27,10 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 
 
 def knowlog(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, in a folder that names no data directory."""
     command = [sys.executable, "-m", "knowlog", *arguments]
     return subprocess.run(
-        command, env=env, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False
+        command, cwd="/", env=env, capture_output=True, text=True, timeout=_START_TIMEOUT_S, check=False
     )
 
 

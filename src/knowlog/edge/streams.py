@@ -13,6 +13,7 @@ import orjson
 
 from knowlog.database import Database
 from knowlog.kernel.errors import LimitReached
+from knowlog.kernel.tasks import asked_to_end
 
 STREAM_TYPE = "text/event-stream"
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -97,7 +98,7 @@ class Progress:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _listen(self) -> None:
-        while True:
+        while not asked_to_end():
             self._broken.clear()
             try:
                 async with self._database.listen("knowlog_progress", self._heard):

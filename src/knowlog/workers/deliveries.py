@@ -35,6 +35,7 @@ from knowlog.database import Scope
 from knowlog.edge import Resolver, checked_address, connection_to, parse_url, reach_of_webhooks, resolve
 from knowlog.kernel import now
 from knowlog.kernel.errors import Conflict, Invalid, KnowlogError, NotFound
+from knowlog.kernel.tasks import asked_to_end
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -182,7 +183,7 @@ class Feeder:
 
     async def run(self) -> None:
         """Go on for ever."""
-        while True:
+        while not asked_to_end():
             self._woken.clear()
             try:
                 made = await feed(self._app.database, self._app.settings.webhooks, self._worker)

@@ -25,6 +25,7 @@ from knowlog.bus import (
 )
 from knowlog.database import Database
 from knowlog.kernel.errors import Invalid, KnowlogError
+from knowlog.kernel.tasks import asked_to_end
 
 _LOG = logging.getLogger("knowlog.worker")
 _LEAST_PAUSE_S = 0.01
@@ -106,7 +107,7 @@ class _Share:
 
     async def settle_on(self) -> None:
         """Settle for ever. What cannot be settled comes again, and is then found to be taken."""
-        while True:
+        while not asked_to_end():
             await self._changed.wait()
             self._changed.clear()
             done, self._done = self._done, []
@@ -144,7 +145,7 @@ class BrokerIntake:
 
     async def pump(self, broker: Broker, topic: str) -> None:
         """Receive from one queue for ever. Stops receiving while the worker has enough."""
-        while True:
+        while not asked_to_end():
             try:
                 async with broker.subscribe(topic, _GROUP, self._worker) as subscription:
                     await self._receive_on(subscription, topic)

@@ -13,6 +13,7 @@ from knowlog.bootstrap import App, open_app
 from knowlog.bus import Broker, Event, claim_orphans, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.tasks import asked_to_end
 from knowlog.settings import Settings
 from knowlog.workers import metrics
 from knowlog.workers.deliveries import Feeder
@@ -216,7 +217,7 @@ class Worker:
 
     async def _take_over(self) -> None:
         """Free at once what workers of this machine held when they died; with a broker, look after orphans here too."""
-        while True:
+        while not asked_to_end():
             with contextlib.suppress(Exception):  # else their leases run out
                 if await end_leases_of_dead(self._app.database, self.name):
                     self._wake()
@@ -235,7 +236,7 @@ class Worker:
 
     async def _listen(self) -> None:
         """Be woken when work is written. Where listening is impossible, polling once a second goes on."""
-        while True:
+        while not asked_to_end():
             broken = asyncio.Event()
 
             def heard(payload: str, broken: asyncio.Event = broken) -> None:

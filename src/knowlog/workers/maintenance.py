@@ -15,6 +15,7 @@ from knowlog.bus import fire_due, forget_events, next_due_s
 from knowlog.ingestion import Rebuilder, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import forget_inbox
 from knowlog.stores import fold_statistics, graduate_large_collections
 from knowlog.workers import metrics
@@ -66,7 +67,7 @@ class Upkeep:
         something to do has its next turn without being woken.
         """
         woken = self._listener()
-        while True:
+        while not asked_to_end():
             woken.clear()
             busy = await _safely(step)
             await asyncio.sleep(_SOON_S)
@@ -76,7 +77,7 @@ class Upkeep:
     async def _fire_schedules(self) -> None:
         """Fire what is due, then sleep until something is; a new schedule ends the sleep."""
         woken = self._listener()
-        while True:
+        while not asked_to_end():
             woken.clear()
             wait_s = await _safely(self._fire)
             await _within(woken, _SOON_S if wait_s is None else max(_LEAST_S, min(_SELDOM_S, wait_s)))
@@ -125,7 +126,7 @@ class Upkeep:
 
 
 async def _every(pause_s: float, step: Step) -> None:
-    while True:
+    while not asked_to_end():
         await _safely(step)
         await asyncio.sleep(pause_s)
 

@@ -6,6 +6,7 @@ import logging
 from knowlog.bus import Broker, BusSettings, Event, Message, Shelf, follow_events, pack_within
 from knowlog.database import Database
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.tasks import asked_to_end
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -29,7 +30,7 @@ class Publisher:
     async def run(self) -> None:
         """Go on for ever."""
         broken = False
-        while True:
+        while not asked_to_end():
             try:
                 count = await self.step()
                 if broken:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from knowlog.bus import Broker, BusSettings, Event, Message, Turn, announce, pack
 from knowlog.database import Database
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.tasks import asked_to_end
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -45,7 +46,7 @@ class Relay:
     async def run(self) -> None:
         """Go on for ever."""
         pause_s = _LEAST_PAUSE_S
-        while True:
+        while not asked_to_end():
             self._woken.clear()
             count = await self._try()
             if self.broken:

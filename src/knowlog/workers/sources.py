@@ -12,6 +12,7 @@ from uuid import UUID
 from knowlog.bootstrap import App
 from knowlog.bus import Broker, Delivery, PlainSubscription, connect_broker
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, StorageFull, Unavailable
+from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import (
     Inlet,
     SourceLost,
@@ -55,7 +56,7 @@ class Sources:
     async def run(self) -> None:
         """Go on for ever."""
         try:
-            while True:
+            while not asked_to_end():
                 try:
                     await self._look()
                 except KnowlogError as error:
@@ -108,7 +109,7 @@ class _Reader:
 
     async def run(self) -> None:
         """Go on for ever; what fails is tried again, less often each time."""
-        while True:
+        while not asked_to_end():
             try:
                 async with self._turn():
                     await self._read()
@@ -199,7 +200,7 @@ class _Reader:
         return held
 
     async def _keep(self) -> None:
-        while True:
+        while not asked_to_end():
             await asyncio.sleep(self._settings.lease_s / 4)
             with contextlib.suppress(KnowlogError):
                 await self._hold()

@@ -42,3 +42,28 @@ async def test_after_a_restart_of_the_database_reports_are_heard_again() -> None
         database.heard(f"{tenant}:{document}")
         await changed.wait()
     await progress.close()
+
+
+class Stubborn:
+    """A database that makes an error of its own of every cancellation, as a library may that connects or closes."""
+
+    def __init__(self) -> None:
+        self.listening = asyncio.Event()
+
+    @asynccontextmanager
+    async def listen(self, _channel: str, _heard: Callable[[str], None]) -> AsyncIterator[None]:
+        """Listen until cancelled."""
+        self.listening.set()
+        try:
+            yield
+        except asyncio.CancelledError:
+            raise Unavailable("The connection is closed.") from None
+
+
+async def test_listening_ends_also_where_the_database_hides_the_cancellation() -> None:
+    """Else a server that stops would wait for ever."""
+    database = Stubborn()
+    progress = Progress(database, reconnect_s=0.01)  # type: ignore[arg-type]
+    async with asyncio.timeout(5), progress.watch(uuid4(), uuid4()):
+        await database.listening.wait()
+        await progress.close()
