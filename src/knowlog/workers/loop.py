@@ -205,7 +205,7 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         """Prolong the leases of everything held, well before they end; stop what is not ours any more."""
-        while True:
+        while not asked_to_end():
             await asyncio.sleep(self._settings.lease_s / 4)
             if self._held:
                 with contextlib.suppress(Exception):  # the next beat comes before the lease ends
