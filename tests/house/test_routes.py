@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from inspect import iscoroutinefunction
 
 import pytest
+from fastapi import APIRouter, Depends
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from starlette.websockets import WebSocket
 
-from knowlog.api.application import ROUTERS
-from knowlog.edge import Caller, Operator
+from knowlog.api.application import ROUTERS, scoped
+from knowlog.api.dependencies import AsReader, Route
+from knowlog.edge import Caller, Demand, Open, Operator, ScopedRoute
 
 _PAPERS = {"/v1/events/asyncapi.json", "/v1/events/schemas/{type}/{version}"}
 OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPERS
@@ -17,35 +19,64 @@ OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPER
 ROUTES = [route for router in ROUTERS for route in router.routes]
 
 
-def demands(dependant: Dependant) -> Iterator[Caller | Operator]:
+def demands(dependant: Dependant) -> Iterator[Demand]:
     """What a route's dependencies ask of the caller, at any depth."""
     for each in dependant.dependencies:
-        if isinstance(each.call, (Caller, Operator)):
+        if isinstance(each.call, Demand):
             yield each.call
         yield from demands(each)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
-def test_every_route_knows_its_caller(route: APIRoute) -> None:
-    """One principal a route, or a place in the list of open ones."""
-    found = list(demands(route.dependant))
-    if route.path in OPEN:
-        assert found == []
-    else:
-        assert len(found) == 1, "the route has no principal: give its handler a caller"
+def test_every_route_knows_its_caller(route: ScopedRoute) -> None:
+    """One principal a route, or a place in the list of open ones and a reason."""
+    (found,) = demands(route.dependant)
+    assert isinstance(found, Open) == (route.path in OPEN)
+    assert not isinstance(found, Open) or len(found.because) > 20
+
+
+def test_a_route_that_forgets_its_caller_cannot_be_made() -> None:
+    """The module that holds it does not import."""
+    with pytest.raises(TypeError, match="makes 0 demands"):
+
+        @APIRouter(route_class=Route).get("/v1/secrets")
+        async def secrets() -> None: ...
+
+
+def test_a_route_with_two_callers_cannot_be_made() -> None:
+    """Which of the two would decide is nobody's guess."""
+    with pytest.raises(TypeError, match="makes 2 demands"):
+
+        @APIRouter(route_class=Route).get("/v1/secrets", dependencies=[Depends(Operator())])
+        async def secrets(caller: AsReader) -> None: ...
+
+
+def test_an_application_takes_no_other_kind_of_route() -> None:
+    """Neither a socket nor a route that was made without the check."""
+    plain, sockets = APIRouter(), APIRouter(route_class=Route)
+
+    @plain.get("/v1/secrets")
+    async def secrets(caller: AsReader) -> None: ...
+
+    @sockets.websocket("/v1/live")
+    async def live(socket: WebSocket) -> None: ...
+
+    for router in (plain, sockets):
+        with pytest.raises(TypeError, match="is no ScopedRoute"):
+            list(scoped([router]))
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
-def test_what_changes_something_demands_more_than_a_reader(route: APIRoute) -> None:
+def test_what_changes_something_demands_more_than_a_reader(route: ScopedRoute) -> None:
     """But for questions, which are POSTs that change nothing."""
     if route.methods == {"GET"} or route.path in {"/v1/search", "/v1/answers"}:
         return
     caller = next(demands(route.dependant))
-    assert isinstance(caller, Operator) or caller.role != "reader"
+    assert isinstance(caller, Operator) or (isinstance(caller, Caller) and caller.role != "reader")
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
-def test_nothing_runs_in_a_thread(route: APIRoute) -> None:
+def test_nothing_runs_in_a_thread(route: ScopedRoute) -> None:
     """Handlers and dependencies are coroutines: a thread pool would limit and slow every request."""
 
     def calls(dependant: Dependant) -> Iterator[object]:
@@ -58,7 +89,7 @@ def test_nothing_runs_in_a_thread(route: APIRoute) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
-def test_every_route_says_in_a_few_words_what_it_does(route: APIRoute) -> None:
+def test_every_route_says_in_a_few_words_what_it_does(route: ScopedRoute) -> None:
     """The API's page is read by people: a summary of three to six words, and a description."""
     if not route.include_in_schema:
         return

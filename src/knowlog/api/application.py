@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from knowlog import __version__
 from knowlog.api import (
@@ -35,6 +36,7 @@ from knowlog.edge import (
     Gate,
     Metrics,
     Progress,
+    ScopedRoute,
     Slots,
     Strangers,
     handle,
@@ -80,8 +82,7 @@ def create_api(app: App) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    for router in ROUTERS:
-        api.router.routes.extend(router.routes)
+    api.router.routes.extend(scoped(ROUTERS))
     for kind in HANDLED:
         api.add_exception_handler(kind, handle)
     api.openapi = lambda: documentation.describe_api(api)  # type: ignore[method-assign]
@@ -94,6 +95,15 @@ def create_api(app: App) -> FastAPI:
         admission=api.state.admission,
     )
     return api
+
+
+def scoped(routers: Iterable[APIRouter]) -> Iterator[BaseRoute]:
+    """Yield the routes. Raises TypeError for one that need not say who may call it: a socket, a mount, a plain route."""
+    for router in routers:
+        for route in router.routes:
+            if not isinstance(route, ScopedRoute):
+                raise TypeError(f"{route} is no ScopedRoute: make its router with route_class=Route.")
+            yield route
 
 
 def _furnish(api: FastAPI, app: App) -> None:

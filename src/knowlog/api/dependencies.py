@@ -8,12 +8,11 @@ from uuid import UUID
 import orjson
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 from starlette.types import Scope as HttpScope
 
 from knowlog.bootstrap import App
-from knowlog.edge import Answer, Caller, Operator
+from knowlog.edge import Answer, Caller, Open, Operator, ScopedRoute
 from knowlog.kernel.errors import BadRequest
 from knowlog.kernel.nesting import MOST_LEVELS, too_deep
 from knowlog.tenants import Principal
@@ -32,6 +31,12 @@ AsReader = Annotated[Principal, Depends(Caller("reader"))]
 AsEditor = Annotated[Principal, Depends(Caller("editor"))]
 AsAdmin = Annotated[Principal, Depends(Caller("admin"))]
 AS_OPERATOR = Depends(Operator())
+
+
+def open_to_all(because: str) -> Any:
+    """Dependency of a route that anybody may call, and why."""
+    return Depends(Open(because))
+
 
 MOST_PER_PAGE = 200
 Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="Most items of the page.")]
@@ -64,19 +69,15 @@ class JsonRequest(Request):
         return read_json(await self.body())
 
 
-class Route(APIRoute):
+class Route(ScopedRoute):
     """A route of this API."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Find the caller before the body is read, which FastAPI would do first; read it through JsonRequest."""
         answer = super().get_route_handler()
-        callers = [
-            each.call for each in self.dependant.dependencies if isinstance(each.call, (Caller, Operator))
-        ]
 
         async def handler(request: Request) -> Response:
-            for caller in callers:
-                await caller(request)
+            await self.demand(request)
             scope = _as_json_body(request) if self.body_field else request.scope
             return await answer(JsonRequest(scope, request.receive, request._send))
 

@@ -12,10 +12,15 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
 
 from knowlog import __version__
+from knowlog.api.dependencies import Route, open_to_all
 from knowlog.api.model import Problem
 from knowlog.kernel.errors import NotFound
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(
+    include_in_schema=False,
+    route_class=Route,
+    dependencies=[open_to_all("it shows what the API is, to people")],
+)
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import StreamingResponse
 
 from knowlog import __version__
-from knowlog.api.dependencies import AsReader, Cursor, Limit, Route, TheApp, reply
+from knowlog.api.dependencies import AsReader, Cursor, Limit, Route, TheApp, open_to_all, reply
 from knowlog.api.jobs import hidden_from
 from knowlog.api.model import Listing, problems
 from knowlog.bootstrap import App
@@ -43,6 +43,7 @@ from knowlog.edge import (
 from knowlog.kernel.errors import KnowlogError
 from knowlog.tenants import authenticate
 
+_PAPERS = open_to_all("it describes the events of every installation, and none of them")
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route, responses=problems())
 
 _LOOK_EVERY_S = 1.0
@@ -150,6 +151,7 @@ async def stream(
 
 @router.get(
     "/asyncapi.json",
+    dependencies=[_PAPERS],
     summary="Describe every event (AsyncAPI)",
     response_class=Response,
     responses={200: {"content": {"application/json": {}}}},
@@ -161,6 +163,7 @@ async def asyncapi() -> Response:
 
 @router.get(
     "/schemas/{type}/{version}",
+    dependencies=[_PAPERS],
     summary="Read an event's JSON Schema",
     response_class=Response,
     responses={200: {"content": {"application/schema+json": {}}}, **problems(404)},

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from knowlog import __version__
-from knowlog.api.dependencies import AS_OPERATOR, Route, TheApp, reply
+from knowlog.api.dependencies import AS_OPERATOR, Route, TheApp, open_to_all, reply
 from knowlog.api.model import problems
 from knowlog.bootstrap import App
 from knowlog.edge import METRICS_TYPE
@@ -15,6 +15,7 @@ from knowlog.kernel.errors import KnowlogError
 
 router = APIRouter(tags=["health"], route_class=Route)
 
+_HEALTH = open_to_all("it tells the state of the process and holds no tenant's data")
 _CHECK_TIMEOUT_S = 5.0
 _FRESH_S = 1.0
 _CAN_DO_WITHOUT = frozenset({"model"})
@@ -40,7 +41,7 @@ class Readiness:
             return self._result
 
 
-@router.get("/", summary="Where to go from here")
+@router.get("/", dependencies=[open_to_all("it names addresses")], summary="Where to go from here")
 async def root() -> Response:
     """Name the addresses worth knowing."""
     return reply(
@@ -55,7 +56,7 @@ async def root() -> Response:
     )
 
 
-@router.get("/health/live", summary="Say that the process runs")
+@router.get("/health/live", dependencies=[_HEALTH], summary="Say that the process runs")
 async def live() -> Response:
     """Say that the process runs."""
     return reply({"status": "ok"})
@@ -63,6 +64,7 @@ async def live() -> Response:
 
 @router.get(
     "/health/ready",
+    dependencies=[_HEALTH],
     responses={503: {"description": "A part is down; the body says which."}},
     summary="Say whether it can serve",
 )

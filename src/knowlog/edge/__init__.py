@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
     from knowlog.edge.connections import Connections
     from knowlog.edge.cursor import decode_cursor, encode_cursor
+    from knowlog.edge.demand import Demand, Open
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
     from knowlog.edge.idempotency import KEPT, Answer, check_key, fingerprint, once, once_claimed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         reach_of_webhooks,
         resolve,
     )
+    from knowlog.edge.routing import ScopedRoute
     from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, event
     from knowlog.edge.telemetry import set_up_logging, set_up_spans
@@ -41,6 +43,7 @@ _PLACES = {
     "admission": ("Admission",),
     "connections": ("Connections",),
     "cursor": ("decode_cursor", "encode_cursor"),
+    "demand": ("Demand", "Open"),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
     "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "once", "once_claimed"),
@@ -59,6 +62,7 @@ _PLACES = {
         "reach_of_webhooks",
         "resolve",
     ),
+    "routing": ("ScopedRoute",),
     "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "event"),
     "telemetry": ("set_up_logging", "set_up_spans"),
@@ -78,14 +82,17 @@ __all__ = [
     "ApiSettings",
     "Caller",
     "Connections",
+    "Demand",
     "FetchFailed",
     "Fetched",
     "Gate",
     "Metrics",
+    "Open",
     "Operator",
     "Progress",
     "Reach",
     "Resolver",
+    "ScopedRoute",
     "Slots",
     "Strangers",
     "TelemetrySettings",

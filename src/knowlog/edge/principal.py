@@ -9,6 +9,7 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
+from knowlog.edge.demand import Demand
 from knowlog.edge.strangers import Strangers
 from knowlog.edge.visit import Visit, visit_of
 from knowlog.kernel.errors import Forbidden, Unauthenticated
@@ -26,7 +27,7 @@ def bearer_secret(request: Request) -> str:
     return secret.strip()
 
 
-class Caller(SecurityBase):
+class Caller(Demand, SecurityBase):
     """Dependency: the principal of the API key that was sent, who must have at least `role`.
 
     A route asks it before the body is read, and FastAPI once more afterwards: the first answer holds.
@@ -57,7 +58,7 @@ class Caller(SecurityBase):
         return principal
 
 
-class Operator(SecurityBase):
+class Operator(Demand, SecurityBase):
     """Dependency: the operator of the installation, known by the key in the settings."""
 
     def __init__(self) -> None:
