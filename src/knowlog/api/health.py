@@ -41,7 +41,11 @@ class Readiness:
             return self._result
 
 
-@router.get("/", dependencies=[open_to_all("it names addresses")], summary="Where to go from here")
+@router.get(
+    "/",
+    dependencies=[open_to_all("it names addresses of this server, and no tenant")],
+    summary="Where to go from here",
+)
 async def root() -> Response:
     """Name the addresses worth knowing."""
     return reply(
