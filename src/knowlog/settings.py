@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.secrecy import weakness_of_password, weakness_of_secret
 from knowlog.kernel.wording import wrong_with
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class _Rooms(Mapping[str, type[BaseModel]]):
 
 
 ROOMS = _Rooms()
+_OWN_SECRETS = frozenset(("api.operator_key", "secrets.key"))
+"""Secrets that the operator makes up. Those in addresses are others' passwords."""
 OTHERS = {
     "KNOWLOG_DATA_DIR": "Folder of everything that knowlog keeps on this machine.",
     "KNOWLOG_URL": "Address of the server that the command line talks to.",
@@ -110,8 +113,26 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     environ = os.environ if environ is None else environ
     given, origins = _given(environ)
     rooms: dict[str, Any] = {room: _validated(room, values) for room, values in given.items()}
+    _refuse_weak_secrets(rooms, origins)
     folder, chosen_by = data_dir(environ)
     return Settings(data_dir=folder, **rooms, origins={**origins, **_set("data_dir", chosen_by)})
+
+
+def _refuse_weak_secrets(rooms: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    """Raise Misconfigured for a secret that is easy to guess, unless the server is for this machine alone."""
+    if rooms["api"].development:
+        return
+    for place, name in origins.items():
+        room, _, key = place.partition(".")
+        if place not in _OWN_SECRETS and not key.endswith("url"):
+            continue
+        value = getattr(rooms[room], key)
+        if isinstance(value, SecretStr):
+            weakness_of = weakness_of_secret if place in _OWN_SECRETS else weakness_of_password
+            if weakness := weakness_of(value.get_secret_value()):
+                raise Misconfigured(
+                    f"{name} {weakness}, and others can reach this server. Make one with `openssl rand -base64 32`."
+                )
 
 
 def load_local(environ: Mapping[str, str] | None = None) -> Local:

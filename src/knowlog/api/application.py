@@ -10,16 +10,19 @@ from starlette.routing import BaseRoute
 
 from knowlog import __version__
 from knowlog.api import (
+    addresses,
     answers,
     collections,
     dead_letters,
     documentation,
     documents,
+    domains,
     event_log,
     events,
     health,
     jobs,
     keys,
+    origins,
     queues,
     schedules,
     search,
@@ -60,6 +63,9 @@ ROUTERS = tuple(
         sources,
         dead_letters,
         tenants,
+        addresses,
+        domains,
+        origins,
         queues,
         health,
         documentation,
@@ -93,6 +99,7 @@ def create_api(app: App) -> FastAPI:
         body_limit=_BodyLimit(app.settings),
         metrics=api.state.metrics,
         admission=api.state.admission,
+        database=app.database,
     )
     return api
 

@@ -7,7 +7,19 @@ import typer
 from typer.core import TyperGroup
 
 from knowlog import __version__
-from knowlog.cli import collections, documents, events, jobs, keys, schedules, sources, tenants, webhooks
+from knowlog.cli import (
+    collections,
+    documents,
+    domains,
+    events,
+    jobs,
+    keys,
+    origins,
+    schedules,
+    sources,
+    tenants,
+    webhooks,
+)
 from knowlog.cli.ask import ask
 from knowlog.cli.config import config
 from knowlog.cli.demo import demo
@@ -65,6 +77,8 @@ for group, name, panel in (
     (webhooks.app, "webhooks", "Look after"),
     (sources.app, "sources", "Look after"),
     (keys.app, "keys", "Look after"),
+    (domains.app, "domains", "Look after"),
+    (origins.app, "origins", "Look after"),
     (tenants.app, "tenants", "Look after"),
     (bench, "bench", "Measure"),
 ):

@@ -25,6 +25,8 @@ def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None
     if settings.api.port:
         require_port(settings.api.host, settings.api.port)
     url = local_url(settings.api.host, settings.api.port)
+    if settings.api.tls_certificate is not None:
+        url = url.replace("http://", "https://", 1)
     emit({"url": url, "docs_url": f"{url}/docs"}, as_json, lambda value: say(f"Serving {value['url']}"))
     process("serve")(settings)
 

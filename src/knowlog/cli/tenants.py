@@ -11,7 +11,8 @@ from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, emit_list, out, say, show, table
 
 app = typer.Typer(
-    help="Tenants: list, create, key, weight, queues, delete. Needs the operator key.", no_args_is_help=True
+    help="Tenants: list, create, key, slug, release, weight, queues, delete. Needs the operator key.",
+    no_args_is_help=True,
 )
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
 
@@ -75,6 +76,37 @@ def weight(
     with connect_operator(url, operator_key) as client:
         changed = client.call("PATCH", _address(tenant), value={"weight": share})
     emit(changed, as_json, lambda value: say(f"{value['name']} has the weight {value['weight']}."))
+
+
+@app.command()
+def slug(
+    tenant: TenantId,
+    name: Annotated[
+        str | None, typer.Argument(help="Its name in addresses; leave it out to see it.", metavar="SLUG")
+    ] = None,
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set by which name a tenant is called in subdomains, paths and headers, or show it."""
+    with connect_operator(url, operator_key) as client:
+        place = f"{_address(tenant)}/slug"
+        found = client.get(place) if name is None else client.call("PUT", place, value={"slug": name})
+    emit(found, as_json, lambda value: out.print(value["slug"] or "none", markup=False))
+
+
+@app.command()
+def release(
+    tenant: TenantId,
+    domain: Annotated[str, typer.Argument(help="The domain.")],
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a domain lead to a tenant no longer, so that who runs it now can prove it for another."""
+    with connect_operator(url, operator_key) as client:
+        client.delete(f"{_address(tenant)}/domains/{quote(domain, safe='')}")
+    emit({"released": domain}, as_json, lambda _: say(f"{domain} leads to {tenant} no longer."))
 
 
 @app.command()

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from knowlog.edge.demand import Demand, Open
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
+    from knowlog.edge.hints import WrongTenant, hinted_tenant
     from knowlog.edge.idempotency import KEPT, Answer, check_key, fingerprint, once, once_claimed
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
     from knowlog.edge.preconditions import entity_tag, expected_revision
     from knowlog.edge.principal import Caller, Operator, bearer_secret
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
+    from knowlog.edge.proofs import find_proof, where_to_prove
     from knowlog.edge.protocol import bounded_protocol
     from knowlog.edge.ranges import wanted_span
     from knowlog.edge.reach import (
@@ -46,11 +48,13 @@ _PLACES = {
     "demand": ("Demand", "Open"),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
+    "hints": ("WrongTenant", "hinted_tenant"),
     "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "once", "once_claimed"),
     "metrics": ("METRICS_TYPE", "Metrics"),
     "preconditions": ("entity_tag", "expected_revision"),
     "principal": ("Caller", "Operator", "bearer_secret"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
+    "proofs": ("find_proof", "where_to_prove"),
     "protocol": ("bounded_protocol",),
     "ranges": ("wanted_span",),
     "reach": (
@@ -96,6 +100,7 @@ __all__ = [
     "Slots",
     "Strangers",
     "TelemetrySettings",
+    "WrongTenant",
     "as_error",
     "bearer_secret",
     "bounded_protocol",
@@ -109,8 +114,10 @@ __all__ = [
     "event",
     "expected_revision",
     "fetch",
+    "find_proof",
     "fingerprint",
     "handle",
+    "hinted_tenant",
     "once",
     "once_claimed",
     "parse_url",
@@ -121,6 +128,7 @@ __all__ = [
     "set_up_spans",
     "visit_of",
     "wanted_span",
+    "where_to_prove",
 ]
 
 

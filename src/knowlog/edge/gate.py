@@ -9,10 +9,13 @@ from typing import Any
 from opentelemetry import propagate, trace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from knowlog.edge import problem
+from knowlog.database import Database
+from knowlog.edge import cors, problem
 from knowlog.edge.admission import Admission, Stay
+from knowlog.edge.hints import Hints
 from knowlog.edge.metrics import Metrics
 from knowlog.edge.protocol import CONNECTION
+from knowlog.edge.proxies import heed_proxy
 from knowlog.edge.settings import ApiSettings
 from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
 from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge, UnsupportedType
@@ -31,6 +34,9 @@ _DEFAULTS = {
     b"referrer-policy": b"no-referrer",
     b"cache-control": b"no-store",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"x-frame-options": b"DENY",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
 }
 
 
@@ -46,8 +52,11 @@ class Gate:
         body_limit: BodyLimit,
         metrics: Metrics,
         admission: Admission,
+        database: Database,
     ) -> None:
         self._app = app
+        self._database = database
+        self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
         self._metrics = metrics
@@ -74,8 +83,13 @@ class Gate:
     async def _serve(self, scope: Scope, exchange: "_Exchange", headers: dict[bytes, bytes]) -> None:
         try:
             self._check(scope, headers)
+            self._place(scope, exchange.visit, headers)
             exchange.allow(self._limit(scope, headers), self._settings)
-            await self._app(scope, exchange.receive, exchange.send)
+            app = self._app
+            if cors.is_preflight(scope["method"], headers):
+                origin = headers[b"origin"].decode("latin-1")
+                app = await cors.preflight(self._database, exchange.visit.hints, origin)
+            await app(scope, exchange.receive, exchange.send)
         except problem.GONE:
             exchange.visit.status = exchange.visit.status or 499
         except Exception as caught:
@@ -91,6 +105,13 @@ class Gate:
             raise problem.HeadersTooLarge(
                 f"A request may have {_MOST_HEADERS} headers, of {self._settings.max_header_bytes} bytes together."
             )
+        longest = max((len(name) + len(value) for name, value in scope["headers"]), default=0)
+        if max(longest, len(scope["query_string"])) > self._settings.max_header_line_bytes:
+            raise problem.HeadersTooLarge(
+                f"A header, or the address, may have {self._settings.max_header_line_bytes} bytes."
+            )
+        if sum(name == b"host" for name, _ in scope["headers"]) != 1 and scope["http_version"] == "1.1":
+            raise BadRequest("A request has one Host header, which names the server that you call.")
         if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
             raise BadRequest("The address holds a NUL character (%00). Send it without.")
         if any(b"\0" in value for _, value in scope["headers"]):
@@ -99,6 +120,15 @@ class Gate:
             raise UnsupportedType("Compressed bodies are not read. Send the body without Content-Encoding.")
         if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             raise BadRequest("The only Transfer-Encoding that is read is chunked.")
+
+    def _place(self, scope: Scope, visit: Visit, headers: dict[bytes, bytes]) -> None:
+        """Note where the request comes from and which tenant it is meant for. Raises BadRequest."""
+        host = heed_proxy(scope, headers, self._settings.trusted_proxies)
+        asked = scope["path"]
+        visit.hints = self._hints.read(scope, headers, host)
+        visit.prefix = asked.removesuffix(scope["path"])
+        visit.origin = cors.foreign_origin(scope, headers, host, self._settings.public_url)
+        visit.secure = scope["scheme"] == "https"
 
     def _limit(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         """Return the most bytes of the body. Raises TooLarge when more are announced."""
@@ -151,6 +181,7 @@ class _Exchange:
         self._limit = self._received = self._room = 0
         self._answer_s: float | None = None
         self._closes = False
+        self._hsts_s = 0
 
     def allow(self, limit: int, settings: ApiSettings) -> None:
         """Let the body have `limit` bytes, and the time that the settings give it."""
@@ -158,6 +189,7 @@ class _Exchange:
         self._pause_s = settings.body_timeout_s
         self._slowest = settings.body_slowest_kb_s * 1024
         self._answer_s = settings.answer_timeout_s
+        self._hsts_s = settings.hsts_s
         self._patience_ends = asyncio.get_running_loop().time() + self._pause_s
 
     async def receive(self) -> Message:
@@ -228,13 +260,25 @@ class _Exchange:
 
     def _begin(self, message: Message) -> None:
         self.visit.status = message["status"]
-        headers = list(message["headers"])
+        headers = [self._within_prefix(item) for item in message["headers"]]
         present = {name for name, _ in headers}
         headers += [item for item in _DEFAULTS.items() if item[0] not in present]
         headers.append((b"x-request-id", self.visit.request_id.encode()))
+        if self.visit.origin is not None:
+            headers.append((b"vary", b"Origin"))
+        if self.visit.readable_by is not None:
+            headers += cors.answer_headers(self.visit.readable_by)
+        if self.visit.secure and self._hsts_s:
+            headers.append((b"strict-transport-security", b"max-age=%d" % self._hsts_s))
         if self._closes:
             headers.append((b"connection", b"close"))
         message["headers"] = headers
+
+    def _within_prefix(self, header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+        """Where the path named the tenant, so does the one to go to."""
+        if self.visit.prefix and header[0] == b"location" and header[1].startswith(b"/"):
+            return header[0], self.visit.prefix.encode() + header[1]
+        return header
 
     async def _take_what_came(self) -> None:
         """Where a body was not read, throw away what is here of it. If there is more, the connection will close."""

@@ -9,7 +9,9 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
+from knowlog.edge.cors import check_origin
 from knowlog.edge.demand import Demand
+from knowlog.edge.hints import check_hints
 from knowlog.edge.strangers import Strangers
 from knowlog.edge.visit import Visit, visit_of
 from knowlog.kernel.errors import Forbidden, Unauthenticated
@@ -53,6 +55,8 @@ class Caller(Demand, SecurityBase):
         with _counted(request) as secret:
             principal = await authenticate(request.app.state.database, secret)
         visit.tenant, visit.principal = str(principal.scope.tenant_id), principal.scope.principal
+        await check_hints(request.app.state.database, visit.hints, principal.scope.tenant_id)
+        visit.readable_by = await check_origin(request.app.state.database, principal.scope, visit.origin)
         principal.require(self.role)
         visit.stay.begin(visit.tenant)
         return principal
@@ -78,6 +82,8 @@ class Operator(Demand, SecurityBase):
                 )
             if not hmac.compare_digest(_digest(offered), _digest(key.get_secret_value())):
                 raise Unauthenticated(f"This is not the operator's key, which is needed here. {_HOW}")
+        await check_hints(request.app.state.database, visit.hints, None)
+        await check_origin(request.app.state.database, None, visit.origin)
         visit.principal = _OPERATOR
         visit.stay.begin(_OPERATOR)
 

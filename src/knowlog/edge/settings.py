@@ -1,10 +1,13 @@
 """What edge and api want to know. Environment: KNOWLOG_API_* and KNOWLOG_TELEMETRY_*."""
 
-from typing import Literal
+from ipaddress import ip_network
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 _MIB = 1024 * 1024
+_AT_HOME = frozenset(("127.0.0.1", "::1", "localhost"))
+TenantHint = Literal["subdomain", "domain", "path", "header"]
 
 
 class ApiSettings(BaseModel):
@@ -19,11 +22,46 @@ class ApiSettings(BaseModel):
     public_url: str | None = Field(
         None, description="Address by which people reach the server, put before the deep links of citations."
     )
+    tls_certificate: str | None = Field(
+        None,
+        description="PEM file of the certificate and its chain. With it, `knowlog serve` speaks TLS alone.",
+    )
+    tls_key: str | None = Field(None, description="PEM file of the certificate's private key.")
+    hsts_s: int = Field(
+        31_536_000,
+        ge=0,
+        description="Browsers that came by TLS come by nothing else for so long (HSTS); 0 to tell them nothing.",
+    )
+    trusted_proxies: frozenset[str] = Field(
+        frozenset(),
+        description="Addresses or networks of proxies, such as 10.0.0.0/8, whose X-Forwarded-For, -Host and -Proto "
+        "are believed.",
+    )
+    tenant_hints: frozenset[TenantHint] = Field(
+        frozenset(),
+        description="Where a request may name its tenant beside its key: subdomain, domain (proven by the tenant), "
+        "path (/t/NAME/v1/...), header (X-Knowlog-Tenant). What disagrees with the key is refused.",
+    )
+    base_domain: str | None = Field(
+        None,
+        description="Domain below which each tenant has its slug as subdomain, such as knowlog.example.com.",
+    )
+    plain_hosts: frozenset[str] = Field(
+        frozenset(),
+        description="Names of this server that name no tenant, beside the base domain and the host of "
+        "KNOWLOG_API_PUBLIC_URL.",
+    )
+    dns_servers: frozenset[str] = Field(
+        frozenset(),
+        description="DNS servers asked whether a domain is a tenant's, such as 10.0.0.2 or 127.0.0.1:5353. Unset: the "
+        "system's.",
+    )
     operator_key: SecretStr | None = Field(
         None,
         min_length=20,
         description="Key that manages tenants and reads /metrics. Unset: `knowlog up` makes one and keeps it in "
-        "operator.key in the data directory; under `knowlog serve` neither is possible over HTTP.",
+        "operator.key in the data directory; under `knowlog serve` neither is possible over HTTP. "
+        "It has 32 characters or more where others can reach the server.",
     )
     max_body_bytes: int = Field(
         1 * _MIB,
@@ -35,6 +73,7 @@ class ApiSettings(BaseModel):
     max_header_bytes: int = Field(
         32 * 1024, ge=4096, description="Largest request line and headers together."
     )
+    max_header_line_bytes: int = Field(8 * 1024, ge=1024, description="Longest single header, or address.")
     header_timeout_s: float = Field(
         20, gt=0, description="A client that has not sent its headers by then is cut off."
     )
@@ -98,6 +137,29 @@ class ApiSettings(BaseModel):
         frozenset(),
         description="Names of hosts inside your network from which documents by URL may be fetched.",
     )
+
+    @property
+    def development(self) -> bool:
+        """Whether nobody but this machine is meant to reach the server: then weak secrets will do."""
+        public = self.public_url or self.base_domain or self.trusted_proxies or self.tls_certificate
+        return self.host in _AT_HOME and not public
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, named: frozenset[str]) -> frozenset[str]:
+        for each in named:
+            ip_network(each)  # its ValueError says what is wrong
+        return named
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if "subdomain" in self.tenant_hints and not self.base_domain:
+            raise ValueError("KNOWLOG_API_TENANT_HINTS has subdomain, so KNOWLOG_API_BASE_DOMAIN must be set")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError(
+                "KNOWLOG_API_TLS_CERTIFICATE and KNOWLOG_API_TLS_KEY are given both or not at all"
+            )
+        return self
 
 
 class TelemetrySettings(BaseModel):

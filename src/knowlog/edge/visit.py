@@ -10,6 +10,7 @@ from knowlog.edge.admission import Stay
 from knowlog.kernel import new_id
 
 if TYPE_CHECKING:  # whoever only logs does without the database
+    from knowlog.edge.hints import Hint
     from knowlog.tenants import Principal
 
 KEY = "knowlog.visit"
@@ -21,7 +22,12 @@ _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(slots=True)
 class Visit:
-    """One request on its way through. `status` is 0 until the response has begun; `caller` is who was found."""
+    """One request on its way through. `status` is 0 until the response has begun; `caller` is who was found.
+
+    `hints` are the names of a tenant that address and headers hold; `origin` is that of the page which calls, None where
+    it is this server's own; `readable_by` is the origin whose page may read the answer.
+    `secure`: by TLS, as far as we or our proxy know. `prefix` was taken off the path, and named the tenant.
+    """
 
     request_id: str
     stay: Stay
@@ -30,6 +36,11 @@ class Visit:
     tenant: str = ""
     principal: str = ""
     caller: "Principal | None" = None
+    hints: "tuple[Hint, ...]" = ()
+    origin: str | None = None
+    readable_by: bytes | None = None
+    secure: bool = False
+    prefix: str = ""
 
 
 def visit_of(scope: Any) -> Visit:

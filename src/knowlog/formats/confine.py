@@ -1,7 +1,7 @@
 """Takes away from this process what reading a file does not need. What the platform cannot take away stays.
 
 Memory, processor time, file size, open files and core dumps are limited everywhere (POSIX). On Linux the
-process also loses the network, new privileges, and every file but the system's and Python's own.
+process also loses the network, new privileges, new processes, and every file but the system's and Python's own.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 
 from knowlog.formats.landlock import read_nothing_but_code
+from knowlog.formats.seccomp import refuse_calls
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
@@ -56,6 +57,7 @@ def confine_for_one_file(allowance: Allowance) -> None:
     _limit(resource.RLIMIT_AS, allowance.memory_bytes)
     if sys.platform == "linux":
         read_nothing_but_code()
+        refuse_calls()
 
 
 def _limit(which: int, value: int) -> None:

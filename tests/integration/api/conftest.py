@@ -12,13 +12,14 @@ import pytest
 import uvicorn
 from api_scene import Client, MakeClient, client_of, settled, upload, working
 from fastapi import FastAPI
+from hint_scene import BASE, PLACES, Named, with_settings
 
 from knowlog.api import create_api
 from knowlog.api.server import configuration, listen
 from knowlog.bootstrap import App, open_app
 from knowlog.database import Database, Scope
 from knowlog.settings import load_settings
-from knowlog.tenants import Role, create_key, operator_principal
+from knowlog.tenants import Role, create_key, operator_principal, set_slug, take_domain
 
 OPERATOR_KEY = "the-operator-of-these-tests"
 
@@ -119,3 +120,33 @@ async def warranty(app: App, alice: Client) -> str:
         )
         assert (await settled(alice, document_id))["state"] == "indexed"
     return document_id
+
+
+@pytest.fixture(scope="session")
+def hinting(app: App) -> FastAPI:
+    """An application that takes every kind of hint, behind a proxy at 10.0.0.1."""
+    return with_settings(
+        app,
+        tenant_hints=PLACES,
+        base_domain=BASE,
+        trusted_proxies={"10.0.0.0/8"},
+        plain_hosts={"lb.internal.example"},
+    )
+
+
+@pytest.fixture
+async def anna(hinting: FastAPI, database: Database, alice: Client, tenant: Scope) -> Named:
+    """Alice, whose tenant has a slug and a domain."""
+    slug = f"a{tenant.tenant_id.hex[-12:]}"
+    await set_slug(database, tenant.tenant_id, slug)
+    assert await take_domain(database, tenant.tenant_id, f"{slug}.alice.example")
+    return Named(hinting, alice, slug)
+
+
+@pytest.fixture
+async def carl(hinting: FastAPI, database: Database, charlie: Client, other_tenant: Scope) -> Named:
+    """Charlie, whose tenant has a slug and a domain too."""
+    slug = f"c{other_tenant.tenant_id.hex[-12:]}"
+    await set_slug(database, other_tenant.tenant_id, slug)
+    assert await take_domain(database, other_tenant.tenant_id, f"{slug}.charlie.example")
+    return Named(hinting, charlie, slug)

@@ -59,3 +59,42 @@ def test_the_folder_that_make_run_made_is_found(tmp_path: Path, monkeypatch) -> 
     (tmp_path / ".knowlog").mkdir()
     assert load_settings({"XDG_DATA_HOME": "/x"}).data_dir == tmp_path / ".knowlog"
     assert load_settings({"KNOWLOG_DATA_DIR": "/y"}).data_dir == Path("/y")
+
+
+STRONG = "8J3vYtPz1mLq0bWc9sXeRfUgHiKjNoTa2Q4="
+
+
+@pytest.mark.parametrize(
+    "exposed",
+    [{"KNOWLOG_API_HOST": "0.0.0.0"}, {"KNOWLOG_API_PUBLIC_URL": "https://kl.example"},
+     {"KNOWLOG_API_TRUSTED_PROXIES": "127.0.0.1"}, {"KNOWLOG_API_BASE_DOMAIN": "kl.example"}],
+)  # fmt: skip
+def test_weak_secrets_are_refused_where_others_reach_the_server(exposed: dict[str, str]) -> None:
+    """Neither a short operator key nor a password that everybody tries; strong ones pass."""
+    with pytest.raises(Misconfigured, match="KNOWLOG_API_OPERATOR_KEY has fewer than 32 characters"):
+        load_settings({"KNOWLOG_API_OPERATOR_KEY": "a-key-of-20-characters", **exposed})
+    with pytest.raises(Misconfigured, match="KNOWLOG_DATABASE_URL has a password that everybody tries"):
+        load_settings({"KNOWLOG_DATABASE_URL": "postgresql://a:postgres@db/x", **exposed})
+    with pytest.raises(Misconfigured, match="KNOWLOG_BUS_URL has a password"):
+        load_settings(
+            {"KNOWLOG_BUS_BROKER": "rabbitmq", "KNOWLOG_BUS_URL": "amqp://guest:guest@mq/", **exposed}
+        )
+    load_settings({"KNOWLOG_API_OPERATOR_KEY": STRONG, **exposed})
+
+
+def test_on_this_machine_alone_weak_secrets_will_do() -> None:
+    """Development needs no ceremony."""
+    load_settings({"KNOWLOG_API_OPERATOR_KEY": "a-key-of-20-characters"})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"KNOWLOG_API_TENANT_HINTS": "subdomain"}, "KNOWLOG_API_BASE_DOMAIN must be set"),
+     ({"KNOWLOG_API_TENANT_HINTS": "cookie"}, "must be one of"),
+     ({"KNOWLOG_API_TRUSTED_PROXIES": "proxy.example"}, "does not appear to be an IPv4 or IPv6 network"),
+     ({"KNOWLOG_API_TLS_CERTIFICATE": "/cert.pem"}, "given both or not at all")],
+)  # fmt: skip
+def test_settings_of_the_edge_that_cannot_be_are_refused(given: dict[str, str], said: str) -> None:
+    """In words that name what to change."""
+    with pytest.raises(Misconfigured, match=said):
+        load_settings(given)

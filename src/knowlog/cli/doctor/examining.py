@@ -9,6 +9,7 @@ from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.model import Finding, fail, ok
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
+from knowlog.cli.doctor.safety import check_safety
 from knowlog.cli.doctor.server import Target, check_server
 from knowlog.cli.doctor.sources import check_sources
 from knowlog.cli.running import here
@@ -32,6 +33,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "Start PostgreSQL and correct the KNOWLOG_EMBEDDING_ settings; then run this again.",
     ),
     ("parser", check_parser, "Install knowlog again; its readers of files do not start."),
+    ("safety", check_safety, "Start PostgreSQL, or correct the setting that is named; then run this again."),
     ("blob store", check_blobs, "Correct KNOWLOG_DOCUMENTS_BLOBS, or make that place writable."),
 )
 """Part, check, and what to do when the check breaks off."""

@@ -52,6 +52,11 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     wrong.
     """
     settings = load_settings(environ)
+    if settings.api.tls_certificate is not None:
+        raise Misconfigured(
+            "`knowlog up` and the demo speak with their own server without TLS. Unset KNOWLOG_API_TLS_CERTIFICATE and"
+            " KNOWLOG_API_TLS_KEY, or run `knowlog serve` and `knowlog worker` instead."
+        )
     port = settings.api.port or free_port(settings.api.host)
     _require_free(settings.data_dir)
     require_port(settings.api.host, port)  # before anything is written
