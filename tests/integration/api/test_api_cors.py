@@ -38,7 +38,7 @@ def granted(answer: httpx.Response) -> tuple[str | None, str | None]:
 
 async def test_a_page_of_a_listed_origin_reads_the_answer(listed: Client) -> None:
     """Exactly that origin, with cookies, and refusals too."""
-    for path, status in (("/v1/collections", 200), ("/v1/documents/nothing", 422)):
+    for path, status in (("/v1/collections", 200), ("/v1/collections/nothing", 404)):
         answer = await listed.get(path, headers={"Origin": APP})
         assert (answer.status_code, granted(answer)) == (status, (APP, "true"))
         assert "Origin" in answer.headers["vary"]
