@@ -63,7 +63,7 @@ class NewCollection(Body):
 
 
 class ChangedCollection(Body):
-    """What to change of a collection. A new profile holds for documents that are indexed from now on."""
+    """What to change of a collection. Where the chunking of a new profile is another, all documents are cut anew."""
 
     name: _Name | None = None
     profile: ProfileBody | None = None
@@ -153,7 +153,9 @@ async def change(
 ) -> Response:
     """Rename a collection, or give it another profile, which replaces the old one whole.
 
-    What it says of retrieval holds at once, what it says of chunking for documents that are indexed from now on.
+    What it says of retrieval holds at once. When what it says of chunking changes, workers cut all documents anew;
+    until its turn comes, each answers by the chunks that it has. `rechunking` tells how far that is; the event
+    `collection.rechunked`, that it is done.
     Example: `{"profile": {"retrieval": {"dense_weight": 0.5}}}`.
     """
     profile = app.complete_profile(Profile(**body.profile.model_dump())) if body.profile else None

@@ -96,6 +96,16 @@ class DeliveryRequested(EventData):
     event_type: str = Field(description="Type of the event.")
 
 
+class CollectionRechunked(_OfCollection):
+    """The documents of a collection were cut anew, because the chunking of its profile had changed."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+    document_count: int = Field(ge=0, description="Number of documents that have their new chunks.")
+    left_count: int = Field(
+        ge=0, description="How many kept their older chunks: they failed, or their job was cancelled."
+    )
+
+
 class RefreshRequested(_OfCollection):
     """The documents of a collection that came from a URL are to be fetched again."""
 
@@ -215,6 +225,7 @@ _TYPES = (
     EventType("document.failed", DocumentFailed),
     EventType("collection.deleted", CollectionDeleted, queue="cleanup", cancellable=False),
     EventType("collection.refreshed", CollectionRefreshed),
+    EventType("collection.rechunked", CollectionRechunked),
     EventType("refresh.requested", RefreshRequested, queue="refresh", of_admins=True),
     EventType("retention.requested", RetentionRequested, queue="cleanup", of_admins=True),
     EventType("webhook.disabled", WebhookDisabled, of_admins=True),

@@ -92,8 +92,8 @@ def update(
 ) -> None:
     """Rename a collection, or change its profile; what is not named stays as it is.
 
-    What is said of retrieval holds at once. What is said of chunking holds for documents that are indexed from now
-    on: those that are there keep their chunks until their content changes, or they are deleted and ingested again.
+    What is said of retrieval holds at once. When what is said of chunking changes, workers cut all documents anew, a
+    few at a time; until its turn comes, each answers by the chunks that it has. `show` tells how far that is.
     """
     given = _given(chunk_tokens, overlap, depth, dense_weight, one_per_document)
     wholly = _read(profile)
@@ -168,6 +168,6 @@ def _render_change(before: dict[str, Any], after: dict[str, Any]) -> None:
     say(f"Collection {after['name']} is changed; its profile has version {after['profile_version']}.")
     if before["profile"]["chunking"] != after["profile"]["chunking"] and after["document_count"]:
         say(
-            f"Its {after['document_count']} documents keep their chunks until their content changes, or they are"
-            " deleted and ingested again."
+            f"Its {after['document_count']} documents are cut anew; until then, each answers by the chunks that it has."
+            f" `knowlog collections show {after['name']}` tells how far that is."
         )

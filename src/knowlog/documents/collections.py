@@ -8,7 +8,7 @@ import asyncpg
 
 from knowlog.bus import append_events
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents.model import Building, Collection, Embedding, Profile
+from knowlog.documents.model import Building, Collection, Embedding, Profile, Rechunking
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from knowlog.tenants import clean_name
@@ -92,11 +92,12 @@ async def update_collection(
     connection: Connection, scope: Scope, name_or_id: str, *, name: str | None, profile: Profile | None,
     expected: int | None = None,
 ) -> Collection:  # fmt: skip
-    """Rename a collection or give it another profile, which holds for what is indexed from now on.
+    """Rename a collection or give it another profile. Where its chunking changes, workers cut all documents anew.
 
     `expected` is the revision that the caller has read. Raises NotFound, Conflict, PreconditionFailed.
     """
     found = await get_collection(connection, scope, name_or_id)
+    before = await connection.fetchval(_SQL["lock_chunking"], found.collection_id)
     try:
         row = await connection.fetchrow(
             _SQL["update_collection"], found.collection_id, None if name is None else collection_name(name),
@@ -108,7 +109,10 @@ async def update_collection(
         raise PreconditionFailed(
             "The collection has changed since you read it. Read it again, then repeat the change."
         )
-    return _collection(row)
+    if row["profile"].get("chunking") == before:
+        return _collection(row)
+    await connection.execute(_SQL["ask_rechunking"], found.collection_id)
+    return await get_collection(connection, scope, str(found.collection_id))
 
 
 async def delete_collection(connection: Connection, scope: Scope, name_or_id: str) -> Collection:
@@ -138,4 +142,5 @@ def _collection(row: Any) -> Collection:
     values = dict(row)
     values["profile"] = Profile(**row["profile"])
     values["embedding"] = _embedding(row["embedding"] or {})
+    values["rechunking"] = Rechunking(**row["rechunking"]) if row["rechunking"] else None
     return Collection(**values)

@@ -127,10 +127,22 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Rechunking:
+    """Documents that are cut anew because the profile's chunking has changed: how many of all have their new chunks, and
+    how many have failed and keep their older ones.
+    """
+
+    done: int
+    total: int
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """A named set of documents with one profile.
 
-    `profile_version` counts the profile's changes; `revision` counts those of the name too, for If-Match.
+    `profile_version` counts the profile's changes; `revision` counts those of the name too, for If-Match. `rechunking`
+    is None when all documents have the chunks of this profile.
     """
 
     collection_id: UUID
@@ -142,6 +154,7 @@ class Collection:
     updated_at: datetime
     document_count: int = 0
     embedding: Embedding = field(default_factory=Embedding)
+    rechunking: Rechunking | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 -- A new collection.
 insert into collections (tenant_id, collection_id, name, profile) values (tenant(), $1, $2, $3)
 returning collection_id, name, profile, profile_version, revision, created_at, updated_at, 0::bigint as document_count,
-          collection_embedding(collection_id) as embedding
+          collection_embedding(collection_id) as embedding, null::jsonb as rechunking
 
 -- name: find_collection
 -- One collection by id or by name, if it is within the scope ($2 is null for all).
 select collection_id, name, profile, profile_version, revision, created_at, updated_at,
        (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
-       collection_embedding(collection_id) as embedding
+       collection_embedding(collection_id) as embedding, collection_rechunking(collection_id) as rechunking
 from collections c
 where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::uuid[] is null or collection_id = any($2))
 order by ($1 = name) desc limit 1
@@ -28,7 +28,7 @@ order by collection_id
 -- Collections within the scope in order of name, from behind `$2`.
 select collection_id, name, profile, profile_version, revision, created_at, updated_at,
        (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
-       collection_embedding(collection_id) as embedding
+       collection_embedding(collection_id) as embedding, collection_rechunking(collection_id) as rechunking
 from collections c
 where tenant_id = tenant() and ($1::uuid[] is null or collection_id = any($1)) and ($2::text is null or name > $2)
 order by name limit $3
@@ -38,11 +38,27 @@ order by name limit $3
 update collections
 set name = coalesce($2, name), profile = coalesce($3, profile),
     profile_version = profile_version + (coalesce($3, profile) <> profile)::int,
+    chunking_version = chunking_version + (coalesce($3, profile) -> 'chunking' is distinct from profile -> 'chunking')::int,
     revision = revision + (coalesce($3, profile) <> profile or coalesce($2, name) <> name)::int, updated_at = now()
 where tenant_id = tenant() and collection_id = $1 and ($4::int is null or revision = $4)
 returning collection_id, name, profile, profile_version, revision, created_at, updated_at,
           (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = collections.collection_id) as document_count,
-          collection_embedding(collection_id) as embedding
+          collection_embedding(collection_id) as embedding, collection_rechunking(collection_id) as rechunking
+
+-- name: lock_chunking
+-- How the documents of a collection are cut; nobody changes that until this transaction ends.
+select profile -> 'chunking' from collections where tenant_id = tenant() and collection_id = $1 for no key update
+
+-- name: ask_rechunking
+-- All documents of a collection are to be cut anew, from the first on; workers see to it.
+with asked as (
+    insert into rechunkings as r (tenant_id, collection_id)
+    select tenant(), $1
+    where exists (select from documents d where d.tenant_id = tenant() and d.collection_id = $1)
+    on conflict (tenant_id, collection_id) do update
+    set after_document = '00000000-0000-0000-0000-000000000000', looked_at = '-infinity', started_at = clock_timestamp()
+    returning 1)
+select pg_notify('knowlog_work', '') from asked
 
 -- name: delete_collection
 -- Remove a collection; everything in it goes with it.

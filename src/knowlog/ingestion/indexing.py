@@ -56,6 +56,7 @@ class _Source:
     blob: str
     filename: str
     media_type: str | None
+    chunking_version: int
     answering_key: str | None
     """The key under which its collection answers; None before anything is embedded there."""
 
@@ -295,7 +296,8 @@ class Indexer:
             [item.rows.title for item in current],
             [item.source.event.attempts for item in current],
         )
-        await connection.execute(_SQL["switch_version"], ids, versions, titles, attempts)
+        cut_by = [item.source.chunking_version for item in current]
+        await connection.execute(_SQL["switch_version"], ids, versions, titles, attempts, cut_by)
         await append_events(
             connection, "document.indexed", [(item.source.event.subject, _indexed(item)) for item in current]
         )
@@ -408,7 +410,7 @@ def _indexed(item: _Prepared) -> dict[str, Any]:
 def _source(event: Event, row: Any) -> _Source:
     return _Source(
         event, row["version"], row["collection_id"], row["profile"], row["title"], row["title_given"], row["blob"],
-        row["filename"], row["media_type"], row["embedding_key"],
+        row["filename"], row["media_type"], row["chunking_version"], row["embedding_key"],
     )  # fmt: skip
 
 

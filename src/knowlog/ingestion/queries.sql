@@ -6,7 +6,7 @@ where d.tenant_id = tenant() and d.document_id = any($1) order by d.document_id 
 
 -- name: read_sources
 -- What is to be indexed: the file of each named version, if that is still the latest.
-select d.document_id, v.version, d.collection_id, c.profile, c.embedding_key, d.external_id, d.title, d.title_given, d.latest,
+select d.document_id, v.version, d.collection_id, c.profile, c.chunking_version, c.embedding_key, d.external_id, d.title, d.title_given, d.latest,
        v.blob, v.filename, v.media_type
 from unnest($1::uuid[], $2::int[]) as wanted (document_id, version)
 join documents d on d.tenant_id = tenant() and d.document_id = wanted.document_id
@@ -33,10 +33,11 @@ where v.tenant_id = tenant() and v.document_id = t.document_id and v.version = t
 -- From this moment the new version answers questions.
 with switched as (
     update documents d
-    set version = n.version, state = 'indexed', reason = null, attempts = n.attempts,
+    set version = n.version, state = 'indexed', reason = null, attempts = n.attempts, chunking_version = n.cut_by,
         revision = d.revision + (d.version is distinct from n.version)::int,
         title = case when d.title_given then d.title else n.title end, updated_at = now()
-    from unnest($1::uuid[], $2::int[], $3::text[], $4::int[]) as n (document_id, version, title, attempts)
+    from unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::int[])
+         as n (document_id, version, title, attempts, cut_by)
     where d.tenant_id = tenant() and d.document_id = n.document_id
     returning d.document_id)
 select pg_notify('knowlog_progress', tenant() || ':' || document_id) from switched

@@ -20,6 +20,7 @@ import numpy as np
 from knowlog.bus import append_events
 from knowlog.database import Database, Scope, load_queries
 from knowlog.embedding import Embedder
+from knowlog.ingestion.agreement import Agreement
 from knowlog.ingestion.hashing import content_hash
 from knowlog.kernel.errors import InternalError, KnowlogError
 from knowlog.stores import VectorRow, Vectors, VectorStore, searchable_text
@@ -60,6 +61,7 @@ class Rebuilder:
         done: Callable[[int], object] = lambda _count: None, *, lease_s: float = _LEASE_S, turn_s: float = _TURN_S,
     ) -> None:  # fmt: skip
         self._database = database
+        self.model = Agreement(database, embedder.profile.key)
         self._embedder = embedder
         self._store = store
         self._worker = worker
@@ -72,7 +74,11 @@ class Rebuilder:
         return self._embedder.profile.key
 
     async def rebuild(self) -> bool:
-        """Work on the collection that has waited longest, for one turn. False when there is nothing to do."""
+        """Work on the collection that has waited longest, for one turn. False when there is nothing to do, or while
+        workers have different models.
+        """
+        if not await self.model.announce():
+            return False
         build = await self._claim()
         if build is None:
             return False

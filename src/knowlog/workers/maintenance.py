@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from knowlog.bootstrap import App
 from knowlog.bus import fire_due, forget_events, next_due_s
-from knowlog.ingestion import Rebuilder, sweep_originals
+from knowlog.ingestion import Rebuilder, Rechunker, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
@@ -24,6 +24,7 @@ _LOG = logging.getLogger("knowlog.worker")
 _LEAST_S = 0.1
 _SOON_S = 1.0
 _IDLE_S = 5.0
+_ANNOUNCE_S = 5.0
 _SELDOM_S = 30.0
 _RARELY_S = 3600.0
 _AGAIN_S = 300.0
@@ -35,15 +36,17 @@ Step = Callable[[], Awaitable[object]]
 
 
 class Upkeep:
-    """Folds statistics, brings vectors under the configured model's key, fires schedules, gives large collections their
-    index, forgets old idempotency keys and events, sweeps away originals that nobody knows.
+    """Folds statistics, brings vectors under the configured model's key and chunks under their profile, fires schedules,
+    gives large collections their index, forgets old idempotency keys and events, sweeps away originals that nobody knows.
     """
 
     def __init__(self, app: App) -> None:
         self._app = app
+        name = new_id().hex[-12:]
         self._rebuilder = Rebuilder(
-            app.database, app.embedder, app.store, f"rebuild-{new_id().hex[-12:]}", metrics.REBUILT.inc
+            app.database, app.embedder, app.store, f"rebuild-{name}", metrics.REBUILT.inc
         )
+        self._rechunker = Rechunker(app.database, f"rechunk-{name}", metrics.RECHUNKED.inc)
         self._wakes: list[asyncio.Event] = []
 
     def wake(self) -> None:
@@ -54,13 +57,21 @@ class Upkeep:
     async def run(self) -> None:
         """Go on for ever."""
         database = self._app.database
-        await asyncio.gather(
-            self._when_woken(lambda: fold_statistics(database)),
-            self._when_woken(self._rebuilder.rebuild),
-            self._fire_schedules(),
-            _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
-            _every(_AGAIN_S, self._in_turn("hourly", _RARELY_S, self._hourly)),
-        )
+        try:
+            await asyncio.gather(
+                self._when_woken(lambda: fold_statistics(database)),
+                self._when_woken(self._rebuilder.rebuild),
+                self._when_woken(self._rechunker.rechunk),
+                self._fire_schedules(),
+                _every(_ANNOUNCE_S, self._announce_model),
+                _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
+                _every(_AGAIN_S, self._in_turn("hourly", _RARELY_S, self._hourly)),
+            )
+        finally:
+            await _safely(self._rebuilder.model.withdraw)
+
+    async def _announce_model(self) -> None:
+        metrics.MODELS_DIFFER.set(not await self._rebuilder.model.announce())
 
     async def _when_woken(self, step: Step) -> None:
         """Run a step when something has happened, at most once a second, and every five seconds besides. One that had

@@ -19,6 +19,14 @@ REFRESHED = Counter(
 REBUILT = Counter(
     "knowlog_worker_vectors_rebuilt", "Vectors that this worker made anew for another embedding model."
 )
+RECHUNKED = Counter(
+    "knowlog_worker_documents_rechunked",
+    "Documents that this worker put into the queue to be cut anew by a changed profile.",
+)
+MODELS_DIFFER = Gauge(
+    "knowlog_worker_models_differ",
+    "1 while workers have different embedding models, and make no vectors anew.",
+)
 PUBLISHED = Counter("knowlog_worker_published", "Events that this worker published to the operator's topic.")
 DELIVERIES = Counter(
     "knowlog_webhook_deliveries",

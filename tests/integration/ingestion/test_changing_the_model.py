@@ -69,6 +69,15 @@ async def database(server_dir: Path) -> AsyncIterator[Database]:
     await opened.close()
 
 
+@pytest.fixture(autouse=True)
+async def _unheard(database: Database) -> None:
+    """What workers of other tests said of their model is forgotten."""
+    async with database.owner() as owner:
+        await owner.execute(
+            "select setval('knowlog.model_announced', 0), setval('knowlog.models_differed', 0)"
+        )
+
+
 @asynccontextmanager
 async def app_with(server_dir: Path, **embedding: object) -> AsyncIterator[App]:
     """A process's App with a model of its own."""

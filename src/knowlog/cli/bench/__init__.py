@@ -8,6 +8,7 @@ from knowlog.cli.bench.chaos import chaos
 from knowlog.cli.bench.documents import documents
 from knowlog.cli.bench.fairness import fairness
 from knowlog.cli.bench.financebench import financebench
+from knowlog.cli.bench.footprint import footprint
 from knowlog.cli.bench.idle import idle
 from knowlog.cli.bench.ingest import ingest
 from knowlog.cli.bench.retrieval import retrieval
@@ -30,6 +31,7 @@ for command in (
     fairness,
     brokers,
     idle,
+    footprint,
 ):
     bench.command()(command)
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from knowlog.cli.bench.options import JsonFile
+from knowlog.cli.bench.process_tree import require_proc, tree
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System
 from knowlog.cli.output import say
 from knowlog.database import EmbeddedServer
-from knowlog.kernel.errors import Misconfigured
 
 _SETTLING_S = 10.0
 Seconds = Annotated[float, typer.Option("--seconds", min=5, help="How long to watch.")]
@@ -26,10 +26,7 @@ def idle(seconds: Seconds = 30, json: JsonFile = None) -> None:
     `idle_core_share` is the processor time of both processes over the time that passed: 0.01 is one hundredth of a core.
     Linux only.
     """
-    if not Path("/proc/self/stat").exists():
-        raise Misconfigured(
-            "The processor time of processes is read from /proc, which is not here. Use Linux."
-        )
+    require_proc()
     run_bench(lambda system: _measure(system, seconds), None, None, json)
 
 
@@ -55,16 +52,15 @@ async def _measure(system: System, seconds: float) -> Report:
 
 def _used_s(groups: dict[str, list[int]]) -> dict[str, float]:
     """Processor seconds of each group of processes and of all that descends from it."""
-    return {name: sum(_tree_s(pid) for pid in pids) for name, pids in groups.items()}
+    return {
+        name: sum(_process_s(each) for pid in pids for each in tree(pid)) for name, pids in groups.items()
+    }
 
 
-def _tree_s(pid: int) -> float:
-    """Processor seconds of a process, of its children that live, and of those it has waited for."""
+def _process_s(pid: int) -> float:
+    """Processor seconds of a process, and of the children that it has waited for."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return 0.0
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(
-        _tree_s(int(each)) for each in children
-    )
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,15 +55,11 @@ async def open_system(
             async with _tenant(operator, load_settings(), connections, None) as system:
                 yield system
         return
-    folder = _private_folder()
     say("Starting a private knowlog ...")
-    try:
-        async with open_stack(_private_environment(folder, environment)) as stack:
-            with Client(stack.url, stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
-                async with _tenant(operator, stack.settings, connections, stack) as system:
-                    yield system
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    async with private_folder() as folder, open_stack(private_environment(folder, environment)) as stack:
+        with Client(stack.url, stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
+            async with _tenant(operator, stack.settings, connections, stack) as system:
+                yield system
 
 
 @asynccontextmanager
@@ -76,15 +72,27 @@ async def another_tenant(system: System, connections: int = 8) -> AsyncIterator[
             yield second.api
 
 
-def _private_folder() -> Path:
+@asynccontextmanager
+async def private_folder() -> AsyncIterator[Path]:
+    """Yield a folder for the data of a private knowlog, which is removed at the end."""
+    folder = _make_folder()
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _make_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="knowlog-bench-"))
     folder.chmod(0o755)
     return folder
 
 
-def _private_environment(folder: Path, further: Mapping[str, str]) -> dict[str, str]:
-    """The user's settings, but for those that say where knowlog runs, and `further` ones."""
-    kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+def private_environment(
+    folder: Path, further: Mapping[str, str], without: Collection[str] = ()
+) -> dict[str, str]:
+    """The user's settings, but for those that say where knowlog runs and those in `without`, and `further` ones."""
+    kept = {name: value for name, value in os.environ.items() if name not in (*_LEFT_OUT, *without)}
     return {**kept, **further, "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_API_PORT": str(free_port())}
 
 

@@ -87,6 +87,8 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
         yield _schedules(await connection.fetchval("select knowlog.next_schedule_s()"))
     if await connection.fetchval("select to_regprocedure('knowlog.webhook_health()')"):
         yield _webhooks(await connection.fetchrow("select * from knowlog.webhook_health()"))
+    if await connection.fetchval("select to_regprocedure('knowlog.rechunking_overview()')"):
+        yield judge_chunks(await connection.fetchrow("select * from knowlog.rechunking_overview()"))
 
 
 def _migrations(missing: set[str], unknown: set[str]) -> Finding:
@@ -124,6 +126,18 @@ def judge_queue(row: Any, work: Sequence[Any]) -> Finding:
             "`knowlog jobs dead` says why, `knowlog jobs retry --all` tries again; `knowlog tenants queues` says whose.",
         )
     return ok("queue", found)
+
+
+def judge_chunks(row: Any) -> Finding:
+    """Say whether documents have the chunks of their collections' profiles."""
+    if not row["collections"]:
+        return ok("chunks", "all collections have the chunks of their profile")
+    found = f"{row['collections']} collections are cut anew by a changed profile"
+    if row["untouched_s"] > _OLD_JOB_S:
+        return warn(
+            "chunks", f"{found}, and no worker sees to it", "Start `knowlog up` or a `knowlog worker`."
+        )
+    return ok("chunks", found)
 
 
 def _schedules(due_s: float | None) -> Finding:

@@ -8,9 +8,15 @@ from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, ok, warn
 from knowlog.database import Connection
 from knowlog.embedding import open_embedder
+from knowlog.ingestion import QUIET
 from knowlog.settings import Settings
 
 _PART = "embeddings"
+_DIFFER = warn(
+    _PART,
+    "workers have different embedding models, so no vectors are made anew",
+    "Give all processes the same KNOWLOG_EMBEDDING_ settings, and restart those that had others.",
+)
 
 
 async def check_embeddings(settings: Settings) -> AsyncIterator[Finding]:
@@ -18,7 +24,9 @@ async def check_embeddings(settings: Settings) -> AsyncIterator[Finding]:
     connection = await open_database(settings)
     if connection is None:
         return
-    rows = await _overview(connection)
+    rows, differ = await _overview(connection)
+    if differ:
+        yield _DIFFER
     embedder = await asyncio.to_thread(open_embedder, settings.embedding, settings.data_dir)
     await embedder.close()
     yield judge(rows, embedder.profile.key)
@@ -44,12 +52,13 @@ def judge(rows: Sequence[Any], key: str) -> Finding:
     )
 
 
-async def _overview(connection: Connection) -> Sequence[Any]:
+async def _overview(connection: Connection) -> tuple[Sequence[Any], bool]:
+    """The collections' keys, and whether workers have different models."""
     try:
-        if await connection.fetchval("select to_regproc('knowlog.embedding_overview')") is None:
-            return []
+        if await connection.fetchval("select to_regproc('knowlog.models_differ')") is None:
+            return [], False
         await connection.execute("set role knowlog_system")
         rows: Sequence[Any] = await connection.fetch("select * from knowlog.embedding_overview()")
-        return rows
+        return rows, await connection.fetchval("select knowlog.models_differ($1)", QUIET)
     finally:
         await connection.close()
