@@ -6,10 +6,12 @@ the text.
 """
 
 import asyncio
-import hashlib
+import errno
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import Annotated, Any, BinaryIO, cast
 
 import orjson
 from fastapi import Request
@@ -20,16 +22,26 @@ from starlette.datastructures import FormData, UploadFile
 from knowlog.api.dependencies import NO_NUL, JsonObject, read_json
 from knowlog.api.model import Body
 from knowlog.bootstrap import App
-from knowlog.documents import Upload
+from knowlog.documents import Content, Upload, head_of, in_file, sha256_of
 from knowlog.edge import check_body, fetch, visit_of
 from knowlog.formats import Source, detect
-from knowlog.kernel.errors import BadRequest, Invalid, KnowlogError, LimitReached, TooLarge, UnsupportedType
+from knowlog.kernel.errors import (
+    BadRequest,
+    Invalid,
+    KnowlogError,
+    LimitReached,
+    StorageFull,
+    TooLarge,
+    UnsupportedType,
+)
 
 _ExternalId = Annotated[str, Field(min_length=1, max_length=2000), NO_NUL]
 _Title = Annotated[str, Field(min_length=1, max_length=1000), NO_NUL]
 _MOST_FILES = 100
 _MOST_FIELDS = 20
 _HEAD_BYTES = 64 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
+"""What is larger comes into a file, as forms do (MultiPartParser.spool_max_size)."""
 
 
 class Described(Body):
@@ -61,23 +73,30 @@ _TEXT, _URL = TypeAdapter(TextDocument), TypeAdapter(UrlDocument)
 _TEXTS = TypeAdapter(list[TextDocument])
 
 
+@asynccontextmanager
 async def read_uploads(
     request: Request, app: App, filename: str | None, described: Described
-) -> list[Upload]:
-    """Read the documents of one request, by its Content-Type."""
+) -> AsyncIterator[list[Upload]]:
+    """Read the documents of one request, by its Content-Type. What they hold can be read until the context ends.
+
+    Files and bodies of more than a MB come into a file on the disk. Raises StorageFull when that is full.
+    """
     kind = _kind(request)
-    if kind == "multipart/form-data":
-        uploads = await _from_form(request, described)
-    elif kind == "application/json":
-        _require_in_body(described)
-        uploads = [await _from_json(request, app)]
-    elif kind == "application/x-www-form-urlencoded":
-        raise UnsupportedType("A form without files cannot be read. Send multipart/form-data, text or JSON.")
-    else:
-        uploads = [_from_bytes(await request.body(), kind, filename, described)]
-    for upload in uploads:
-        _refuse_unsupported(upload)
-    return uploads
+    async with AsyncExitStack() as stack:
+        if kind == "multipart/form-data":
+            uploads = await _from_form(request, described, stack)
+        elif kind == "application/json":
+            _require_in_body(described)
+            uploads = [await _from_json(request, app)]
+        elif kind == "application/x-www-form-urlencoded":
+            raise UnsupportedType(
+                "A form without files cannot be read. Send multipart/form-data, text or JSON."
+            )
+        else:
+            uploads = [_from_body(await _read_body(request, stack), kind, filename, described)]
+        for upload in uploads:
+            _refuse_unsupported(upload)
+        yield uploads
 
 
 async def read_batch(request: Request, most: int) -> list[Upload]:
@@ -113,9 +132,9 @@ def describe(external_id: str | None, title: str | None, metadata: str | None) -
     return check_body(_DESCRIBED, given)
 
 
-def text_id(content: bytes) -> str:
+def text_id(content: Content) -> str:
     """The external id of a text that has no name: the same text again is the same document."""
-    return f"text:{hashlib.sha256(content).hexdigest()[:32]}"
+    return f"text:{sha256_of(content).hex()[:32]}"
 
 
 def orjson_loads(raw: bytes) -> Any:
@@ -126,7 +145,41 @@ def orjson_loads(raw: bytes) -> Any:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
 
 
-def _from_bytes(content: bytes, kind: str, filename: str | None, described: Described) -> Upload:
+async def _read_body(request: Request, stack: AsyncExitStack) -> Content:
+    """Read a body that is the document itself."""
+    file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the stack
+    stack.callback(file.close)
+    body = UploadFile(file=cast(BinaryIO, file), size=0)
+    with _disk_errors_told():
+        async for piece in request.stream():
+            await body.write(piece)
+    return await _content_of(body)
+
+
+async def _content_of(file: UploadFile) -> Content:
+    """What came, in memory where it is little."""
+    if (file.size or 0) > _IN_MEMORY_BYTES:
+        return await asyncio.to_thread(in_file, file.file)
+    await file.seek(0)
+    return await file.read()
+
+
+@contextmanager
+def _disk_errors_told() -> Iterator[None]:
+    """Raise StorageFull where what comes in finds no room on the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StorageFull(
+            "The disk on which uploads arrive is full. Nothing was stored; send this again when the operator has made"
+            f" room in {gettempdir()}.",
+            retry_after_s=60,
+        ) from error
+
+
+def _from_body(content: Content, kind: str, filename: str | None, described: Described) -> Upload:
     name = described.external_id or filename or text_id(content)
     return Upload(name, filename or _named(kind), content, kind or None, described.title, described.metadata)
 
@@ -134,7 +187,7 @@ def _from_bytes(content: bytes, kind: str, filename: str | None, described: Desc
 def _refuse_unsupported(upload: Upload) -> None:
     """Refuse at once what no reader takes. What is damaged is a worker's to find out."""
     try:
-        detect(Source(upload.content[:_HEAD_BYTES], upload.filename, upload.media_type))
+        detect(Source(head_of(upload.content, _HEAD_BYTES), upload.filename, upload.media_type))
     except UnsupportedType as error:
         raise UnsupportedType(f"{upload.filename[:200]!r} cannot be taken. {error.detail}") from error
     except KnowlogError:
@@ -157,14 +210,15 @@ def _joined(form: Described, queried: Described, files: int) -> Described:
     return form.model_copy(update=given)
 
 
-async def _from_form(request: Request, queried: Described) -> list[Upload]:
+async def _from_form(request: Request, queried: Described, stack: AsyncExitStack) -> list[Upload]:
     _check_charset(request)
-    async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS) as form:
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        _check_form(form, files)
-        own = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
-        described = _joined(own, queried, len(files))
-        return [await _file_upload(file, described) for file in files]
+    with _disk_errors_told():
+        form = await stack.enter_async_context(request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS))
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    _check_form(form, files)
+    own = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
+    described = _joined(own, queried, len(files))
+    return [await _file_upload(file, described) for file in files]
 
 
 def _check_charset(request: Request) -> None:
@@ -196,7 +250,7 @@ def _field(form: FormData, name: str) -> str | None:
 
 
 async def _file_upload(file: UploadFile, described: Described) -> Upload:
-    content = await file.read()
+    content = await _content_of(file)
     filename = _clean(_as_named(file.filename or "file"))
     name = described.external_id or filename
     return Upload(name, filename, content, file.content_type or None, described.title, described.metadata)

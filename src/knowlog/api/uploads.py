@@ -1,6 +1,5 @@
 """Uploads: taking documents in."""
 
-import hashlib
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from knowlog.api.incoming import describe, read_batch, read_uploads
 from knowlog.api.model import Body, problems
 from knowlog.api.upload_schema import BATCH, UPLOAD
 from knowlog.bootstrap import App
-from knowlog.documents import DocumentState, Received, Upload
+from knowlog.documents import DocumentState, Received, Upload, sha256_of
 from knowlog.edge import Answer, fingerprint, once
 from knowlog.tenants import Principal
 
@@ -80,8 +79,9 @@ async def upload(
     indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """
     await app.receiver.room.require(app.database, caller.scope)
-    uploads = await read_uploads(request, app, filename, describe(external_id, title, metadata))
-    return await _receive(request, caller, collection, uploads, idempotency_key)
+    described = describe(external_id, title, metadata)
+    async with read_uploads(request, app, filename, described) as uploads:
+        return await _receive(request, caller, collection, uploads, idempotency_key)
 
 
 @router.post(
@@ -159,7 +159,7 @@ def _asked(collection: str, uploads: list[Upload]) -> bytes:
                 item.media_type,
                 item.title,
                 item.metadata,
-                hashlib.sha256(item.content).digest(),
+                sha256_of(item.content),
             )
             for item in uploads
         ],

@@ -25,6 +25,7 @@ from knowlog.documents.collections import (
     update_collection,
     within,
 )
+from knowlog.documents.content import Content, InFile, head_of, in_file, sha256_of
 from knowlog.documents.jobs import cancel_job, retry_dead_jobs, retry_job
 from knowlog.documents.model import (
     Collection,
@@ -49,11 +50,13 @@ from knowlog.documents.settings import DocumentsSettings
 __all__ = [
     "BlobStore",
     "Collection",
+    "Content",
     "DeletionReceipt",
     "Document",
     "DocumentState",
     "DocumentsSettings",
     "Heading",
+    "InFile",
     "Original",
     "Page",
     "PageStart",
@@ -79,6 +82,8 @@ __all__ = [
     "get_collection",
     "get_document",
     "get_documents",
+    "head_of",
+    "in_file",
     "list_collections",
     "list_documents",
     "load_structure",
@@ -88,6 +93,7 @@ __all__ = [
     "retry_dead_jobs",
     "retry_document",
     "retry_job",
+    "sha256_of",
     "update_collection",
     "within",
 ]

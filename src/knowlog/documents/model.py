@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from knowlog.documents.content import Content
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -190,7 +192,7 @@ class Upload:
 
     external_id: str
     filename: str
-    content: bytes
+    content: Content
     media_type: str | None = None
     title: str | None = None
     metadata: dict[str, Any] | None = None

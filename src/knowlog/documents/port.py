@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Protocol
 
+from knowlog.documents.content import Content
+
 
 class BlobStore(Protocol):
     """Bytes by key. A key is a relative path such as "tenant/document/version"; it is written once and never changed."""
 
-    async def put(self, blobs: Mapping[str, bytes]) -> None:
+    async def put(self, blobs: Mapping[str, Content]) -> None:
         """Keep the bytes durably: when this returns, they survive a crash. Raises Unavailable."""
 
     async def get(self, key: str) -> bytes:

@@ -1,6 +1,5 @@
 """Take documents in: bytes, document, version and the event that asks for indexing, all or nothing."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents.actions import get_documents, index_again
 from knowlog.documents.collections import hold_collection
+from knowlog.documents.content import sha256_of, size_of
 from knowlog.documents.model import Received, Upload
 from knowlog.documents.port import BlobStore
 from knowlog.documents.room import Room
@@ -80,9 +80,10 @@ class Receiver:
             raise Invalid("An external id has 1 to 2,000 characters and no NUL.")
         if "\x00" in f"{upload.filename}{upload.media_type or ''}{upload.title or ''}":
             raise Invalid("A filename, a media type and a title cannot hold the NUL character.")
-        if not upload.content:
+        size_bytes = size_of(upload.content)
+        if not size_bytes:
             raise Invalid(f"{upload.filename!r} is empty. Send a file that has content.")
-        if len(upload.content) > self._settings.max_upload_bytes:
+        if size_bytes > self._settings.max_upload_bytes:
             raise TooLarge(
                 f"{upload.filename!r} is larger than {self._settings.max_upload_mb} MB, the limit here."
             )
@@ -135,7 +136,7 @@ def _received(collection_id: UUID, item: _Incoming) -> dict[str, Any]:
     return {
         "collection_id": collection_id,
         "version": item.version,
-        "size_bytes": len(item.upload.content),
+        "size_bytes": size_of(item.upload.content),
     }
 
 
@@ -169,7 +170,7 @@ def _sort_out(
     new, renewed = [], []
     unchanged: dict[str, tuple[UUID, Upload]] = {}
     for upload in uploads:
-        digest = hashlib.sha256(upload.content).digest()
+        digest = sha256_of(upload.content)
         row = known.get(upload.external_id)
         if row is None:
             new.append(_incoming(scope, upload, new_id(), 1, digest))
@@ -196,7 +197,7 @@ async def _insert_versions(connection: Connection, items: Sequence[_Incoming]) -
     await connection.execute(
         _SQL["insert_versions"], [item.document_id for item in items], [item.version for item in items],
         [item.blob for item in items], [item.content_hash for item in items],
-        [len(item.upload.content) for item in items], [item.upload.filename for item in items],
+        [size_of(item.upload.content) for item in items], [item.upload.filename for item in items],
         [item.upload.media_type for item in items],
     )  # fmt: skip
 

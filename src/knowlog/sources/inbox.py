@@ -12,7 +12,7 @@ from uuid import UUID
 
 from knowlog.bus import Delivery, DocumentSubmitted, DocumentWithdrawn
 from knowlog.database import Connection, Database, Scope
-from knowlog.documents import BlobStore, Receiver, Upload
+from knowlog.documents import BlobStore, Receiver, Upload, head_of
 from knowlog.formats import Source as File
 from knowlog.formats import detect
 from knowlog.ingestion import delete_within
@@ -262,7 +262,7 @@ def _decoded(text: str) -> bytes:
 def _refuse_unsupported(upload: Upload) -> None:
     """Refuse at once what no reader takes, as an upload is. What is damaged is a worker's to find out."""
     try:
-        detect(File(upload.content[:_HEAD_BYTES], upload.filename, upload.media_type))
+        detect(File(head_of(upload.content, _HEAD_BYTES), upload.filename, upload.media_type))
     except UnsupportedType:
         raise
     except KnowlogError:

@@ -1,10 +1,13 @@
 """A user's own PostgreSQL: logins without superuser rights, separate logins, TLS, servers that will not do."""
 
 import asyncio
+import os
 import shutil
 import ssl
+import subprocess
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -174,6 +177,63 @@ async def test_server_without_pgvector_is_told(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured, match="pgvector"):
             await open_database(settings, root)
         EmbeddedServer(root, settings).stop()
+
+
+@pytest.fixture
+def old_server() -> Iterator[tuple[str, Path]]:
+    """A real PostgreSQL of before 16, as Debian 12 has it: its address, and where its programs are."""
+    found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if int(path.parent.name) < 16]
+    if not found:
+        pytest.skip("no PostgreSQL older than 16 is installed: apt-get install postgresql-15 brings one")
+    with tempfile.TemporaryDirectory(prefix="knowlog-test-", dir="/tmp") as folder:
+        root = Path(folder)
+        root.chmod(0o777)
+        as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+
+        def run(program: str, *arguments: str) -> None:
+            subprocess.run(
+                [found[0] / program, *arguments], check=True, capture_output=True, cwd="/", **as_user
+            )
+
+        run("initdb", "-D", f"{root}/data", "-U", "postgres", "--auth=trust", "--no-sync")
+        run(
+            "pg_ctl",
+            "-D",
+            f"{root}/data",
+            "-w",
+            "-l",
+            f"{root}/log",
+            "-o",
+            f"-c listen_addresses= -k {root}",
+            "start",
+        )
+        try:
+            yield f"postgresql://postgres@/postgres?host={root}", root
+        finally:
+            run("pg_ctl", "-D", f"{root}/data", "-m", "immediate", "stop")
+
+
+@pytest.mark.parametrize("command", [["up"], ["serve"], ["worker"], ["doctor"]])
+async def test_a_server_that_is_too_old_is_told_by_every_command(
+    old_server, tmp_path: Path, command: list[str]
+) -> None:
+    """One sentence that says what is needed, an exit code that says so, and the server is left as it was."""
+    url, _ = old_server
+    environ = {
+        **os.environ, "KNOWLOG_DATABASE_URL": url, "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_API_PORT": "0",
+        "KNOWLOG_EMBEDDING_MODEL": "fake",
+    }  # fmt: skip
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "knowlog", *command],
+        env=environ, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == (1 if command == ["doctor"] else 2), done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "is too old. knowlog needs PostgreSQL 16 or newer" in said
+    assert "Traceback" not in said
+    connection = await connect(url)
+    assert await connection.fetchval("select count(*) from pg_namespace where nspname = 'knowlog'") == 0
+    await connection.close()
 
 
 class Told:

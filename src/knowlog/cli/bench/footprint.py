@@ -33,9 +33,9 @@ _ELSEWHERE = ("KNOWLOG_DATABASE_URL", "KNOWLOG_DATABASE_OWNER_URL")
 def footprint(json: JsonFile = None) -> None:
     """Measure an installation: its size, the first start to the first cited answer, memory after the demo. Linux only.
 
-    `installed_mb` is the room that the files of knowlog and all it needs take, compiled ones included; `memory_mb` the proportional set
-    size of all processes, PostgreSQL's included, when `knowlog demo` has answered its questions on an empty folder;
-    `first_answer_s` the time from typing that to its first citation. A MB has 1,048,576 bytes.
+    `installed_mb` is the room that knowlog and all it needs take, compiled files included; `first_answer_s` the time from
+    `knowlog demo` on an empty folder to its first citation; `memory_mb` the proportional set size of all processes, those
+    of PostgreSQL included, when its questions are answered. A MB has 1,048,576 bytes.
     """
     require_proc()
     check_writable(json)

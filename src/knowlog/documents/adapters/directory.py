@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
+from knowlog.documents.content import Content, pieces_of
 from knowlog.kernel.errors import NotFound, StorageFull, Unavailable
 
 _PROBE = "probe/probe/probe"
@@ -22,7 +23,7 @@ class DirectoryBlobStore:
         self._root = root
         self._min_free_bytes = min_free_bytes
 
-    async def put(self, blobs: Mapping[str, bytes]) -> None:
+    async def put(self, blobs: Mapping[str, Content]) -> None:
         """Keep the bytes durably."""
         await asyncio.to_thread(self._put, blobs)
 
@@ -88,7 +89,7 @@ class DirectoryBlobStore:
         await self.get(_PROBE)
         await self.delete([_PROBE])
 
-    def _put(self, blobs: Mapping[str, bytes]) -> None:
+    def _put(self, blobs: Mapping[str, Content]) -> None:
         try:
             folders = {self._write(self._path(key), content) for key, content in blobs.items()}
             for folder in {above for written in folders for above in (written, *written.parents)}:
@@ -97,7 +98,7 @@ class DirectoryBlobStore:
         except OSError as error:
             raise _unavailable(error) from error
 
-    def _write(self, path: Path, content: bytes) -> Path:
+    def _write(self, path: Path, content: Content) -> Path:
         for folder in (
             self._root,
             path.parent.parent,
@@ -107,7 +108,7 @@ class DirectoryBlobStore:
         partial = path.with_name(f".{path.name}.partial")
         try:
             with open(partial, "wb", opener=_private) as file:
-                file.write(content)
+                file.writelines(pieces_of(content))
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)

@@ -10,6 +10,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from knowlog.documents.content import Content
 from knowlog.kernel import now
 from knowlog.kernel.errors import Misconfigured, NotFound, Unavailable
 
@@ -31,10 +32,14 @@ class S3BlobStore:
                 f"The S3 settings cannot be used: {error}. Check the AWS_* variables."
             ) from error
 
-    async def put(self, blobs: Mapping[str, bytes]) -> None:
+    async def put(self, blobs: Mapping[str, Content]) -> None:
         """Keep the bytes; S3 answers when they are durable."""
         for key, content in blobs.items():
-            await self._call(obstore.put_async(self._store, key, content))
+            await self._call(
+                obstore.put_async(
+                    self._store, key, content if isinstance(content, bytes) else content.pieces()
+                )
+            )
 
     async def get(self, key: str) -> bytes:
         """Return the bytes."""
