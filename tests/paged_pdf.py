@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pypdfium2 as pdfium
 
 
-def paged_pdf(pages: Sequence[Sequence[str]], title: str = "") -> bytes:
-    """Write a PDF with these lines of Helvetica on each page."""
+def paged_pdf(pages: Sequence[Sequence[str]], title: str = "", trailer: str = "") -> bytes:
+    """Write a PDF with these lines of Helvetica on each page. `trailer` are further entries of its last dictionary."""
     kids = " ".join(f"{5 + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -30,7 +30,7 @@ def paged_pdf(pages: Sequence[Sequence[str]], title: str = "") -> bytes:
     size = len(objects) + 1
     return (
         f"{out}xref\n0 {size}\n0000000000 65535 f \n{table}"
-        f"trailer << /Root 1 0 R /Info 4 0 R /Size {size} >>\nstartxref\n{len(out)}\n%%EOF\n"
+        f"trailer << /Root 1 0 R /Info 4 0 R /Size {size} {trailer}>>\nstartxref\n{len(out)}\n%%EOF\n"
     ).encode()
 
 

@@ -9,10 +9,10 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, size_mb: int) -> Iterator[Path]:
-    """Mount a disk of so many MB on a folder for the time of the block; skips the test where that is not allowed."""
+def small_disk(folder: Path, size_kb: int) -> Iterator[Path]:
+    """Mount a disk of so many kB on a folder for the time of the block; skips the test where that is not allowed."""
     folder.mkdir(parents=True, exist_ok=True)
-    asked = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0755", "tmpfs", str(folder)]
+    asked = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k,mode=0755", "tmpfs", str(folder)]
     if subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("a small disk cannot be mounted: that takes root, and a kernel that lets it")
     try:

@@ -53,7 +53,7 @@ async def test_a_full_disk_of_originals_refuses_and_recovers() -> None:
     """What is refused is nowhere; the same upload is taken when there is room."""
     with tempfile.TemporaryDirectory(prefix="knowlog-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        with small_disk(Path(folder) / "blobs", 8) as disk:
+        with small_disk(Path(folder) / "blobs", 8192) as disk:
             async with running_on(Path(folder)) as client:
                 assert (await send(client, "first", "The zebra sleeps.")).status_code == 202
                 with filled(disk, left_kb=64):
@@ -70,7 +70,7 @@ async def test_a_full_disk_of_postgresql_loses_nothing_that_was_acknowledged() -
     """Every refusal is a sentence; what got 202 is indexed when there is room again, and what did not is not there."""
     with tempfile.TemporaryDirectory(prefix="knowlog-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        with small_disk(Path(folder) / "postgres", 400) as disk:
+        with small_disk(Path(folder) / "postgres", 400_000) as disk:
             async with running_on(Path(folder)) as client:
                 taken: set[str] = set()
                 refusals: list[httpx.Response] = []

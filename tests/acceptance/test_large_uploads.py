@@ -115,7 +115,7 @@ async def test_what_is_over_the_limit_is_refused_and_kept_nowhere(server: Any) -
 
 async def test_a_full_disk_is_told_where_uploads_arrive() -> None:
     """507 says where to make room; nothing is kept, and small uploads still come in."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder, small_disk(Path(folder) / "tmp", 4) as full:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, small_disk(Path(folder) / "tmp", 4096) as full:
         async with serving(TMPDIR=str(full)) as (stack, client):
             answer = await send_raw(client, 20)
             assert (answer.status_code, answer.json()["code"]) == (507, "storage-full")

@@ -45,15 +45,18 @@ class AcceptedAll(Body):
     items: list[Accepted]
 
 
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": AcceptedAll, "description": "Nothing has changed."},
+    **problems(404, 409, 413, 415, 507),
+}
+
+
 @router.post(
     "/collections/{collection}/documents",
     status_code=202,
     response_model=AcceptedAll,
     openapi_extra=UPLOAD,
-    responses={
-        200: {"model": AcceptedAll, "description": "Nothing has changed."},
-        **problems(404, 409, 413, 415, 507),
-    },
+    responses=_RESPONSES,
     summary="Upload one or more documents",
 )
 async def upload(
@@ -89,10 +92,7 @@ async def upload(
     status_code=202,
     response_model=AcceptedAll,
     openapi_extra=BATCH,
-    responses={
-        200: {"model": AcceptedAll, "description": "Nothing has changed."},
-        **problems(404, 409, 413, 415, 507),
-    },
+    responses=_RESPONSES,
     summary="Upload many texts at once",
 )
 async def upload_batch(

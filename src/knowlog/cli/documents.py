@@ -1,8 +1,7 @@
 """`knowlog documents`: what was ingested, and what became of it."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
-from uuid import UUID
 
 import typer
 
@@ -10,8 +9,10 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
 from knowlog.cli.output import emit, emit_list, readable, say, show_fields, table
 from knowlog.cli.output import show as show_table
+from knowlog.cli.values import address
 
 app = typer.Typer(help="Documents: list, show, text, retry, delete.", no_args_is_help=True)
+_address = partial(address, "documents")
 DocumentId = Annotated[str, typer.Argument(help="The document's id, as `knowlog documents list` shows it.")]
 State = Literal["received", "parsing", "embedding", "indexed", "failed"]
 
@@ -121,13 +122,3 @@ def _retried(count: int) -> str:
     if count == 0:
         return "No document has failed."
     return f"{count} failed {'document is' if count == 1 else 'documents are'} tried again."
-
-
-def _address(document: str) -> str:
-    try:
-        UUID(document)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{document} is not the id of a document. `knowlog documents list` shows the ids."
-        ) from error
-    return f"/v1/documents/{quote(document, safe='')}"

@@ -1,9 +1,8 @@
 """`knowlog jobs`: the work that is done in the background."""
 
 import time
+from functools import partial
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
-from uuid import UUID
 
 import typer
 
@@ -11,9 +10,11 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, printable, say, show_fields, table, tell
 from knowlog.cli.output import show as show_table
+from knowlog.cli.values import address
 from knowlog.kernel.errors import KnowlogError
 
 app = typer.Typer(help="Jobs: list, dead, show, watch, retry, cancel.", no_args_is_help=True)
+_address = partial(address, "jobs")
 _LOOK_EVERY_S = 0.5
 _ENDED = ("done", "failed", "cancelled")
 
@@ -154,13 +155,3 @@ def _retried(count: int) -> str:
     if count == 0:
         return "No job is dead."
     return f"{count} {'job is' if count == 1 else 'jobs are'} tried again."
-
-
-def _address(job: str) -> str:
-    try:
-        UUID(job)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{job} is not the id of a job. `knowlog jobs list` shows the ids."
-        ) from error
-    return f"/v1/jobs/{quote(job, safe='')}"

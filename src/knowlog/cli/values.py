@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 import typer
@@ -16,6 +18,17 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise typer.BadParameter(f'{option} must be a JSON object such as {{"year": 2025}}.')
     return value
+
+
+def address(noun: str, given: str) -> str:
+    """The address of the one of "documents", "jobs" ... that an id names. Raises BadParameter for what is no id."""
+    try:
+        UUID(given)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{given} is not the id of a {noun.removesuffix('s')}. `knowlog {noun} list` shows the ids."
+        ) from error
+    return f"/v1/{noun}/{quote(given, safe='')}"
 
 
 def pairs(given: Iterable[str]) -> dict[str, Any]:

@@ -20,6 +20,14 @@ class Metrics:
     def __init__(self, admission: Admission, connections: Connections) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self.registry)
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._count_requests()
+        self._measure_work()
+        self._measure_rebuilds()
+        self._watch_connections(connections)
+        self._watch_admission(admission)
+
+    def _count_requests(self) -> None:
         self._requests = Counter(
             "knowlog_http_requests",
             "Requests answered.",
@@ -39,24 +47,38 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
-        self._queue = Gauge(
-            "knowlog_queue_jobs", "Jobs in the queue, by state.", ["state"], registry=self.registry
+
+    def _measure_work(self) -> None:
+        self._queue = self._gauge("knowlog_queue_jobs", "Jobs in the queue, by state.", "state")
+        self._oldest = self._gauge("knowlog_queue_oldest_seconds", "Age of the oldest waiting job.")
+        self._documents = self._gauge(
+            "knowlog_documents_unfinished", "Documents not indexed, by state.", "state"
         )
-        self._oldest = Gauge(
-            "knowlog_queue_oldest_seconds", "Age of the oldest waiting job.", registry=self.registry
+
+    def _measure_rebuilds(self) -> None:
+        self._rebuilds = self._gauge(
+            "knowlog_embedding_rebuild_collections",
+            "Collections whose vectors are being made anew for another embedding model.",
         )
-        self._documents = Gauge(
-            "knowlog_documents_unfinished",
-            "Documents not indexed, by state.",
-            ["state"],
-            registry=self.registry,
+        self._rebuild_chunks = self._gauge(
+            "knowlog_embedding_rebuild_chunks",
+            "Chunks of those collections, and how many of them are done.",
+            "state",
         )
+        self._rebuilds_held_up = self._gauge(
+            "knowlog_embedding_rebuild_held_up",
+            "1 while something is in the way of making vectors anew: the collections say what.",
+        )
+
+    def _watch_connections(self, connections: Connections) -> None:
         self._watch("knowlog_http_connections", "Connections open.", lambda: connections.open)
         self._watch(
             "knowlog_http_connections_evicted",
             "Connections that waited and were closed for others' sake, since the start.",
             lambda: connections.evicted,
         )
+
+    def _watch_admission(self, admission: Admission) -> None:
         self._watch(
             "knowlog_http_requests_in_hand",
             "Requests of known callers under way.",
@@ -69,26 +91,12 @@ class Metrics:
         )
         self._watch(
             "knowlog_http_bodies_bytes",
-            "Bytes of bodies and large answers held in memory.",
+            "Bytes of bodies and large answers in hand.",
             lambda: admission.bytes,
         )
-        self._rebuilds = Gauge(
-            "knowlog_embedding_rebuild_collections",
-            "Collections whose vectors are being made anew for another embedding model.",
-            registry=self.registry,
-        )
-        self._rebuild_chunks = Gauge(
-            "knowlog_embedding_rebuild_chunks",
-            "Chunks of those collections, and how many of them are done.",
-            ["state"],
-            registry=self.registry,
-        )
-        self._rebuilds_held_up = Gauge(
-            "knowlog_embedding_rebuild_held_up",
-            "1 while something is in the way of making vectors anew: the collections say what.",
-            registry=self.registry,
-        )
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self.registry)
 
     def _watch(self, name: str, meaning: str, look: Callable[[], float]) -> None:
         Gauge(name, meaning, registry=self.registry).set_function(look)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from knowlog.bootstrap import App, open_app
+from at_work import at_work, fake_app
+from knowlog.bootstrap import App
 from knowlog.bus import Job, LeaseLost, claim, complete, get_job, list_events, present, retry
 from knowlog.bus import Wanted as WantedEvents
 from knowlog.database import Database, Scope
@@ -23,7 +24,6 @@ from knowlog.documents import (
     retry_job,
 )
 from knowlog.kernel.errors import Conflict
-from knowlog.settings import load_settings
 from knowlog.workers import Worker
 
 SLOW = b"<p>" + b"<b>x " * 1_200_000
@@ -33,13 +33,7 @@ SLOW = b"<p>" + b"<b>x " * 1_200_000
 @pytest.fixture(scope="module")
 async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
     """A process's App on the shared database, with the fake model."""
-    environ = {
-        "KNOWLOG_DATA_DIR": str(server_dir),
-        "KNOWLOG_EMBEDDING_MODEL": "fake",
-        "KNOWLOG_WORKER_LEASE_S": "1.5",
-        "KNOWLOG_WORKER_BACKOFF_S": "0.05",
-    }
-    async with open_app(load_settings(environ)) as opened:
+    async with fake_app(server_dir, WORKER_LEASE_S="1.5", WORKER_BACKOFF_S="0.05") as opened:
         yield opened
 
 
@@ -57,12 +51,8 @@ async def _alone(database: Database, app: App, tenant: Scope) -> None:
 @pytest.fixture
 async def working(app: App) -> AsyncIterator[Worker]:
     """A worker that takes jobs during the test."""
-    stop = asyncio.Event()
-    worker = Worker(app)
-    task = asyncio.create_task(worker.run(stop))
-    yield worker
-    stop.set()
-    await task
+    async with at_work(app) as worker:
+        yield worker
 
 
 async def send(app: App, scope: Scope, content: bytes, name: str = "a.txt") -> tuple[UUID, UUID]:

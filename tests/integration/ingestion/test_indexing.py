@@ -9,7 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from knowlog.bootstrap import App, open_app
+from at_work import at_work, fake_app
+from knowlog.bootstrap import App
 from knowlog.bus import claim, complete, keep_leases, list_jobs
 from knowlog.database import Database, Scope
 from knowlog.documents import (
@@ -25,7 +26,6 @@ from knowlog.documents import (
 from knowlog.ingestion import sweep_originals
 from knowlog.kernel.errors import NotFound, PreconditionFailed
 from knowlog.retrieval import Passage, Search, retrieve
-from knowlog.settings import load_settings
 from knowlog.workers import Worker
 from knowlog.workers.turns import Batch
 
@@ -35,25 +35,15 @@ Send = Callable[..., Awaitable[Document]]
 @pytest.fixture(scope="module")
 async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
     """A process's App on the shared database, with the fake model: these tests are not about its quality."""
-    environ = {
-        "KNOWLOG_DATA_DIR": str(server_dir),
-        "KNOWLOG_EMBEDDING_MODEL": "fake",
-        "KNOWLOG_WORKER_BACKOFF_S": "0.05",
-        "KNOWLOG_PARSING_MAX_CHUNKS": "2000",
-    }
-    async with open_app(load_settings(environ)) as opened:
+    async with fake_app(server_dir, WORKER_BACKOFF_S="0.05", PARSING_MAX_CHUNKS="2000") as opened:
         yield opened
 
 
 @pytest.fixture
 async def working(app: App) -> AsyncIterator[Worker]:
     """A worker that takes jobs during the test."""
-    stop = asyncio.Event()
-    worker = Worker(app)
-    task = asyncio.create_task(worker.run(stop))
-    yield worker
-    stop.set()
-    await task
+    async with at_work(app) as worker:
+        yield worker
 
 
 @pytest.fixture
@@ -117,12 +107,9 @@ async def test_a_new_version_replaces_the_old_one_whole(app, working, send, tena
 
 async def test_the_old_version_answers_until_the_new_one_is_indexed(app, send, tenant) -> None:
     """Without a worker the update waits, and the first version stays."""
-    stop, worker = asyncio.Event(), Worker(app)
-    task = asyncio.create_task(worker.run(stop))
-    sent = await send("a", b"The code word is heliotrope.")
-    await settled(app, tenant, sent.document_id)
-    stop.set()
-    await task
+    async with at_work(app):
+        sent = await send("a", b"The code word is heliotrope.")
+        await settled(app, tenant, sent.document_id)
     await send("a", b"The code word is marigold.")
     assert "heliotrope" in (await find(app, tenant, "code word"))[0].text
 
@@ -132,11 +119,8 @@ async def test_a_newer_upload_overtakes_one_that_waits(app, send, tenant) -> Non
     sent = await send("a", b"one")
     await send("a", b"two")
     await send("a", b"three is the last")
-    stop, worker = asyncio.Event(), Worker(app)
-    task = asyncio.create_task(worker.run(stop))
-    document = await settled(app, tenant, sent.document_id)
-    stop.set()
-    await task
+    async with at_work(app):
+        document = await settled(app, tenant, sent.document_id)
     assert document.version == 3
     async with app.database.transaction(tenant) as connection:
         assert await connection.fetchval("select count(*) from chunks") == 1

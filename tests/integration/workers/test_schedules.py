@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from at_work import fake_app
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import (
     Job,
@@ -39,12 +40,7 @@ from knowlog.workers.loop import run_workers
 @pytest.fixture(scope="module")
 async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
     """A process's App on the shared database, which may fetch from this machine."""
-    environ = {
-        "KNOWLOG_DATA_DIR": str(server_dir),
-        "KNOWLOG_EMBEDDING_MODEL": "fake",
-        "KNOWLOG_WORKER_BACKOFF_S": "0.05",
-    }
-    async with open_app(load_settings(environ)) as opened:
+    async with fake_app(server_dir, WORKER_BACKOFF_S="0.05") as opened:
         yield opened
 
 

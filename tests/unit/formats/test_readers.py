@@ -66,31 +66,8 @@ def pptx(*slides: str) -> bytes:
 
 
 def pdf(*pages: str, trailer: str = "") -> bytes:
-    """Write a PDF with one line of Helvetica a page."""
-    count = len(pages)
-    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(count))
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for n, text in enumerate(pages):
-        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
-        objects += [
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * n} 0 R"
-            " /Resources << /Font << /F1 3 0 R >> >> >>",
-            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
-        ]
-    out, offsets = "%PDF-1.4\n", []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += f"{number} 0 obj\n{content}\nendobj\n"
-    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    size = len(objects) + 1
-    return (
-        f"{out}xref\n0 {size}\n0000000000 65535 f \n{table}"
-        f"trailer << /Root 1 0 R /Size {size} {trailer}>>\nstartxref\n{len(out)}\n%%EOF\n"
-    ).encode()
+    """Write a PDF with one line a page."""
+    return paged_pdf([[page] for page in pages], trailer=trailer)
 
 
 def extracted(content: bytes, name: str, limits: Limits | None = None) -> Extracted:

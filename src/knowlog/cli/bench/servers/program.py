@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -49,7 +50,7 @@ class Program:
         self.kill()
 
 
-class Server:
+class Server(ABC):
     """A server with its data in `folder`, on ports of the loopback that stay its own across restarts."""
 
     name: ClassVar[str]
@@ -63,14 +64,14 @@ class Server:
         self._program: Program | None = None
 
     @classmethod
+    @abstractmethod
     def installed(cls) -> bool:
         """Whether its programs are on this machine."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """The address in the form of KNOWLOG_BUS_URL."""
-        raise NotImplementedError
 
     @property
     def log(self) -> Path:
@@ -112,8 +113,9 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @abstractmethod
     def _launch(self) -> Program:
-        raise NotImplementedError
+        """Start the program, without waiting for it."""
 
     def _ready(self) -> bool:
         """Whether it answers. By itself, whether something listens."""
