@@ -2,7 +2,8 @@
 
 A lexeme is a lower-case word stem without accents. Scripts with spaces between words give one for each
 word, the others (Chinese, Japanese, Korean, Thai ...) one for each pair of neighbouring characters. Words
-joined by a mark and holding a digit (`KL-2041`, `v1.2.3`) give the whole beside their parts. Reading is
+joined by a mark and holding a digit (`KL-2041`, `v1.2.3`) give the whole beside their parts. One or two letters
+written together with a year (`FY2018`) are read as if a space were between them, as others write it. Reading is
 linear in the length of the text, whatever is in it.
 """
 
@@ -28,6 +29,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?(?:[-_./:][a-z0-9]+)*")
 _WORD = re.compile(f"[{_UNSPACED}]+|{_LETTER}+(?:'{_LETTER}+)?(?:[-_./:]{_LETTER}+)*")
 _JOINED = re.compile("[-_./:]")
 _DIGIT = re.compile(r"\d")
+_LETTERS_AND_YEAR = re.compile(r"([a-z]{1,2})((?:19|20)\d\d)")
 _UNSPACED_START = re.compile(f"[{_UNSPACED}]")
 _ACCENTS = dict.fromkeys(range(0x300, 0x370)) | {ord("’"): "'", 0xAD: None, 0x200B: None}
 
@@ -75,6 +77,8 @@ def _lexemes_of(word: str) -> tuple[str, ...]:
     """The lexemes of one word, as the patterns above find it; the cache is what makes reading fast."""
     if _UNSPACED_START.match(word):
         return tuple(word[i : i + 2] for i in range(max(1, len(word) - 1)))
+    if apart := _LETTERS_AND_YEAR.fullmatch(word):
+        return tuple(part for part in apart.groups() if part not in _STOP_WORDS)
     parts = _JOINED.split(word)
     found = [_stemmer.stemWord(part[:_LONGEST_WORD]) for part in parts if part not in _STOP_WORDS]
     if len(parts) > 1 and _DIGIT.search(word):

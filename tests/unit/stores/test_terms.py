@@ -17,6 +17,9 @@ ONE, TWO = UUID(int=1), UUID(int=2)
         ("Crème brûlée", ["creme", "brule"]),
         ("ＦＵＬＬ ｗｉｄｔｈ", ["full", "width"]),
         ("Order KL-2041 failed", ["order", "kl", "2041", "kl-2041", "fail"]),
+        ("sales in FY2018", ["sale", "fy", "2018"]),
+        ("sales in FY 2018", ["sale", "fy", "2018"]),
+        ("the cell line HCC1954", ["cell", "line", "hcc1954"]),
         ("a state-of-the-art device", ["state", "art", "devic"]),
         ("the company's plan", ["compani", "plan"]),
         ("the company’s plan", ["compani", "plan"]),
@@ -30,7 +33,7 @@ ONE, TWO = UUID(int=1), UUID(int=2)
     ],
 )
 def test_words_become_lexemes(text: str, expected: list[str]) -> None:
-    """Stems without accents; identifiers in parts and whole; pairs where words have no spaces."""
+    """Stems without accents; identifiers in parts and whole; years by themselves; pairs where words have no spaces."""
     assert lexemes(text) == expected
 
 
