@@ -167,7 +167,8 @@ def _render(listed: dict[str, Any]) -> None:
 def _render_change(before: dict[str, Any], after: dict[str, Any]) -> None:
     say(f"Collection {after['name']} is changed; its profile has version {after['profile_version']}.")
     if before["profile"]["chunking"] != after["profile"]["chunking"] and after["document_count"]:
+        count = after["document_count"]
         say(
-            f"Its {after['document_count']} documents are cut anew; until then, each answers by the chunks that it has."
-            f" `knowlog collections show {after['name']}` tells how far that is."
+            f"{count} {'document is' if count == 1 else 'documents are'} cut anew; until its turn comes, each answers by"
+            f" the chunks that it has. `knowlog collections show {after['name']}` tells how far that is."
         )

@@ -41,7 +41,7 @@ async def test_the_sentence_that_answers_comes_first(embedder, passage):
 @pytest.mark.parametrize("asked", ["2018", "FY2018", "FY 2018"])
 async def test_a_year_is_found_however_it_is_written(embedder, passage, year: str, asked: str):
     """With the letters of a fiscal year or without, together or apart; another year is another year."""
-    text = f"Net sales were $30 million in {year}. Net sales were $27 million in 2016."
+    text = f"Net sales were $27 million in 2016. Net sales were $30 million in {year}."
     answer = await compose(f"What were net sales in {asked}?", [passage(text)], embedder)
     assert answer.statements[0].text.startswith("Net sales were $30 million")
 
