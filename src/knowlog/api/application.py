@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from knowlog import __version__
 from knowlog.api import (
+    access,
     addresses,
     answers,
     collections,
@@ -56,6 +57,7 @@ ROUTERS = tuple(
         events,
         event_log,
         collections,
+        access,
         keys,
         jobs,
         schedules,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Annotated, Any, BinaryIO, cast
+from uuid import UUID
 
 import orjson
 from fastapi import Request
@@ -52,6 +53,14 @@ class Described(Body):
     )
     title: _Title | None = None
     metadata: JsonObject | None = Field(None, examples=[{"year": 2026, "team": "support"}])
+    access: list[UUID] | None = Field(
+        None, max_length=1000, description="Who may see it: members and groups. For admins to say."
+    )
+
+    @property
+    def audience(self) -> frozenset[UUID] | None:
+        """`access` as documents keep it."""
+        return None if self.access is None else frozenset(self.access)
 
 
 class TextDocument(Described):
@@ -121,14 +130,18 @@ async def read_batch(request: Request, most: int) -> list[Upload]:
     return [_text_upload(document) for document in documents]
 
 
-def describe(external_id: str | None, title: str | None, metadata: str | None) -> Described:
-    """Read what query or form fields say of a document; `metadata` is a JSON object."""
+def describe(
+    external_id: str | None, title: str | None, metadata: str | None, access: str | None = None
+) -> Described:
+    """Read what query or form fields say of a document; `metadata` is a JSON object, `access` ids with commas."""
     given: dict[str, Any] = {"external_id": external_id, "title": title}
     if metadata is not None:
         try:
             given["metadata"] = read_json(metadata.encode())
         except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
             raise Invalid(f"metadata must be a JSON object: {error}.") from error
+    if access is not None:
+        given["access"] = [each.strip() for each in access.split(",") if each.strip()]
     return check_body(_DESCRIBED, given)
 
 
@@ -181,7 +194,15 @@ def _disk_errors_told() -> Iterator[None]:
 
 def _from_body(content: Content, kind: str, filename: str | None, described: Described) -> Upload:
     name = described.external_id or filename or text_id(content)
-    return Upload(name, filename or _named(kind), content, kind or None, described.title, described.metadata)
+    return Upload(
+        name,
+        filename or _named(kind),
+        content,
+        kind or None,
+        described.title,
+        described.metadata,
+        described.audience,
+    )
 
 
 def _refuse_unsupported(upload: Upload) -> None:
@@ -205,7 +226,7 @@ def _joined(form: Described, queried: Described, files: int) -> Described:
     for name in given:
         if getattr(form, name) is not None:
             raise Invalid(f"{name} stands in the address and in the form. Give it once.")
-        if files > 1 and name != "metadata":
+        if files > 1 and name not in {"metadata", "access"}:
             raise Invalid(f"{name} is for one file. Send several files without it, or one by one.")
     return form.model_copy(update=given)
 
@@ -216,7 +237,7 @@ async def _from_form(request: Request, queried: Described, stack: AsyncExitStack
         form = await stack.enter_async_context(request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS))
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     _check_form(form, files)
-    own = describe(*(_field(form, name) for name in ("external_id", "title", "metadata")))
+    own = describe(*(_field(form, name) for name in ("external_id", "title", "metadata", "access")))
     described = _joined(own, queried, len(files))
     return [await _file_upload(file, described) for file in files]
 
@@ -235,10 +256,11 @@ def _check_form(form: FormData, files: Sequence[UploadFile]) -> None:
         "external_id",
         "title",
         "metadata",
+        "access",
     }
     if unknown:
         raise Invalid(
-            f"The form has a field {sorted(unknown)[0]!r}. Known: file, external_id, title, metadata."
+            f"The form has a field {sorted(unknown)[0]!r}. Known: file, external_id, title, metadata, access."
         )
     if len(files) > 1 and (form.get("external_id") or form.get("title")):
         raise Invalid("external_id and title are for one file. Send several files without, or one by one.")
@@ -253,7 +275,15 @@ async def _file_upload(file: UploadFile, described: Described) -> Upload:
     content = await _content_of(file)
     filename = _clean(_as_named(file.filename or "file"))
     name = described.external_id or filename
-    return Upload(name, filename, content, file.content_type or None, described.title, described.metadata)
+    return Upload(
+        name,
+        filename,
+        content,
+        file.content_type or None,
+        described.title,
+        described.metadata,
+        described.audience,
+    )
 
 
 async def _from_json(request: Request, app: App) -> Upload:
@@ -268,14 +298,22 @@ async def _from_json(request: Request, app: App) -> Upload:
         most = app.settings.documents.max_upload_bytes
         got = await fetch(wanted.url, app.settings.api, most, took=visit_of(request.scope).stay.take)
     name = wanted.external_id or wanted.url
-    return Upload(name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata)
+    return Upload(
+        name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata, wanted.audience
+    )
 
 
 def _text_upload(document: TextDocument) -> Upload:
     content = document.text.encode()
     name = document.external_id or text_id(content)
     return Upload(
-        name, _text_filename(document.external_id), content, "text/plain", document.title, document.metadata
+        name,
+        _text_filename(document.external_id),
+        content,
+        "text/plain",
+        document.title,
+        document.metadata,
+        document.audience,
     )
 
 

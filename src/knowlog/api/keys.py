@@ -37,6 +37,10 @@ class NewKey(Body):
     collections: Annotated[list[Text] | None, Field(max_length=1000)] = Field(
         None, description="Names or ids of the collections that it may touch. Null: all, later ones too."
     )
+    groups: Annotated[list[UUID], Field(max_length=1000)] = Field(
+        default_factory=list,
+        description="Ids for which it stands where documents are for some only. Admins and owners see all.",
+    )
     expires_at: Moment | None = None
 
 
@@ -71,7 +75,9 @@ async def create(
                 ]
             )
             expires_at: datetime | None = body.expires_at
-            key, secret = await create_key(connection, caller, body.name, body.role, ids, expires_at)
+            key, secret = await create_key(
+                connection, caller, body.name, body.role, ids, expires_at, body.groups
+            )
             location = {"Location": f"/v1/keys/{key.key_id}"}
             return Answer(201, {"key": as_json(key), "secret": None}, location, {"secret": secret})
 

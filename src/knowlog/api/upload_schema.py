@@ -1,5 +1,6 @@
 """How the bodies of uploads are described in the OpenAPI document: FastAPI does not read them itself."""
 
+_ACCESS = {"type": "array", "items": {"type": "string", "format": "uuid"}}
 _FORM = {
     "schema": {
         "type": "object",
@@ -9,6 +10,7 @@ _FORM = {
             "external_id": {"type": "string"},
             "title": {"type": "string"},
             "metadata": {"type": "string", "description": "A JSON object."},
+            "access": {"type": "string", "description": "Ids of members and groups, with commas."},
         },
     }
 }
@@ -21,6 +23,7 @@ _JSON = {
             "external_id": {"type": "string"},
             "title": {"type": "string"},
             "metadata": {"type": "object"},
+            "access": _ACCESS,
         },
     },
     "examples": {
@@ -61,6 +64,7 @@ BATCH = {
                             "external_id": {"type": "string"},
                             "title": {"type": "string"},
                             "metadata": {"type": "object"},
+                            "access": _ACCESS,
                         },
                     },
                 }

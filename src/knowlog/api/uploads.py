@@ -70,6 +70,10 @@ async def upload(
     ] = None,
     title: Annotated[str | None, Query(max_length=1000, description="As external_id.")] = None,
     metadata: Annotated[str | None, Query(description="A JSON object; of a form, for all its files.")] = None,
+    access: Annotated[
+        str | None,
+        Query(description="Who alone may see it: ids of members and groups, with commas. For admins."),
+    ] = None,
     filename: Annotated[
         str | None, Query(max_length=1000, description="Tells the type where Content-Type does not.")
     ] = None,
@@ -82,7 +86,7 @@ async def upload(
     indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """
     await app.receiver.room.require(app.database, caller.scope)
-    described = describe(external_id, title, metadata)
+    described = describe(external_id, title, metadata, access)
     async with read_uploads(request, app, filename, described) as uploads:
         return await _receive(request, caller, collection, uploads, idempotency_key)
 
@@ -112,6 +116,8 @@ async def _receive(
     request: Request, caller: Principal, collection: str, uploads: list[Upload], idempotency_key: str | None
 ) -> Response:
     app: App = request.app.state.knowlog
+    if any(upload.audience is not None for upload in uploads):
+        caller.require("admin")
     asked = _asked(collection, uploads) if idempotency_key else b""
     async with app.database.transaction(caller.scope) as connection:
 
@@ -159,6 +165,7 @@ def _asked(collection: str, uploads: list[Upload]) -> bytes:
                 item.media_type,
                 item.title,
                 item.metadata,
+                sorted(item.audience) if item.audience is not None else None,
                 sha256_of(item.content),
             )
             for item in uploads

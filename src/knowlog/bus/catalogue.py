@@ -78,6 +78,14 @@ class DocumentFailed(_OfCollection):
     reason: str = Field(description="What went wrong, in a sentence for a person.")
 
 
+class DocumentAccessChanged(_OfCollection):
+    """Others than before may see a document: its own list was changed. Whoever may not any more is not told."""
+
+
+class CollectionAccessChanged(_OfCollection):
+    """Others than before may see a collection, and the documents in it that have no list of their own."""
+
+
 class WebhookDisabled(EventData):
     """A webhook gets nothing any more: its endpoint failed for too long, or told us to stop."""
 
@@ -223,9 +231,11 @@ _TYPES = (
     EventType("document.deleted", DocumentDeleted, queue="cleanup", cancellable=False),
     EventType("document.indexed", DocumentIndexed),
     EventType("document.failed", DocumentFailed),
+    EventType("document.access_changed", DocumentAccessChanged),
     EventType("collection.deleted", CollectionDeleted, queue="cleanup", cancellable=False),
     EventType("collection.refreshed", CollectionRefreshed),
     EventType("collection.rechunked", CollectionRechunked),
+    EventType("collection.access_changed", CollectionAccessChanged),
     EventType("refresh.requested", RefreshRequested, queue="refresh", of_admins=True),
     EventType("retention.requested", RetentionRequested, queue="cleanup", of_admins=True),
     EventType("webhook.disabled", WebhookDisabled, of_admins=True),

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from knowlog import __version__
 from knowlog.cli import (
+    access,
     collections,
     documents,
     domains,
@@ -76,6 +77,7 @@ for group, name, panel in (
     (schedules.app, "schedules", "Look after"),
     (webhooks.app, "webhooks", "Look after"),
     (sources.app, "sources", "Look after"),
+    (access.app, "access", "Look after"),
     (keys.app, "keys", "Look after"),
     (domains.app, "domains", "Look after"),
     (origins.app, "origins", "Look after"),

@@ -32,12 +32,24 @@ def create(
     expires: Annotated[
         str | None, typer.Option("--expires", help="When it ends, as 2027-01-31T00:00:00Z.")
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", "-g", help="Id of a group whose documents it sees; may be given more than once."
+        ),
+    ] = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key. Its secret is shown once, now."""
-    wanted = {"name": name, "role": role, "collections": collection or None, "expires_at": expires}
+    wanted = {
+        "name": name,
+        "role": role,
+        "collections": collection or None,
+        "groups": group or None,
+        "expires_at": expires,
+    }
     with connect(url, key) as client:
         made = client.post("/v1/keys", {field: value for field, value in wanted.items() if value is not None})
     emit(made, as_json, lambda value: out.print(value["secret"]))

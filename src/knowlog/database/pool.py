@@ -27,7 +27,7 @@ _SEARCH_PATH = (
 _BEGIN_TENANT = (
     "begin; set local role knowlog_app; "
     + _SEARCH_PATH
-    + "; select set_config('knowlog.tenant', '{tenant}', true)"
+    + "; select set_config('knowlog.tenant', '{tenant}', true), set_config('knowlog.subjects', '{subjects}', true)"
 )
 _BEGIN_SNAPSHOT = _BEGIN_TENANT.replace("begin;", "begin isolation level repeatable read, read only;")
 _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
@@ -47,13 +47,13 @@ class Database:
 
         Commits at the end, rolls back on any exception. Raises Unavailable when PostgreSQL does not answer.
         """
-        async with self._open(_BEGIN_TENANT.format(tenant=scope.tenant_id)) as connection:
+        async with self._open(_begin(_BEGIN_TENANT, scope)) as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator[Connection]:
         """Open a transaction as `transaction` does, which reads all as it was at one moment, and writes nothing."""
-        async with self._open(_BEGIN_SNAPSHOT.format(tenant=scope.tenant_id)) as connection:
+        async with self._open(_begin(_BEGIN_SNAPSHOT, scope)) as connection:
             yield connection
 
     @asynccontextmanager
@@ -107,6 +107,12 @@ class Database:
                     await _leave_idle(connection)
         except _FOREIGN as error:
             raise translate(error) from error
+
+
+def _begin(statements: str, scope: Scope) -> str:
+    """The statements that begin a transaction in `scope`; its values are ids, which need no quoting."""
+    subjects = "*" if scope.subjects is None else f"{{{','.join(map(str, scope.subjects))}}}"
+    return statements.format(tenant=scope.tenant_id, subjects=subjects)
 
 
 async def _leave_idle(connection: Any) -> None:

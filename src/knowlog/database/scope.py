@@ -8,14 +8,15 @@ from uuid import UUID
 class Scope:
     """What a principal may touch.
 
-    `collections` is None when it may touch all of the tenant's. `principal` names the caller for the record, for
-    example "key:0192...".
+    `collections` is None when it may touch all of the tenant's. `subjects` are those for whom the principal stands in
+    the lists that say who may see a document: a member, groups; None when it sees every document. `principal` names
+    the caller for the record, for example "key:0192...".
     """
 
     tenant_id: UUID
     principal: str
-    groups: frozenset[UUID] = frozenset()
     collections: frozenset[UUID] | None = None
+    subjects: frozenset[UUID] | None = None
 
     def may_touch(self, collection_id: UUID) -> bool:
         """Say whether the collection is within the scope."""

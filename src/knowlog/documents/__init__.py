@@ -1,5 +1,15 @@
 """Collections, documents, versions and chunks as nouns; who may see them; taking documents in."""
 
+from knowlog.documents.access import (
+    Access,
+    Audience,
+    Change,
+    audience,
+    collection_access,
+    document_access,
+    limit_collection,
+    limit_document,
+)
 from knowlog.documents.actions import (
     Original,
     TextSlice,
@@ -48,7 +58,10 @@ from knowlog.documents.registry import open_blob_store
 from knowlog.documents.settings import DocumentsSettings
 
 __all__ = [
+    "Access",
+    "Audience",
     "BlobStore",
+    "Change",
     "Collection",
     "Content",
     "DeletionReceipt",
@@ -68,11 +81,14 @@ __all__ = [
     "Structure",
     "TextSlice",
     "Upload",
+    "audience",
     "cancel_job",
     "check_metadata",
+    "collection_access",
     "count_states",
     "create_collection",
     "delete_collection",
+    "document_access",
     "document_original",
     "document_text",
     "document_text_bytes",
@@ -84,6 +100,8 @@ __all__ = [
     "get_documents",
     "head_of",
     "in_file",
+    "limit_collection",
+    "limit_document",
     "list_collections",
     "list_documents",
     "load_structure",

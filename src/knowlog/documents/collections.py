@@ -58,10 +58,16 @@ async def get_collection(connection: Connection, scope: Scope, name_or_id: str) 
 
 
 async def hold_collection(connection: Connection, scope: Scope, name_or_id: str) -> UUID:
-    """Return a collection's id, and keep it from being deleted until the transaction ends. Raises NotFound."""
+    """Return a collection's id, and keep it from being deleted until the transaction ends.
+
+    Raises NotFound, and Forbidden to whom it shows single documents only.
+    """
     found = await get_collection(connection, scope, name_or_id)
-    if await connection.fetchval(_SQL["hold_collection"], found.collection_id) is None:
+    row = await connection.fetchrow(_SQL["hold_collection"], found.collection_id)
+    if row is None:
         raise _absent(name_or_id)
+    if row["closed"]:
+        raise Forbidden("You may see single documents of this collection, and not add to it. Ask an admin.")
     return found.collection_id
 
 
@@ -119,9 +125,10 @@ async def delete_collection(connection: Connection, scope: Scope, name_or_id: st
     """Delete a collection with everything in it; a worker then removes the original bytes. Raises NotFound."""
     found = await get_collection(connection, scope, name_or_id)
     blobs = [row["blob"] for row in await connection.fetch(_SQL["collection_blobs"], found.collection_id)]
-    await connection.execute(_SQL["delete_collection"], found.collection_id)
+    audience = await connection.fetchval(_SQL["delete_collection"], found.collection_id)
     data = {"collection_id": found.collection_id, "name": found.name, "blobs": blobs}
-    await append_events(connection, "collection.deleted", [(found.collection_id, data)])
+    events = await append_events(connection, "collection.deleted", [(found.collection_id, data)])
+    await connection.execute(_SQL["limit_event"], events[0], audience)
     return found
 
 

@@ -188,7 +188,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A document as it comes in. `title` None: the parser's, else the file's name. `metadata` None: left as it is."""
+    """A document as it comes in. `title` None: the parser's, else the file's name. `metadata` None: left as it is.
+    `audience` None: who may see it is left as it is, for a new one to its collection.
+    """
 
     external_id: str
     filename: str
@@ -196,6 +198,7 @@ class Upload:
     media_type: str | None = None
     title: str | None = None
     metadata: dict[str, Any] | None = None
+    audience: frozenset[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::
 order by ($1 = name) desc limit 1
 
 -- name: hold_collection
--- Whoever deletes the collection waits for this transaction; nothing if somebody has just deleted it.
-select 1 from collections where tenant_id = tenant() and collection_id = $1 for key share
+-- Whoever deletes the collection waits for this transaction; nothing if somebody has just deleted it. Whether it is closed
+-- to the caller, who then sees single documents of it.
+select collection_id = any(closed_collections()) as closed
+from collections where tenant_id = tenant() and collection_id = $1 for key share
 
 -- name: resolve_collections
 -- Collections within the scope by id or name; all of them when $1 is null.
@@ -61,8 +63,12 @@ with asked as (
 select pg_notify('knowlog_work', '') from asked
 
 -- name: delete_collection
--- Remove a collection; everything in it goes with it.
-delete from collections where tenant_id = tenant() and collection_id = $1 returning 1
+-- Remove a collection; everything in it goes with it. Returns for whom it was.
+delete from collections where tenant_id = tenant() and collection_id = $1 returning audience
+
+-- name: limit_event
+-- Let those alone see an event for whom the thing was that it says is gone.
+update events set audience = $2 where tenant_id = tenant() and event_id = $1
 
 -- name: collection_blobs
 -- Where the originals of a collection lie.
@@ -70,21 +76,22 @@ select v.blob from versions v join documents d using (tenant_id, document_id)
 where v.tenant_id = tenant() and d.collection_id = $1
 
 -- name: lock_documents
--- Documents by external id, locked in one order, with the content of their latest version.
+-- Documents by external id, locked in one order, with the content of their latest version. Of several that have a name,
+-- because whoever sent one could not see the other, the oldest is the last.
 select d.document_id, d.external_id, d.latest, d.state, d.metadata, v.content_hash, v.filename, v.media_type
 from documents d
 join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
 where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2)
-order by d.external_id for update of d
+order by d.external_id, d.shadow desc for update of d
 
 -- name: insert_documents
 -- New documents; those that another transaction made meanwhile are left out.
-insert into documents (tenant_id, document_id, collection_id, external_id, title, title_given, metadata, latest, state)
-select tenant(), n.document_id, $1, n.external_id, n.title, n.title_given, n.metadata, 1, 'received'
-from unnest($2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[])
-     as n (document_id, external_id, title, title_given, metadata)
+insert into documents (tenant_id, document_id, collection_id, external_id, shadow, title, title_given, metadata, latest, state)
+select tenant(), n.document_id, $1, n.external_id, n.shadow, n.title, n.title_given, n.metadata, 1, 'received'
+from unnest($2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::jsonb[], shadows($1, $3::text[]))
+     as n (document_id, external_id, title, title_given, metadata, shadow)
 order by n.external_id
-on conflict (tenant_id, collection_id, external_id) do nothing
+on conflict (tenant_id, collection_id, external_id, shadow) do nothing
 returning document_id
 
 -- name: renew_documents

@@ -9,6 +9,7 @@ import orjson
 
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
+from knowlog.documents.access import Audience, limit_documents
 from knowlog.documents.actions import get_documents, index_again
 from knowlog.documents.collections import hold_collection
 from knowlog.documents.content import sha256_of, size_of
@@ -63,6 +64,9 @@ class Receiver:
         await self._renew(connection, renewed)
         await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
         relabelled, retitled = await _relabel(connection, scope, unchanged)
+        kept = [(upload, document_id) for document_id, upload in unchanged.values()]
+        taken = [(item.upload, item.document_id) for item in (*new, *renewed)]
+        await _limit(connection, scope, [*taken, *kept])
         jobs = await self._announce(connection, scope, collection_id, (*new, *renewed))
         outcomes: dict[str, tuple[UUID, _Outcome]] = {
             **{item.upload.external_id: (item.document_id, "created") for item in new},
@@ -221,6 +225,16 @@ async def _relabel(
     return relabelled, {
         document.document_id: await index_again(connection, scope, document) for document in documents
     }
+
+
+async def _limit(connection: Connection, scope: Scope, items: Sequence[tuple[Upload, UUID]]) -> None:
+    """Give documents the lists that came with them, before anybody can have seen them without."""
+    by_list: dict[Audience, list[UUID]] = {}
+    for upload, document_id in items:
+        if upload.audience is not None:
+            by_list.setdefault(upload.audience, []).append(document_id)
+    for wanted, documents in by_list.items():
+        await limit_documents(connection, scope, documents, wanted)
 
 
 async def _answer(

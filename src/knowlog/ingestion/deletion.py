@@ -66,7 +66,9 @@ async def delete_within(
         new_id(), document_id, row["external_id"], row["collection"], row["versions"], row["chunks"], row["vectors"],
         row["size_bytes"], proof, scope.principal, now(),
     )  # fmt: skip
-    await connection.execute(_SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt))
+    await connection.execute(
+        _SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt), row["audience"]
+    )
     data = {"collection_id": row["collection_id"], "blobs": blobs}
     await append_events(connection, "document.deleted", [(document_id, data)])
     await notify_progress(connection, scope.tenant_id, document_id)
@@ -113,8 +115,8 @@ async def _remove(connection: Connection, store: VectorStore, scope: Scope, docu
     """Remove all there is of a document. Returns the blobs that are nobody's any more."""
     blobs = [row["blob"] for row in await connection.fetch(_SQL["document_blobs"], document_id)]
     await remove_chunks(connection, store, scope.tenant_id, [document_id])
+    await connection.execute(_SQL["stop_events"], document_id)  # while it may be seen, and they with it
     await connection.execute(_SQL["delete_document"], document_id)
-    await connection.execute(_SQL["stop_events"], document_id)
     return blobs
 
 

@@ -58,7 +58,7 @@ select pg_notify('knowlog_progress', tenant() || ':' || document_id) from failed
 
 -- name: lock_document
 -- A document that is to be deleted, if it is within the scope.
-select d.document_id, d.external_id, d.collection_id, c.name as collection,
+select d.document_id, d.external_id, d.collection_id, c.name as collection, coalesce(d.audience, c.audience) as audience,
        (select count(*) from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as versions,
        (select coalesce(sum(v.size_bytes), 0)::bigint from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as size_bytes,
        (select count(*) from chunks k where k.tenant_id = tenant() and k.document_id = d.document_id) as chunks,
@@ -83,8 +83,8 @@ update events set state = 'done', reason = 'The document was deleted.', finished
 where tenant_id = tenant() and subject = $1 and state in ('waiting', 'running', 'failed') and type = 'document.received'
 
 -- name: keep_receipt
--- The receipt of a deletion.
-insert into deletion_receipts (tenant_id, receipt_id, document_id, receipt) values (tenant(), $1, $2, $3)
+-- The receipt of a deletion, for those who could see the document.
+insert into deletion_receipts (tenant_id, receipt_id, document_id, receipt, audience) values (tenant(), $1, $2, $3, $4)
 
 -- name: left_overs
 -- Rows that still speak of a document; each count must be 0.

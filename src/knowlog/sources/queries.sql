@@ -113,3 +113,4 @@ select blob from dead_letters where tenant_id = tenant() and source_id = $1 and 
 -- name: documents
 -- Documents of a collection by their external ids.
 select external_id, document_id from documents where tenant_id = tenant() and collection_id = $1 and external_id = any($2)
+order by shadow desc

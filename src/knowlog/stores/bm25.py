@@ -8,11 +8,21 @@ B = 0.75
 
 _PRIOR_LENGTH = 150
 _PRIOR_CHUNKS = 10
+_STEPS = 16  # an octave
 
 
 def average_length(total_length: int, chunk_count: int) -> float:
-    """Return the mean chunk length in lexemes, drawn to a prior while there are few chunks."""
-    return (total_length + _PRIOR_LENGTH * _PRIOR_CHUNKS) / (chunk_count + _PRIOR_CHUNKS)
+    """Return the mean chunk length in lexemes, drawn to a prior while there are few chunks.
+
+    Rounded to a step of 4 %: what a chunk weighs must not tell of each other chunk that there is (decision 0011).
+    """
+    mean = (total_length + _PRIOR_LENGTH * _PRIOR_CHUNKS) / (chunk_count + _PRIOR_CHUNKS)
+    return float(2 ** (round(math.log2(mean) * _STEPS) / _STEPS))
+
+
+def coarse(count: int) -> int:
+    """Return a count of chunks as it may be told to one who does not see them all: the next power of two, 8 at least."""
+    return max(8, 1 << max(0, count - 1).bit_length())
 
 
 def weigh(counts: Counter[int], average: float) -> dict[int, float]:

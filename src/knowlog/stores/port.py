@@ -28,7 +28,10 @@ class VectorStore(Protocol):
         ...
 
     async def search(self, connection: Connection, tenant_id: UUID, query: VectorQuery) -> list[Hit]:
-        """Return the nearest chunks, best first, ties by chunk id. Scores are cosine similarities."""
+        """Return the nearest chunks, best first, ties by chunk id. Scores are cosine similarities.
+
+        Only chunks of documents that the transaction may see are ranked: what is hidden changes nothing.
+        """
         ...
 
     async def score(

@@ -68,8 +68,13 @@ holding as (
     where term = any($2::integer[]))
 select (f.chunk_count + coalesce((select sum(chunk_count) from fresh), 0))::bigint as chunk_count,
        coalesce((select json_object_agg(term, total) from (
-                     select term, sum(chunk_count) as total from holding group by term) as summed), '{}')::text as holding
+                     select term, sum(chunk_count) as total from holding group by term) as summed), '{}')::text as holding,
+       (select unlimited() or sees_all()) as whole
 from folded f
+
+-- name: seen_statistics
+-- The same, of what the caller may see; nothing if that is more than $3 chunks.
+select chunk_count, holding::text from seen_statistics($1, $2, $3)
 
 -- name: insert_vector
 -- Store one vector.
@@ -86,6 +91,11 @@ select chunk_id, score from dense_search($1, $2, $3, $4, $5, $6)
 -- How near some chunks are to a vector.
 select chunk_id, -(embedding <#> $3) as score from vectors
 where tenant_id = tenant() and collection_id = any($1::uuid[]) and embedding_key = $2 and chunk_id = any($4::bigint[])
+
+-- name: seen_documents
+-- Those of some documents that the caller may see; null when that is all of them anyway.
+select case when not unlimited() then array(
+    select document_id from documents where tenant_id = tenant() and document_id = any($1::uuid[])) end
 
 -- name: delete_vectors
 -- Delete the vectors of documents, count them.

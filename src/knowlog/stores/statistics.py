@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from knowlog.database import Connection, Database, load_queries
-from knowlog.stores.bm25 import inverse_frequency
+from knowlog.stores.bm25 import coarse, inverse_frequency
 from knowlog.stores.terms import lexemes, salt, term
 
 _SQL = load_queries("knowlog.stores")
 _MOST_LEXEMES = 200
 _MOST_CHANGES = 500
+_FEW = 2000
+"""Chunks up to which they are counted anew for a caller who does not see all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +49,44 @@ class TermStatistics:
 async def term_statistics(
     connection: Connection, collections: Sequence[UUID], question: str
 ) -> TermStatistics:
-    """Look up the lexemes of a question; of a very long one, those that it repeats most."""
+    """Look up the lexemes of a question; of a very long one, those that it repeats most.
+
+    For a caller who does not see every document, they are counted among those that it sees; where these are many, among
+    all, and told coarsely, so that scores do not tell of single documents that are hidden (decision 0011).
+    """
     counts = dict(Counter(lexemes(question)).most_common(_MOST_LEXEMES))
     salts = [salt(collection_id) for collection_id in collections]
     numbers = {lexeme: tuple(term(lexeme, each) for each in salts) for lexeme in counts}
     asked = [number for of_lexeme in numbers.values() for number in of_lexeme]
-    row = await connection.fetchrow(_SQL["statistics"], list(collections), asked)
-    holding = {int(number): held for number, held in json.loads(row["holding"]).items()}
-    chunk_count = max(0, row["chunk_count"])
+    chunk_count, holding = await _counts(connection, collections, asked)
     weighed = []
     for lexeme, count in counts.items():
-        held = max(0, sum(holding.get(number, 0) for number in numbers[lexeme]))
+        held = sum(holding.get(number, 0) for number in numbers[lexeme])
         weighed.append(
             WeighedTerm(lexeme, count, held, inverse_frequency(chunk_count, held), numbers[lexeme])
         )
     return TermStatistics(tuple(weighed), chunk_count)
+
+
+async def _counts(
+    connection: Connection, collections: Sequence[UUID], asked: Sequence[int]
+) -> tuple[int, dict[int, int]]:
+    """How many chunks there are, and how many hold each term: as much of it as the caller may know."""
+    row = await connection.fetchrow(_SQL["statistics"], list(collections), list(asked))
+    known = (
+        None
+        if row["whole"]
+        else await connection.fetchrow(_SQL["seen_statistics"], list(collections), list(asked), _FEW)
+    )
+    told = _not_negative if row["whole"] or known else coarse
+    found = known or row
+    holding = {int(number): told(held) for number, held in json.loads(found["holding"]).items()}
+    return told(found["chunk_count"]), holding
+
+
+def _not_negative(count: int) -> int:
+    """What changes that are not folded in yet may make of a count for a moment."""
+    return max(0, count)
 
 
 async def fold_statistics(database: Database) -> int:

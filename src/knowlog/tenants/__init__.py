@@ -31,7 +31,7 @@ from knowlog.tenants.addresses import (
     take_domain,
     tenant_at,
 )
-from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant
+from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant, subjects_of
 from knowlog.tenants.origins import Origin, add_origin, clean_origin, delete_origin, is_listed, list_origins
 
 __all__ = [
@@ -71,6 +71,7 @@ __all__ = [
     "set_slug",
     "set_weight",
     "slugs_of",
+    "subjects_of",
     "take_domain",
     "tenant_at",
 ]

@@ -12,7 +12,7 @@ from knowlog.bus import notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant
+from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant, subjects_of
 
 _SQL = load_queries("knowlog.tenants")
 _KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
@@ -37,7 +37,8 @@ async def authenticate(database: Database, secret: str) -> Principal:
         if row["used_again"]:
             await connection.execute(_SQL["touch_key"], row["key_id"])
     collections = None if row["collections"] is None else frozenset(row["collections"])
-    scope = Scope(tenant_id, f"key:{row['key_id']}", collections=collections)
+    subjects = subjects_of(row["role"], row["groups"])
+    scope = Scope(tenant_id, f"key:{row['key_id']}", collections=collections, subjects=subjects)
     return Principal(scope, row["role"], row["key_id"])
 
 
@@ -103,8 +104,11 @@ async def create_key(
     role: Role,
     collections: Sequence[UUID] | None = None,
     expires_at: datetime | None = None,
+    groups: Sequence[UUID] = (),
 ) -> tuple[Key, str]:
     """Create a key and return it with its secret, which cannot be read again.
+
+    It sees the documents that are for one of `groups`, besides those that are for all.
 
     Raises Forbidden when the key would do more than its creator, Invalid for values out of range, NotFound for a
     collection that is not there.
@@ -121,6 +125,7 @@ async def create_key(
     row = await connection.fetchrow(
         _SQL["insert_key"], new_id(), clean_name(name), _hash(secret), secret[-4:], role,
         None if collections is None else list(collections), creator.scope.principal, expires_at,
+        sorted(set(groups)),
     )  # fmt: skip
     return _key(row), secret
 
@@ -188,4 +193,5 @@ def _hash(secret: str) -> bytes:
 def _key(row: Any) -> Key:
     values = dict(row)
     values["collections"] = None if row["collections"] is None else tuple(row["collections"])
+    values["groups"] = tuple(row["groups"])
     return Key(**values)

@@ -1,5 +1,6 @@
 """The nouns of tenants: tenant, key, role, principal."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
@@ -26,18 +27,28 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key as it may be shown: all but the secret. `collections` is None for a key to all of the tenant's."""
+    """An API key as it may be shown: all but the secret. `collections` is None for a key to all of the tenant's. For
+    `groups` it stands where documents are for some only.
+    """
 
     key_id: UUID
     name: str
     hint: str
     role: Role
     collections: tuple[UUID, ...] | None
+    groups: tuple[UUID, ...]
     created_at: datetime
     created_by: str
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+
+def subjects_of(role: Role, subjects: Iterable[UUID]) -> frozenset[UUID] | None:
+    """For whom one with this role stands in lists of who may see a document. None for owners and admins, who may
+    change those lists: they see every document.
+    """
+    return None if ROLES.index(role) >= ROLES.index("admin") else frozenset(subjects)
 
 
 @dataclass(frozen=True, slots=True)

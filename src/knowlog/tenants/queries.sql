@@ -1,6 +1,6 @@
 -- name: find_key
 -- A key that is valid at this moment, by the hash of its secret.
-select key_id, role, collections,
+select key_id, role, collections, groups,
        (last_used_at is null or last_used_at < now() - interval '1 minute') as used_again
 from api_keys
 where tenant_id = tenant() and secret_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())
@@ -11,24 +11,24 @@ update api_keys set last_used_at = now() where tenant_id = tenant() and key_id =
 
 -- name: insert_key
 -- Keep a new key; the secret itself is kept nowhere.
-insert into api_keys (tenant_id, key_id, name, secret_hash, hint, role, collections, created_by, expires_at)
-values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
-returning key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+insert into api_keys (tenant_id, key_id, name, secret_hash, hint, role, collections, created_by, expires_at, groups)
+values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9)
+returning key_id, name, hint, role, collections, groups, created_at, created_by, expires_at, revoked_at, last_used_at
 
 -- name: list_keys
 -- All keys of the tenant, oldest first, revoked ones too.
-select key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+select key_id, name, hint, role, collections, groups, created_at, created_by, expires_at, revoked_at, last_used_at
 from api_keys where tenant_id = tenant() order by created_at, key_id
 
 -- name: get_key
 -- One key.
-select key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+select key_id, name, hint, role, collections, groups, created_at, created_by, expires_at, revoked_at, last_used_at
 from api_keys where tenant_id = tenant() and key_id = $1
 
 -- name: revoke_key
 -- From now on the key opens nothing. Revoking twice keeps the first time.
 update api_keys set revoked_at = coalesce(revoked_at, now()) where tenant_id = tenant() and key_id = $1
-returning key_id, name, hint, role, collections, created_at, created_by, expires_at, revoked_at, last_used_at
+returning key_id, name, hint, role, collections, groups, created_at, created_by, expires_at, revoked_at, last_used_at
 
 -- name: missing_collections
 -- Those of the given collections that the tenant does not have.

@@ -5,8 +5,9 @@ Alice owns a tenant, Bob is her colleague who may only read, Charlie owns anothe
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import uvicorn
@@ -68,10 +69,19 @@ async def make_client(app: App, api: FastAPI) -> AsyncIterator[MakeClient]:
     """Make a client with a key of its own in a tenant."""
     clients: list[Client] = []
 
-    async def make(scope: Scope, role: Role = "owner", collections: list[str] | None = None) -> Client:
+    async def make(
+        scope: Scope, role: Role = "owner", collections: list[str] | None = None, groups: Sequence[UUID] = ()
+    ) -> Client:
         creator = operator_principal(scope.tenant_id)
         async with app.database.transaction(scope) as connection:
-            _, secret = await create_key(connection, creator, role, role, collections)  # type: ignore[arg-type]
+            _, secret = await create_key(
+                connection,
+                creator,
+                role,
+                role,
+                collections,
+                groups=groups,  # type: ignore[arg-type]
+            )
         clients.append(client_of(api, secret))
         return clients[-1]
 

@@ -49,7 +49,13 @@ async def test_every_table_is_under_forced_row_security(rows) -> None:
     assert found == [("migrations",)]
 
 
-async def test_every_table_has_the_two_policies_and_no_other(rows) -> None:
+LISTED = {
+    "documents", "collections", "versions", "chunks", "chunk_terms", "vectors", "events", "deletion_receipts",
+}  # fmt: skip
+"""Tables of what not everybody in a tenant may see: a policy more, which takes away and gives nothing."""
+
+
+async def test_every_table_has_its_policies_and_no_other(rows) -> None:
     """The tenant's policy checks reading and writing; the definer's is the only one that lets everything pass."""
     found = await rows("""
         select c.relname, p.polname, p.polcmd::text, p.polpermissive,
@@ -63,8 +69,14 @@ async def test_every_table_has_the_two_policies_and_no_other(rows) -> None:
         ("definer", "*", True, ("knowlog_definer",), "true", "true"),
     }
     by_table: dict[str, set] = {}
+    listed = set()
     for table, name, command, permissive, roles, using, check in found:
-        by_table.setdefault(table, set()).add((name, command, permissive, tuple(roles), using, check))
+        if name == "audience":
+            assert (command, permissive, tuple(roles), check) == ("*", False, ("knowlog_app",), None)
+            listed.add(table)
+        else:
+            by_table.setdefault(table, set()).add((name, command, permissive, tuple(roles), using, check))
+    assert listed == LISTED
     assert by_table
     assert {table: policies for table, policies in by_table.items() if policies != allowed} == {}
 

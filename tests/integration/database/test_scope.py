@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -57,6 +59,18 @@ async def test_tenant_ends_with_a_cancelled_request(narrow, tenant, other_tenant
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await names(narrow, other_tenant) == []
+
+
+@pytest.mark.parametrize(("subjects", "told"), [
+    (None, "*"), (frozenset(), "{}"), (frozenset([UUID(int=1)]), f"{{{UUID(int=1)}}}"),
+])  # fmt: skip
+async def test_a_transaction_names_the_subjects(narrow, tenant, other_tenant, subjects, told) -> None:
+    """For whom the caller stands; and nothing of it is left for the next transaction."""
+    setting = "select current_setting('knowlog.subjects', true)"
+    async with narrow.transaction(replace(tenant, subjects=subjects)) as connection:
+        assert await connection.fetchval(setting) == told
+    async with narrow.system() as connection:
+        assert await connection.fetchval(setting) in (None, "")
 
 
 async def test_without_a_tenant_every_query_fails(database) -> None:

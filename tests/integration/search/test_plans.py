@@ -59,7 +59,7 @@ async def plan_inside(database: Database, tenant: Scope, statement: str, *argume
         connection.add_log_listener(lambda _c, message: heard.append(str(message)))
         await connection.execute(
             "begin; set local role knowlog_app; set local search_path = knowlog, public, pg_catalog;"
-            f" set local knowlog.tenant = '{tenant.tenant_id}'"
+            f" set local knowlog.tenant = '{tenant.tenant_id}'; set local knowlog.subjects = '*'"
         )
         await connection.fetch(statement, *arguments)
         await connection.execute("rollback")

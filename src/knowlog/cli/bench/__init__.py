@@ -11,6 +11,7 @@ from knowlog.cli.bench.financebench import financebench
 from knowlog.cli.bench.footprint import footprint
 from knowlog.cli.bench.idle import idle
 from knowlog.cli.bench.ingest import ingest
+from knowlog.cli.bench.permissions import permissions
 from knowlog.cli.bench.retrieval import retrieval
 from knowlog.cli.bench.scale import scale
 from knowlog.cli.bench.search import search
@@ -25,6 +26,7 @@ for command in (
     ingest,
     search,
     scale,
+    permissions,
     documents,
     financebench,
     chaos,

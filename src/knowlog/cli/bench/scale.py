@@ -21,14 +21,14 @@ from knowlog.kernel.errors import Unavailable
 from knowlog.stores import Hit, LexicalQuery, VectorQuery, lexical_search, term_statistics
 
 _SMALL = 5_000
-_LEAST = 25_000  # from 20,000 on a collection has an index of its own
+LEAST = 25_000  # from 20,000 on a collection has an index of its own
 _DEPTH = 100
 _TOP = 10
 _POOL = 5_000
 _INDEX_TIMEOUT_S = 900.0
 _TABLES = ("chunks", "chunk_terms", "vectors")
 
-Chunks = Annotated[int, typer.Option("--chunks", min=_LEAST, help="How many chunks to grow to.")]
+Chunks = Annotated[int, typer.Option("--chunks", min=LEAST, help="How many chunks to grow to.")]
 
 
 def scale(
@@ -85,12 +85,12 @@ class _Legs:
 async def _measure(system: System, dataset: BeirDataset, texts: Sequence[Text], limit: int | None) -> Report:
     questions = every(list(dataset.questions.values()), limit)
     await system.api.post("/v1/collections", {"name": COLLECTION})
-    await _grow(system, texts[:_SMALL], 0)
+    await grow(system, texts[:_SMALL], 0)
     async with open_bare(system) as bare:
         legs = _Legs(bare, {each: await bare.app.embedder.embed_query(each) for each in questions})
         small = await _latencies(legs, questions)
-        await _grow(system, texts[_SMALL:], _SMALL)
-        await _until_near_index(bare)
+        await grow(system, texts[_SMALL:], _SMALL)
+        await until_near_index(bare)
         await _latencies(legs, questions)  # the first pass reads what the second finds in memory
         before = await _sequential_scans(bare)
         large = await _latencies(legs, questions)
@@ -111,7 +111,8 @@ async def _measure(system: System, dataset: BeirDataset, texts: Sequence[Text], 
     return Report(figures, {**settings, "embedding": system.settings.embedding.model})
 
 
-async def _grow(system: System, texts: Sequence[Text], before: int) -> None:
+async def grow(system: System, texts: Sequence[Text], before: int) -> None:
+    """Bring texts in beside the `before` that are there, and wait until all are indexed."""
     total = before + len(texts)
     with progress() as bar:
         task = bar.add_task(f"Growing to {total:,}", total=total, completed=before, note="")
@@ -151,7 +152,7 @@ def _ids(hits: Sequence[Hit]) -> list[int]:
     return [hit.chunk_id for hit in hits]
 
 
-async def _until_near_index(bare: Bare) -> None:
+async def until_near_index(bare: Bare) -> None:
     """Wait until the collection has an index of its own, and the statistics of its growth are folded in."""
     say("Waiting for the collection's index ...")
     deadline = monotonic() + _INDEX_TIMEOUT_S

@@ -21,6 +21,13 @@ _UNPROTECTED = """
                and exists (select from pg_policy p where p.polrelid = c.oid))
     order by 1"""
 
+_UNLISTED = """
+    select t.name from unnest(array['documents', 'collections', 'versions', 'chunks', 'chunk_terms', 'vectors', 'events',
+                                    'deletion_receipts']) t (name)
+    where not exists (select from pg_policy p where p.polrelid = to_regclass('knowlog.' || t.name)
+                      and p.polname = 'audience' and not p.polpermissive)
+    order by 1"""
+
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at PostgreSQL without changing anything."""
@@ -80,6 +87,12 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
         )  # fmt: skip
     else:
         yield ok("tenant isolation", "row-level security is in force on every tenant table")
+    unlisted = [row["name"] for row in await connection.fetch(_UNLISTED)]
+    if unlisted and not known - applied:
+        yield fail(
+            "permissions", f"no policy of lists on {', '.join(unlisted)}",
+            "Stop serving; make the policy audience anew, as migration 0024 has it.",
+        )  # fmt: skip
     if await connection.fetchval("select to_regprocedure('knowlog.due_work()')"):
         depth = await connection.fetchrow("select * from knowlog.queue_depth()")
         yield judge_queue(depth, await connection.fetch("select * from knowlog.due_work()"))

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from knowlog.database import Connection
+from knowlog.database import Connection, load_queries
 from knowlog.stores.model import Hit, VectorQuery, VectorRow, Vectors
+
+_SQL = load_queries("knowlog.stores")
 
 
 class MemoryStore:
@@ -31,11 +33,18 @@ class MemoryStore:
 
     async def search(self, connection: Connection, tenant_id: UUID, query: VectorQuery) -> list[Hit]:
         """See VectorStore."""
-        hits = [
-            Hit(row.chunk_id, float(vector @ query.vector))
+        wanted = [
+            (row, vector)
             for row, vector in self._vectors(tenant_id, query.embedding_key)
             if row.collection_id in query.collections
             and (query.filter is None or query.filter.matches(row.metadata))
+        ]
+        asked = list({row.document_id for row, _ in wanted})
+        seen = await connection.fetchval(_SQL["seen_documents"], asked)
+        hits = [
+            Hit(row.chunk_id, float(vector @ query.vector))
+            for row, vector in wanted
+            if seen is None or row.document_id in seen
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[: query.most]
 

@@ -1,0 +1,197 @@
+"""Lists are part of the search: both legs rank what may be seen, as if there were nothing else."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import asyncpg
+import numpy as np
+import pytest
+
+from knowlog.database import Database, Scope
+from knowlog.retrieval import Search, retrieve
+from knowlog.stores import (
+    LexicalQuery,
+    VectorQuery,
+    VectorRow,
+    VectorStore,
+    fold_statistics,
+    graduate_large_collections,
+    lexical_search,
+    term_statistics,
+)
+from knowlog.stores.adapters.memory import MemoryStore
+from knowlog.tenants import create_tenant
+
+SIZE = 3000
+TABLES = ["documents", "versions", "chunks", "chunk_terms", "vectors"]
+
+
+async def limit(
+    database: Database, scope: Scope, documents: Sequence[UUID], subjects: Sequence[UUID]
+) -> None:
+    """Give documents a list."""
+    async with database.transaction(scope) as connection:
+        await connection.execute(
+            "update documents set audience = $2 where document_id = any($1)", list(documents), list(subjects)
+        )
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_no_query_can_forget_the_lists(
+    database, tenant, collection, put, make_collection, table: str
+) -> None:
+    """A plain SELECT, UPDATE or DELETE by the application's role touches what may be seen, in every table."""
+    group = uuid4()
+    hidden, open_ = await put(tenant, collection, ["secret plans", "open plans"])
+    await limit(database, tenant, [hidden], [group])
+    for subjects, seen in (((), {open_}), ((group,), {hidden, open_}), (None, {hidden, open_})):
+        scope = replace(tenant, subjects=None if subjects is None else frozenset(subjects))
+        async with database.transaction(scope) as connection:
+            rows = await connection.fetch(f"select document_id from {table}")
+            assert {row["document_id"] for row in rows} == seen
+    async with database.transaction(replace(tenant, subjects=frozenset())) as connection:
+        gone = await connection.execute(f"delete from {table} where document_id = $1", hidden)
+    assert gone == "DELETE 0"
+
+
+async def test_with_no_subjects_named_every_query_fails(database, tenant, collection, put) -> None:
+    """As with no tenant: nothing is shown by oversight."""
+    await put(tenant, collection, ["plans"])
+    async with database.owner() as connection:
+        await connection.execute(
+            f"begin; set local role knowlog_app; set local knowlog.tenant = '{tenant.tenant_id}'"
+        )
+        with pytest.raises(asyncpg.PostgresError):
+            await connection.fetch("select * from knowlog.documents")
+        await connection.execute("rollback")
+
+
+async def test_a_canary_changes_no_score(database, tenant, collection, put, store, embedder) -> None:
+    """The words of a document that one may not see count nowhere: neither do their number nor its length."""
+    bob = replace(tenant, subjects=frozenset())
+    await put(tenant, collection, ["the canary sings in the mine", "a pump needs oil"])
+
+    async def told(question: str) -> list[object]:
+        found = await retrieve(database, bob, embedder, store, Search(question, (collection,)))
+        return [*found.passages, found.statistics]
+
+    before = await told("canary"), await told("pump oil")
+    hidden = await put(tenant, collection, ["canary " * 30, "canary and pump", "pump oil " * 200])
+    await limit(database, tenant, hidden, [uuid4()])
+    assert (await told("canary"), await told("pump oil")) == before
+
+
+@pytest.mark.parametrize("kind", ["pgvector", "memory"])
+async def test_every_store_ranks_what_may_be_seen(
+    database, tenant, collection, put, store, embedder, kind
+) -> None:
+    """Also one outside the database: what is hidden takes nobody's place."""
+    chosen: VectorStore = store if kind == "pgvector" else MemoryStore()
+    group = uuid4()
+    documents = await put(tenant, collection, [f"plan number {n}" for n in range(20)])
+    async with database.transaction(tenant) as connection:
+        if kind == "memory":
+            rows = await connection.fetch("select chunk_id, collection_id, document_id from chunks")
+            known = [VectorRow(*row, uuid4()) for row in rows]
+            vectors = np.array([embedder.embed(f"plan number {n}") for n in range(20)])
+            await chosen.write(connection, tenant.tenant_id, "words-16", known, vectors)
+    await limit(database, tenant, documents[:15], [group])
+    query = VectorQuery((collection,), "words-16", embedder.embed("plan number 3"), 10)
+    for subjects, count in ((frozenset(), 5), (frozenset([group]), 10)):
+        scope = replace(tenant, subjects=subjects)
+        async with database.transaction(scope) as connection:
+            assert len(await chosen.search(connection, tenant.tenant_id, query)) == count
+
+
+@pytest.fixture(scope="module")
+async def shared(database: Database, make_collection, put) -> tuple[Scope, UUID, np.ndarray, dict[int, UUID]]:
+    """3,000 documents with an index of their own; groups that see 1 %, 10 % and 50 % of them."""
+    chosen = np.random.default_rng(11)
+    centres = chosen.standard_normal((60, 16))
+    vectors = centres[chosen.integers(60, size=SIZE)] + 0.5 * chosen.standard_normal((SIZE, 16))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    ranks = np.minimum(chosen.zipf(1.3, (SIZE, 30)), 20_000)
+    texts = [" ".join(f"w{rank}" for rank in row) for row in ranks]
+    tenant = Scope((await create_tenant(database, "alice")).tenant_id, "key:alice")
+    collection = await make_collection(tenant, "docs")
+    documents = await put(tenant, collection, texts, None, vectors)
+    groups = {percent: uuid4() for percent in (1, 10, 50)}
+    order = chosen.permutation(SIZE)
+    async with database.transaction(tenant) as connection:
+        await connection.execute("update documents set audience = '{}'")
+        for percent, group in groups.items():
+            named = [documents[n] for n in order[: SIZE * percent // 100]]
+            await connection.execute(
+                "update documents set audience = audience || $2::uuid where document_id = any($1)",
+                named,
+                group,
+            )
+    while await fold_statistics(database):
+        pass
+    async with database.owner() as connection:
+        await connection.execute("analyze knowlog.chunk_terms, knowlog.vectors, knowlog.documents")
+    await graduate_large_collections(database, at_least=SIZE)
+    return tenant, collection, vectors, groups
+
+
+@pytest.fixture(params=["few", "many"])
+async def amount(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[str]:
+    """Whether what is seen counts as few, and is looked at one by one, or as many, for the indexes."""
+    changes = {
+        "dense_search": ("few constant integer := 12000", "few constant integer := 20"),
+        "lexical_search": (
+            "all_below constant integer := 6000;\n    few constant integer := 12000",
+            "all_below constant integer := 20;\n    few constant integer := 20",
+        ),
+    }
+    if request.param == "many":
+        await _redefine(database, changes)
+    yield request.param
+    if request.param == "many":
+        await _redefine(database, {name: (new, old) for name, (old, new) in changes.items()})
+
+
+async def _redefine(database: Database, changes: Mapping[str, tuple[str, str]]) -> None:
+    async with database.owner() as owner:
+        for name, (old, new) in changes.items():
+            text = await owner.fetchval("select pg_get_functiondef(('knowlog.' || $1)::regproc)", name)
+            assert old in text
+            await owner.execute(text.replace(old, new))
+
+
+@pytest.mark.parametrize("percent", [1, 10, 50])
+async def test_the_dense_leg_keeps_its_recall(database, shared, store, amount, percent: int) -> None:
+    """For those who see little and those who see much."""
+    tenant, collection, vectors, groups = shared
+    scope = replace(tenant, subjects=frozenset([groups[percent]]))
+    async with database.transaction(scope) as connection:
+
+        async def found(vector: np.ndarray, **more: object) -> list[int]:
+            query = VectorQuery((collection,), "words-16", vector, 10, **more)
+            return [hit.chunk_id for hit in await store.search(connection, tenant.tenant_id, query)]
+
+        recall = [
+            len(set(await found(v)) & set(await found(v, exact=True))) / 10 for v in vectors[:: SIZE // 50]
+        ]
+    assert np.mean(recall) >= 0.99
+
+
+@pytest.mark.parametrize("percent", [1, 10, 50])
+async def test_the_lexical_leg_finds_the_best_of_what_may_be_seen(
+    database, shared, amount, percent: int
+) -> None:
+    """Those that score highest when every chunk is scored and what is hidden is left out."""
+    tenant, collection, _, groups = shared
+    scope = replace(tenant, subjects=frozenset([groups[percent]]))
+    for question in ("w1 w2 w40", "w7 w300", "w3"):
+        async with database.transaction(scope) as connection:
+            statistics = await term_statistics(connection, [collection], question)
+            pruned = await lexical_search(connection, statistics, LexicalQuery((collection,), 10))
+            seen = {row["chunk_id"] for row in await connection.fetch("select chunk_id from chunks")}
+        async with database.transaction(tenant) as connection:
+            every = LexicalQuery((collection,), SIZE, prune=False)
+            whole = [
+                hit for hit in await lexical_search(connection, statistics, every) if hit.chunk_id in seen
+            ]
+        assert [hit.chunk_id for hit in pruned] == [hit.chunk_id for hit in whole[:10]]
