@@ -15,7 +15,7 @@ from knowlog.cli.processes import Stack, open_stack
 from knowlog.database import Database, Scope, open_database
 
 VERSIONS = 3
-CALM_S = 120
+CALM_S = 300
 _COUNTS = """
     with received as (
         select subject, state, position, finished_at,
@@ -103,7 +103,7 @@ class Scene:
         return not await self.value("select count(*) from events where state in ('waiting', 'running')")
 
 
-async def until(condition, timeout_s: float = 60) -> None:
+async def until(condition, timeout_s: float = 120) -> None:
     """Wait until an awaited condition holds."""
     async with asyncio.timeout(timeout_s):
         while not await condition():

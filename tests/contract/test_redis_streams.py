@@ -8,6 +8,7 @@ import pytest
 from knowlog.bus import BusSettings, Message
 from knowlog.bus.adapters.lanes import LANES
 from knowlog.bus.adapters.redis import RedisBroker, lane_name
+from knowlog.kernel.errors import Misconfigured
 from servers import running_server
 
 
@@ -26,7 +27,7 @@ async def kept(broker: RedisBroker, topic: str) -> int:
 async def use_up(broker: RedisBroker, topic: str, group: str, count: int) -> None:
     async with broker.subscribe(topic, group, "one") as subscription:
         while count:
-            found = await subscription.receive(500, 5)
+            found = await subscription.receive(500, 90)
             assert found
             await subscription.settle(found)
             count -= len(found)
@@ -54,3 +55,17 @@ async def test_what_is_pending_is_not_trimmed(broker: RedisBroker) -> None:
         found = await subscription.receive(10, 5)
         await subscription.settle(found[:4])
     assert await kept(broker, topic) == 6
+
+
+async def test_a_key_that_is_no_stream_is_told(broker: RedisBroker) -> None:
+    """With what to do; a plain reader and one of lanes say it alike."""
+    topic = f"test.{uuid4().hex[:8]}"
+    for key in (topic, lane_name(topic, 5)):
+        await broker.redis.set(key, "something else")
+    async with (
+        broker.subscribe_plain(topic, "workers") as plain,
+        broker.subscribe(topic, "workers", "one") as own,
+    ):
+        for each in (plain, own):
+            with pytest.raises(Misconfigured, match="holds another kind of value"):
+                await each.receive(1, 0.1)

@@ -53,10 +53,11 @@ _AT_ONCE = 100
 Name = Annotated[str, WithJsonSchema({"type": "string", "enum": list(CATALOGUE)})]
 Types = Annotated[list[Name] | None, Query(alias="type", description="Only these types; may be repeated.")]
 Subject = Annotated[UUID | None, Query(description="Only about this document or collection.")]
+EventCursor = Annotated[str, WithJsonSchema({"type": "string", "pattern": CURSOR_PATTERN})]
 Since = Annotated[
-    str | None,
-    Query(description="Only events behind the one with this `cursor`; `beginning` for all.", pattern=CURSOR_PATTERN),
-]  # fmt: skip
+    EventCursor | None,
+    Query(description="Only events behind the one with this `cursor`; `beginning` for all."),
+]
 
 
 class CloudEvent(BaseModel):

@@ -22,6 +22,7 @@ from knowlog.edge import (
     STREAM_TYPE,
     Progress,
     Slots,
+    Watcher,
     bearer_secret,
     event,
     problem_document,
@@ -69,7 +70,9 @@ class Watch:
     summary="Watch a document's state",
 )
 async def document_events(document_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
-    """Watch a document until it is indexed or has failed: one event `state` for each state that is seen."""
+    """Watch a document until it is indexed or has failed: one event `state` for each state that is seen, and while a
+    long one is being embedded, `progress` with the numbers of its chunks: `{"embedded": 128, "chunks": 400}`.
+    """
 
     async def look(connection: Connection, principal: Principal) -> State:
         document = await get_document(connection, principal.scope, document_id)
@@ -93,20 +96,22 @@ async def document_events(document_id: UUID, request: Request, caller: AsReader,
     summary="Watch a job's state",
 )
 async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheApp) -> Response:
-    """Watch a job until it is done or has failed: one event `state` for each state that is seen."""
+    """Watch a job until it is done, has failed or was cancelled: one event `state` for each state that is seen, and
+    `progress` as of its document.
+    """
     async with app.database.transaction(caller.scope) as connection:
-        subject = (await visible_job(connection, caller, job_id)).document_id
+        subject = (await visible_job(connection, caller, job_id)).subject
 
     async def look(connection: Connection, principal: Principal) -> State:
         job = await visible_job(connection, principal, job_id)
         seen = {
             "job_id": job_id,
-            "document_id": subject,
+            "document_id": job.document_id,
             "state": job.state,
             "reason": job.reason,
             "attempts": job.attempts,
         }
-        return seen, job.state in {"done", "failed"}
+        return seen, job.state in {"done", "failed", "cancelled"}
 
     return await _stream(request, Watch(app, bearer_secret(request), caller, subject, look))
 
@@ -126,8 +131,8 @@ async def _events(watch: Watch, progress: Progress, request_id: str) -> AsyncIte
     settings = watch.app.settings.api
     ends = monotonic() + settings.stream_limit_s
     try:
-        async with progress.watch(watch.tenant_id, watch.subject, *_key_of(watch.caller)) as changed:
-            async for piece in _changes(watch, changed, ends, settings.stream_heartbeat_s):
+        async with progress.watch(watch.tenant_id, watch.subject, *_key_of(watch.caller)) as watcher:
+            async for piece in _changes(watch, watcher, ends, settings.stream_heartbeat_s):
                 yield piece
     except KnowlogError as error:
         yield event("error", problem_document(error, request_id))
@@ -138,13 +143,11 @@ def _key_of(caller: Principal) -> tuple[UUID, ...]:
     return () if caller.key_id is None else (caller.key_id,)
 
 
-async def _changes(
-    watch: Watch, changed: asyncio.Event, ends: float, heartbeat_s: float
-) -> AsyncIterator[bytes]:
+async def _changes(watch: Watch, watcher: Watcher, ends: float, heartbeat_s: float) -> AsyncIterator[bytes]:
     last, beat = None, monotonic()
     number = 0
     while monotonic() < ends:
-        changed.clear()
+        watcher.changed.clear()
         yield b""  # waits until a slow client has taken what was sent: what it gets next is never of long ago
         seen, final = await watch.state()
         if seen != last:
@@ -155,7 +158,11 @@ async def _changes(
             yield HEARTBEAT
         if final:
             return
-        await _until(changed, min(_LOOK_AGAIN_S, heartbeat_s))
+        if watcher.embedded:
+            (done, chunks), watcher.embedded = watcher.embedded, None
+            beat, number = monotonic(), number + 1
+            yield event("progress", {"embedded": done, "chunks": chunks}, number)
+        await _until(watcher.changed, min(_LOOK_AGAIN_S, heartbeat_s))
 
 
 async def _until(changed: asyncio.Event, most_s: float) -> None:

@@ -122,9 +122,9 @@ async def cancel(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
 async def visible_job(connection: Connection, caller: Principal, job_id: UUID) -> Job:
     """Return a job that the caller may see. Raises NotFound."""
     job, scope = await get_job(connection, job_id), caller.scope
-    limited = scope.collections is not None and job.document_id not in scope.collections
+    limited = scope.collections is not None and job.subject not in scope.collections
     if job.kind in hidden_from(caller) or (
-        limited and not await get_documents(connection, scope, [job.document_id])
+        limited and not await get_documents(connection, scope, [job.subject])
     ):
         raise NotFound("There is no such job.")
     return job

@@ -9,6 +9,7 @@ from pydantic import Field
 from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, AsAdmin, Route, Text, TheApp, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.database import Scope
+from knowlog.kernel.errors import Conflict
 from knowlog.sources import (
     NewSource,
     Source,
@@ -64,6 +65,11 @@ async def create(tenant_id: UUID, body: WantedSource, app: TheApp) -> Response:
     Example: `{"name": "Shop", "kind": "kafka", "topic": "shop.articles", "collection": "handbook"}`.
     """
     scope = await _scope(app, tenant_id)
+    if app.settings.sources.url_of(body.kind) is None:
+        raise Conflict(
+            f"This installation knows no {body.kind} to read from. Set KNOWLOG_SOURCES_{body.kind.upper()}_URL for its"
+            " servers and workers, start them again, then create the source."
+        )
     made = await create_source(app.database, scope, NewSource(**body.model_dump()), app.settings.bus)
     return reply(made, 201, {"Location": f"/v1/sources/{made.source_id}"})
 

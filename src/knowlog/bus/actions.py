@@ -132,9 +132,14 @@ async def work_is_unfinished(database: Database) -> bool:
         return bool(await connection.fetchval("select work_is_unfinished()"))
 
 
-async def notify_progress(connection: Connection, tenant_id: UUID, subject: UUID) -> None:
-    """Tell watchers, when the transaction commits, that something about `subject` changed."""
-    await connection.execute(_SQL["notify"], f"{tenant_id}:{subject}")
+async def notify_progress(
+    connection: Connection, tenant_id: UUID, subject: UUID, counts: tuple[int, int] | None = None
+) -> None:
+    """Tell watchers, when the transaction commits, that something about `subject` changed; or that so many of its chunks
+    have their vector, of so many. This is told to those who watch, and kept nowhere.
+    """
+    said = f" {counts[0]}/{counts[1]}" if counts else ""
+    await connection.execute(_SQL["notify"], f"{tenant_id}:{subject}{said}")
 
 
 def _job(row: Any) -> Job:

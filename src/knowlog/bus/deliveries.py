@@ -9,12 +9,14 @@ one endpoint in order, and nothing else waits for them.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from knowlog.bus.actions import append_events, complete, fail, retry
 from knowlog.bus.envelope import Envelope
 from knowlog.bus.log import get_event, whole_up_to
 from knowlog.bus.model import Event, JobState
+from knowlog.bus.rounds import one_by_one
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import SQL, get_webhook, wanted_types
 from knowlog.database import Connection, Database, Scope
@@ -74,16 +76,18 @@ async def feed(database: Database, settings: WebhooksSettings, worker: str) -> i
     """Request deliveries for webhooks of all tenants that have new events and room. Returns how many there are now."""
     async with database.system() as connection:
         behind = await connection.fetch(SQL["behind"], settings.window, _MOST_AT_ONCE)
-    made, busy = 0, set()
-    for row in behind:
+    busy: set[UUID] = set()
+
+    async def feed_one(row: Any) -> int:
         if row["tenant_id"] in busy:
-            continue
+            return 0
         async with database.transaction(Scope(row["tenant_id"], f"worker:{worker}")) as connection:
             count = await _feed_one(connection, row["endpoint_id"], settings.window)
         if count is None:
             busy.add(row["tenant_id"])
-        made += count or 0
-    return made
+        return count or 0
+
+    return sum(await one_by_one(behind, feed_one))
 
 
 async def _feed_one(connection: Connection, endpoint_id: UUID, window: int) -> int | None:

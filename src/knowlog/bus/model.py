@@ -30,14 +30,18 @@ class Event:
 class Job:
     """The work that an event asks for, as people watch it.
 
-    `document_id` is what it is about: a document, or a collection. `due_at` is when the next attempt may begin, and
+    `document_id`, `collection_id` and `endpoint_id` (of a webhook) are what it is about, as far as it is about such;
+    jobs of one `subject` are done one after the other. `due_at` is when the next attempt may begin, and
     `took_ms` how long the last one took; `reason` says why it failed, was put off or was cancelled.
     """
 
     job_id: UUID
     kind: str
     queue: str
-    document_id: UUID
+    subject: UUID
+    document_id: UUID | None
+    collection_id: UUID | None
+    endpoint_id: UUID | None
     state: JobState
     attempts: int
     reason: str | None

@@ -48,15 +48,19 @@ returning event_id
 
 -- name: get_job
 -- One job.
-select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, started_at,
-       finished_at, round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
+select event_id as job_id, type as kind, subject, case when type like 'document.%' then subject end as document_id,
+       (data ->> 'collection_id')::uuid as collection_id, (data ->> 'endpoint_id')::uuid as endpoint_id,
+       state, attempts, reason, created_at, due_at, started_at, finished_at,
+       round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
 from events where tenant_id = tenant() and event_id = $1 and state <> 'none'
 
 -- name: list_jobs
 -- Jobs, newest first, from before `$2`; with `$4`, those about these collections or their documents. `dead` are those that
 -- failed and of whose subject nothing newer was asked.
-select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, started_at,
-       finished_at, round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
+select event_id as job_id, type as kind, subject, case when type like 'document.%' then subject end as document_id,
+       (data ->> 'collection_id')::uuid as collection_id, (data ->> 'endpoint_id')::uuid as endpoint_id,
+       state, attempts, reason, created_at, due_at, started_at, finished_at,
+       round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
 from events e
 where tenant_id = tenant() and state <> 'none'
   and ($1::text is null or state = case when $1 = 'dead' then 'failed' else $1 end)
@@ -71,8 +75,10 @@ order by event_id desc limit $3
 
 -- name: list_jobs_oldest
 -- The same, oldest first, from behind `$2`.
-select event_id as job_id, type as kind, subject as document_id, state, attempts, reason, created_at, due_at, started_at,
-       finished_at, round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
+select event_id as job_id, type as kind, subject, case when type like 'document.%' then subject end as document_id,
+       (data ->> 'collection_id')::uuid as collection_id, (data ->> 'endpoint_id')::uuid as endpoint_id,
+       state, attempts, reason, created_at, due_at, started_at, finished_at,
+       round(1000 * extract(epoch from finished_at - started_at))::bigint as took_ms
 from events e
 where tenant_id = tenant() and state <> 'none'
   and ($1::text is null or state = case when $1 = 'dead' then 'failed' else $1 end)

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from knowlog.bus.catalogue import validated
+from knowlog.bus.rounds import one_by_one
 from knowlog.bus.timetable import Timetable
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id
@@ -121,11 +122,12 @@ async def fire_due(database: Database) -> int:
     """Fire what is due, of all tenants. Returns how many events were written. Any number of workers may call this."""
     async with database.system() as connection:
         due = await connection.fetch("select * from due_schedules($1)", _BATCH)
-    fired = 0
-    for row in due:
+
+    async def fire_one(row: Any) -> bool:
         async with database.transaction(Scope(row["tenant_id"], "schedule")) as connection:
-            fired += await _fire_one(connection, row["schedule_id"])
-    return fired
+            return await _fire_one(connection, row["schedule_id"])
+
+    return sum(await one_by_one(due, fire_one))
 
 
 async def next_due_s(database: Database) -> float | None:

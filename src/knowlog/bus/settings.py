@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from knowlog.bus.catalogue import CATALOGUE
+from knowlog.bus.catalogue import CATALOGUE, QUEUES
 
 
 class BusSettings(BaseModel):
@@ -155,6 +155,14 @@ class WorkerSettings(BaseModel):
     metrics_port: int | None = Field(
         None, ge=1, le=65535, description="Serve Prometheus metrics of the worker here."
     )
+
+    @field_validator("queues")
+    @classmethod
+    def _known(cls, queues: frozenset[str]) -> frozenset[str]:
+        every = sorted(set(QUEUES.values()))
+        if unknown := sorted(queues - set(every)):
+            raise ValueError(f"names {unknown[0]!r}, which is no queue; choose from: {', '.join(every)}")
+        return queues
 
     def wait_s(self, attempts: int) -> float:
         """How long to wait after so many attempts: exponential and capped, with jitter over its upper half."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import typer
 
@@ -23,6 +23,7 @@ from knowlog.cli.output import (
     tell,
 )
 from knowlog.cli.output import show as show_table
+from knowlog.cli.values import an_id
 from knowlog.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def show(
 ) -> None:
     """Show an event with its data."""
     with connect(url, key) as client:
-        emit(client.get(f"/v1/events/{quote(event, safe='')}"), as_json, show_fields)
+        emit(
+            client.get(f"/v1/events/{an_id(event, 'an event', 'knowlog events list')}"), as_json, show_fields
+        )
 
 
 @app.command()

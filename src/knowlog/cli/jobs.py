@@ -125,7 +125,7 @@ def cancel(job: JobId, url: Url = None, key: Key = None, as_json: AsJson = False
 def _render(listed: dict[str, Any]) -> None:
     rows = (
         [each["job_id"], each["kind"], each["state"], each["attempts"], _took(each), each["created_at"],
-         each["reason"] or each["document_id"]]
+         each["reason"] or _about(each)]
         for each in listed["items"]
     )  # fmt: skip
     columns = ("Job", "Kind", "State", ">Attempts", ">Took", "Asked for", "About, or why it failed")
@@ -139,12 +139,24 @@ def _render_dead(listed: dict[str, Any]) -> None:
             each["kind"],
             each["attempts"],
             each["finished_at"],
-            each["document_id"],
+            _about(each),
             each["reason"],
         ]
         for each in listed["items"]
     )
     show_table(table(("Job", "Kind", ">Attempts", "Failed", "About", "Why"), rows))
+
+
+def _about(job: dict[str, Any]) -> str:
+    """What the job is about, in two words."""
+    for noun, member in (
+        ("document", "document_id"),
+        ("webhook", "endpoint_id"),
+        ("collection", "collection_id"),
+    ):
+        if job[member]:
+            return f"{noun} {job[member]}"
+    return ""
 
 
 def _took(job: dict[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """`knowlog keys`: the API keys of a tenant."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, say, show, table
+from knowlog.cli.values import an_id
 
 app = typer.Typer(help="API keys: list, create, revoke.", no_args_is_help=True)
 Role = Literal["reader", "editor", "admin", "owner"]
@@ -64,7 +64,7 @@ def revoke(
 ) -> None:
     """Revoke a key. It stops working at once."""
     with connect(url, key) as client:
-        client.delete(f"/v1/keys/{quote(key_id, safe='')}")
+        client.delete(f"/v1/keys/{an_id(key_id, 'a key', 'knowlog keys list')}")
     emit({"revoked": key_id}, as_json, lambda _: say(f"Key {key_id} is revoked."))
 
 

@@ -1,7 +1,6 @@
 """`knowlog sources`: documents that come in by a stream, a queue or a topic; and the messages that did not fit."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 import typer
 
@@ -9,6 +8,7 @@ from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, emit_list, out, say, show_fields, table
 from knowlog.cli.output import show as show_table
+from knowlog.cli.values import an_id
 from knowlog.kernel.errors import NotFound
 
 app = typer.Typer(
@@ -51,7 +51,7 @@ def create(
         "format": "plain" if plain else "cloudevents", "mapping": dict(map(_mapped, member or ())),
     }  # fmt: skip
     with connect_operator(url, operator_key) as client:
-        made = client.post(f"/v1/tenants/{quote(tenant, safe='')}/sources", wanted)
+        made = client.post(_of_tenant(tenant), wanted)
     emit(made, as_json, lambda value: say(f"Source {value['name']} reads {value['topic']}."))
 
 
@@ -67,7 +67,7 @@ def delete(
     """Delete a tenant's source with its dead letters. Needs the operator key. Documents and topic stay."""
     if not yes:
         typer.confirm(f"Delete source {name} with its dead letters?", abort=True, err=True)
-    address = f"/v1/tenants/{quote(tenant, safe='')}/sources"
+    address = _of_tenant(tenant)
     with connect_operator(url, operator_key) as client:
         found = _find(client.get(address)["items"], name)
         client.delete(f"{address}/{found['source_id']}")
@@ -210,8 +210,12 @@ def _mapped(text: str) -> tuple[str, str]:
     return name, path
 
 
+def _of_tenant(tenant: str) -> str:
+    return f"/v1/tenants/{an_id(tenant, 'a tenant', 'knowlog tenants list')}/sources"
+
+
 def _address(letter_id: str) -> str:
-    return f"/v1/dead-letters/{quote(letter_id, safe='')}"
+    return f"/v1/dead-letters/{an_id(letter_id, 'a dead letter', 'knowlog sources dead')}"
 
 
 def _render(listed: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from knowlog.cli.connection import connect_operator
 from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, emit_list, out, say, show, table
+from knowlog.cli.values import an_id
 
 app = typer.Typer(
     help="Tenants: list, create, key, slug, release, weight, queues, delete. Needs the operator key.",
@@ -147,7 +148,7 @@ def _render_queues(listed: dict[str, Any]) -> None:
 
 
 def _address(tenant: str) -> str:
-    return f"/v1/tenants/{quote(tenant, safe='')}"
+    return f"/v1/tenants/{an_id(tenant, 'a tenant', 'knowlog tenants list')}"
 
 
 def _render(listed: dict[str, Any]) -> None:

@@ -2,11 +2,18 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 import typer
+
+
+def an_id(text: str, noun: str, listing: str) -> str:
+    """Read an id, for an address. Raises BadParameter, naming the command that lists the ids."""
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is not the id of {noun}. `{listing}` shows the ids.") from error
 
 
 def json_object(text: str, option: str) -> dict[str, Any]:
@@ -22,13 +29,8 @@ def json_object(text: str, option: str) -> dict[str, Any]:
 
 def address(noun: str, given: str) -> str:
     """The address of the one of "documents", "jobs" ... that an id names. Raises BadParameter for what is no id."""
-    try:
-        UUID(given)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{given} is not the id of a {noun.removesuffix('s')}. `knowlog {noun} list` shows the ids."
-        ) from error
-    return f"/v1/{noun}/{quote(given, safe='')}"
+    one = f"a {noun.removesuffix('s')}"
+    return f"/v1/{noun}/{an_id(given, one, f'knowlog {noun} list')}"
 
 
 def pairs(given: Iterable[str]) -> dict[str, Any]:

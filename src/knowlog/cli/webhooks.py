@@ -2,7 +2,6 @@
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import quote
 
 import typer
 
@@ -10,6 +9,7 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, say, show_fields, table, tell
 from knowlog.cli.output import show as show_table
+from knowlog.cli.values import an_id
 from knowlog.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -139,16 +139,18 @@ def replay(
     if (delivery is None) == (since is None):
         raise Invalid("Name a delivery, or give --since.")
     path = _path(webhook)
+    if delivery is not None:
+        delivery = an_id(delivery, "a delivery", f"knowlog webhooks deliveries {webhook}")
     with connect(url, key) as client:
         if delivery is not None:
-            done = client.post(f"{path}/deliveries/{quote(delivery, safe='')}:replay")
+            done = client.post(f"{path}/deliveries/{delivery}:replay")
         else:
             done = client.post(f"{path}:replay", {"since": since})
     emit(done, as_json, lambda _: say("It is on its way; `knowlog webhooks deliveries` tells how it goes."))
 
 
 def _path(webhook: str) -> str:
-    return f"/v1/webhooks/{quote(webhook, safe='')}"
+    return f"/v1/webhooks/{an_id(webhook, 'a webhook', 'knowlog webhooks list')}"
 
 
 def _awaited(client: "Client", webhook: str, delivery: dict[str, Any]) -> dict[str, Any]:

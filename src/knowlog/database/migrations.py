@@ -1,6 +1,7 @@
 """Plain SQL migrations, applied in order, once, under a lock."""
 
 import hashlib
+import logging
 from importlib.resources import files
 from typing import Any
 
@@ -8,6 +9,7 @@ import asyncpg
 
 from knowlog.kernel.errors import Misconfigured
 
+_LOG = logging.getLogger("knowlog.database")
 _LOCK = 0x6B6E6F776C6F67  # "knowlog"
 _OLDEST_SERVER = 160000
 _OLDEST_VECTOR = (0, 8)
@@ -25,6 +27,7 @@ async def migrate(connection: Any, app_login: str) -> list[str]:
     try:
         applied = await _apply_missing(connection)
         await _grant_roles(connection, app_login)
+        await _mend_log(connection)
     except asyncpg.InsufficientPrivilegeError as error:
         raise Misconfigured(
             f"The PostgreSQL login may not set up knowlog: {error}. It needs CREATE on the database and CREATEROLE, and"
@@ -82,6 +85,15 @@ async def _apply_missing(connection: Any) -> list[str]:
 def _migrations() -> list[tuple[str, str]]:
     folder = files("knowlog.database") / "migrations"
     return sorted((f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".sql"))
+
+
+async def _mend_log(connection: Any) -> None:
+    """Make the log one that can be followed, where a dump of another cluster was restored."""
+    async with connection.transaction():
+        await connection.execute("set local role knowlog_definer")
+        mended = await connection.fetchval("select knowlog.mend_log()")
+    if mended:
+        _LOG.warning("the log came from another PostgreSQL cluster: %d events were numbered anew", mended)
 
 
 async def _grant_roles(connection: Any, app_login: str) -> None:

@@ -1,5 +1,6 @@
 """Connections, and transactions that belong to exactly one tenant."""
 
+import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -83,7 +84,8 @@ class Database:
         try:
             yield
         finally:
-            await connection.close(timeout=5)
+            with contextlib.suppress(*_FOREIGN):  # why the block ended is what goes on
+                await connection.close(timeout=5)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -116,11 +118,15 @@ def _begin(statements: str, scope: Scope) -> str:
 
 
 async def _leave_idle(connection: Any) -> None:
-    """End an open transaction, so that the connection carries nothing over; drop the connection if that fails."""
+    """End an open transaction, so that the connection carries nothing over; drop the connection if that fails. Then the
+    error, or the cancellation, that brought this about is the one that goes on.
+    """
     if connection.is_closed() or not connection.is_in_transaction():
         return
     try:
         await connection.execute("rollback", timeout=5)
+    except _FOREIGN:
+        connection.terminate()
     except BaseException:
         connection.terminate()
         raise

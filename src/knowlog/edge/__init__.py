@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from knowlog.edge.routing import ScopedRoute
     from knowlog.edge.strangers import Strangers
-    from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, event
+    from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, Watcher, event
     from knowlog.edge.telemetry import set_up_logging, set_up_spans
     from knowlog.edge.visit import visit_of
 
@@ -68,7 +68,7 @@ _PLACES = {
     ),
     "routing": ("ScopedRoute",),
     "strangers": ("Strangers",),
-    "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "event"),
+    "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "Watcher", "event"),
     "telemetry": ("set_up_logging", "set_up_spans"),
     "visit": ("visit_of",),
 }
@@ -100,6 +100,7 @@ __all__ = [
     "Slots",
     "Strangers",
     "TelemetrySettings",
+    "Watcher",
     "WrongTenant",
     "as_error",
     "bearer_secret",

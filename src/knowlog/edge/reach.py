@@ -72,7 +72,8 @@ async def checked_address(url: httpx.URL, reach: Reach, resolver: Resolver = res
         allowed = ", ".join(map(str, sorted(reach.ports)))
         raise Invalid(f"The port {port} is not called, but {allowed}.")
     refused = (
-        f"The host {host} does not lead to a public address, so {reach.refusal}, or ask the operator to add the host to"
+        f"The host {host} has no public address (there is none by this name, or it stands in a private network), so"
+        f" {reach.refusal}, or ask the operator to add the host to"
         f" {reach.setting}."
     )
     try:

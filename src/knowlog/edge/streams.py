@@ -57,6 +57,14 @@ class Slots:
             raise LimitReached("The server has no event stream left. Try again soon.", retry_after_s=5)
 
 
+class Watcher:
+    """What a watcher is told: that something `changed`, and how many chunks have their vector, of how many."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self.embedded: tuple[int, int] | None = None
+
+
 class Progress:
     """Wakes whoever watches a document when a worker reports on it: one connection for all watchers of the
     process.
@@ -68,26 +76,24 @@ class Progress:
     def __init__(self, database: Database, reconnect_s: float = _RECONNECT_S) -> None:
         self._database = database
         self._reconnect_s = reconnect_s
-        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._watchers: dict[str, set[Watcher]] = {}
         self._broken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def watch(self, tenant_id: UUID, *subjects: UUID) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set whenever something about a subject changes. It holds no database
-        session.
-        """
+    async def watch(self, tenant_id: UUID, *subjects: UUID) -> AsyncIterator[Watcher]:
+        """Yield a watcher, which is told whenever something about a subject changes. It holds no database session."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
-        changed = asyncio.Event()
+        watcher = Watcher()
         keys = {f"{tenant_id}:{subject}" for subject in subjects}
         for key in keys:
-            self._watchers.setdefault(key, set()).add(changed)
+            self._watchers.setdefault(key, set()).add(watcher)
         try:
-            yield changed
+            yield watcher
         finally:
             for key in keys:
-                self._watchers[key].discard(changed)
+                self._watchers[key].discard(watcher)
                 if not self._watchers[key]:
                     del self._watchers[key]
 
@@ -110,5 +116,9 @@ class Progress:
     def _heard(self, payload: str) -> None:
         if payload == "broken":
             self._broken.set()
-        for changed in self._watchers.get(payload, ()):
-            changed.set()
+        subject, _, counts = payload.partition(" ")
+        for watcher in self._watchers.get(subject, ()):
+            if counts:
+                done, _, total = counts.partition("/")
+                watcher.embedded = int(done), int(total)
+            watcher.changed.set()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -17,7 +17,7 @@ from uuid import UUID
 import numpy as np
 from opentelemetry import trace
 
-from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, complete, fail
+from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, complete, fail, notify_progress
 from knowlog.chunking import ChunkingProfile, Span, chunk
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import BlobStore, ParsedText, dump_structure
@@ -246,18 +246,23 @@ class Indexer:
         with _TRACER.start_as_current_span("embed", attributes={"chunks": len(missing)}):
             for start in range(0, len(missing), _SLICE):
                 if start:
-                    await self._require_current(scope, prepared)
+                    await self._require_current(scope, prepared, vectors.keys())
                 digests = missing[start : start + _SLICE]
                 made = await model.embed_documents([wanted[digest] for digest in digests])
                 vectors |= dict(zip(digests, made, strict=True))
         return vectors
 
-    async def _require_current(self, scope: Scope, prepared: Sequence[_Prepared]) -> None:
-        """Raise _Outdated when every one of the documents was deleted or replaced meanwhile."""
+    async def _require_current(
+        self, scope: Scope, prepared: Sequence[_Prepared], done: Collection[UUID]
+    ) -> None:
+        """Raise _Outdated when every one of the documents was deleted or replaced meanwhile; tell how far they are."""
         ids, versions = _ids_and_versions(prepared)
         async with self._database.transaction(scope) as connection:
             if not await connection.fetchval(_SQL["any_current"], ids, versions):
                 raise _Outdated
+            for item in prepared:
+                counts = sum(digest in done for digest in item.hashes), len(item.hashes)
+                await notify_progress(connection, scope.tenant_id, item.source.event.subject, counts)
 
     async def _write(self, worker: str, scope: Scope, prepared: Sequence[_Prepared], vectors: Made) -> None:
         """Everything about these versions, in one transaction. Raises LeaseLost when one was taken over."""

@@ -133,6 +133,8 @@ def in_words(error: KnowlogError, kind: str) -> str:
 def _check_topic(topic: str, bus: BusSettings) -> None:
     if not 1 <= len(topic) <= _TOPIC_CHARS or not topic.isprintable():
         raise Invalid(f"A topic has 1 to {_TOPIC_CHARS} printable characters.")
+    if topic.startswith("^"):  # Kafka's clients read it as a pattern, of topics that may be anybody's
+        raise Invalid("A topic must not begin with ^. Name one topic.")
     bare = topic.lstrip("{")
     own = bare == bus.prefix or bare.startswith((f"{bus.prefix}.", f"{bus.prefix}:", f"{bus.prefix}}}"))
     if own or bare.startswith(bus.publish_topic) or topic.startswith(("__", "amq.")):

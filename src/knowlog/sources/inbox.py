@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from knowlog.bus import Delivery, DocumentSubmitted, DocumentWithdrawn
 from knowlog.database import Connection, Database, Scope
@@ -36,7 +37,9 @@ _LOG = logging.getLogger("knowlog.sources")
 _WAITS = (Unavailable, StorageFull, LimitReached, SourceLost)
 """What is wrong with us or for now, never with the message."""
 _HEAD_BYTES = 64 * 1024
-_FETCHES = 8
+_FETCHES = 32
+_FETCHES_OF_A_TENANT = 4
+"""A tenant whose URLs are slow waits for itself alone."""
 _FRESH_S = 2.0
 Fetch = Callable[[str], Awaitable[tuple[bytes, str, str | None]]]
 """Fetches a URL: content, filename, media type. Raises KnowlogError."""
@@ -74,6 +77,7 @@ class Inbox:
         self._settings = settings
         self._most_bytes = settings.max_message_mb * 2**20
         self._fetching = asyncio.Semaphore(_FETCHES)
+        self._fetching_of: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
         self._looked: dict[UUID, float] = {}
 
     async def require_room(self, inlet: Inlet) -> None:
@@ -136,7 +140,7 @@ class Inbox:
         try:
             if isinstance(found.data, DocumentWithdrawn):
                 return _Ready(delivery, found, None)
-            upload = await self._upload(found.data)
+            upload = await self._upload(inlet, found.data)
             self._receiver.check(upload)
             _refuse_unsupported(upload)
             return _Ready(delivery, found, upload)
@@ -145,7 +149,7 @@ class Inbox:
         except KnowlogError as error:
             return _Refused(delivery, Unfit(error.detail, found.message_id))
 
-    async def _upload(self, data: DocumentSubmitted) -> Upload:
+    async def _upload(self, inlet: Inlet, data: DocumentSubmitted) -> Upload:
         name, media_type = data.filename or _filename(data.external_id), data.media_type
         if data.text is not None:
             content, media_type = data.text.encode(), media_type or "text/plain"
@@ -153,7 +157,8 @@ class Inbox:
         elif data.content_base64 is not None:
             content = _decoded(data.content_base64)
         else:
-            async with self._fetching:
+            own = self._fetching_of.setdefault(inlet.tenant_id, asyncio.Semaphore(_FETCHES_OF_A_TENANT))
+            async with own, self._fetching:
                 content, named, told = await self._fetch(str(data.url))
             name, media_type = data.filename or named, media_type or told
         return Upload(data.external_id, name, content, media_type, data.title, data.metadata)

@@ -199,4 +199,5 @@ class Feeder:
             if not made:
                 quiet = monotonic() - self._woken_at > _RESTLESS_S
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _FEED_IDLE_S if quiet else _FEED_PAUSE_S)
+                    async with asyncio.timeout(_FEED_IDLE_S if quiet else _FEED_PAUSE_S):
+                        await self._woken.wait()

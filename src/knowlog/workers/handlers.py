@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from knowlog.bootstrap import App
 from knowlog.bus import QUEUES, Event, LeaseLost, WorkerSettings, complete
 from knowlog.database import Scope
-from knowlog.kernel.errors import Misconfigured
 from knowlog.workers.deliveries import Deliverer
 from knowlog.workers.refresh import Refresher
 from knowlog.workers.retention import Retention
@@ -44,11 +43,5 @@ def most_attempts(app: App, kind: str) -> int:
 
 
 def queues_served(settings: WorkerSettings) -> Mapping[str, str]:
-    """Return the queue of each type that a worker serves. Raises Misconfigured for a queue that there is not."""
-    known = sorted(set(QUEUES.values()))
-    unknown = sorted(settings.queues - set(known))
-    if unknown:
-        raise Misconfigured(
-            f"There is no queue {unknown[0]!r}. --queues and KNOWLOG_WORKER_QUEUES take: {', '.join(known)}."
-        )
+    """Return the queue of each type that a worker serves."""
     return {kind: queue for kind, queue in QUEUES.items() if not settings.queues or queue in settings.queues}

@@ -162,7 +162,7 @@ class BrokerIntake:
         share = _Share(subscription)
         settling = asyncio.create_task(share.settle_on())
         try:
-            while True:
+            while not asked_to_end():
                 deliveries = await subscription.receive(self._settings.batch, _PUMP_WAIT_S)
                 if topic in self._broken:
                     _LOG.info("%s is received again", topic)

@@ -283,7 +283,6 @@ class Worker:
 
 async def run_worker(settings: Settings) -> None:
     """Run one worker until SIGTERM or SIGINT."""
-    queues_served(settings.worker)  # a wrong name is told before anything is opened
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

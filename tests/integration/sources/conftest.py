@@ -158,7 +158,7 @@ async def working(app: App) -> AsyncIterator[None]:
         await task
 
 
-async def until(condition: Callable[[], Any], timeout_s: float = 40) -> Any:
+async def until(condition: Callable[[], Any], timeout_s: float = 120) -> Any:
     """Wait until what is awaited is true; returns it."""
     deadline = monotonic() + timeout_s
     while not (found := await condition()):

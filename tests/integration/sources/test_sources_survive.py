@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from producers import producer
 
 from conftest import Scene, environ_of, until, working
@@ -15,6 +16,7 @@ from knowlog.bootstrap import App
 from knowlog.database import Database
 from servers import Running
 
+pytestmark = pytest.mark.timeout(900)
 MESSAGES = 300
 KILLS = 4
 SEED = int(os.environ.get("KNOWLOG_TEST_SEED", "7"))
@@ -36,7 +38,7 @@ async def beyond(scene: Scene, count: int) -> None:
     async def reached() -> bool:
         return (await scene.now()).taken >= count
 
-    await until(reached, 90)
+    await until(reached)
 
 
 async def test_a_killed_worker_loses_nothing_and_repeats_nothing(
@@ -122,11 +124,11 @@ async def test_a_broker_that_is_down_is_told_and_waited_for(app: App, scene: Sce
         async with working(app):
             await until(troubled)
             await back(server, scene.topic)
-            await until(well, 60)
+            await until(well)
             await asyncio.to_thread(server.killable.kill)
-            await until(troubled, 60)
+            await until(troubled)
             await back(server, scene.topic)
-            await until(well, 60)
+            await until(well)
     finally:
         with contextlib.suppress(Exception):
             await asyncio.to_thread(server.killable.start)

@@ -77,7 +77,7 @@ class Receiver:
             await writer.drain()
         writer.close()
 
-    async def until(self, count: int, seconds: float = 20) -> list[Taken]:
+    async def until(self, count: int, seconds: float = 60) -> list[Taken]:
         """Wait until so many requests have come."""
         async with asyncio.timeout(seconds):
             while len(self.taken) < count:

@@ -49,7 +49,7 @@ async def ask(database: Database, scope: Scope, days: int = 1) -> UUID:
     return job_id
 
 
-async def until(database: Database, scope: Scope, job_id: UUID, *states: str, within_s: float = 20) -> Job:
+async def until(database: Database, scope: Scope, job_id: UUID, *states: str, within_s: float = 60) -> Job:
     for _ in range(int(within_s / 0.05)):
         with suppress(Exception):  # PostgreSQL may be away
             async with database.transaction(scope) as connection:
@@ -72,9 +72,11 @@ async def working(app: App, handler: Handler) -> AsyncIterator[Worker]:
     worker = Worker(app, queues=QUEUE, tends=False)
     worker._handlers[KIND] = handler
     task = asyncio.create_task(worker.run(stop))
-    yield worker
-    stop.set()
-    await task
+    try:
+        yield worker
+    finally:
+        stop.set()
+        await task
 
 
 @asynccontextmanager
@@ -134,7 +136,7 @@ async def test_a_handler_that_hangs_is_ended(server_dir, database, tenant) -> No
     assert dead.reason == "The job took longer than 1.1 s."
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_what_eats_memory_ends_its_worker_and_then_is_dead(
     server_dir, database, tenant, other_tenant
 ) -> None:
@@ -145,7 +147,7 @@ async def test_what_eats_memory_ends_its_worker_and_then_is_dead(
         async with process(server_dir, 0, **limits) as eater:
             assert await asyncio.wait_for(eater.wait(), 60) == 70
     async with process(server_dir, 0, **limits) as survivor:
-        dead = await until(database, tenant, bad, "failed", within_s=40)
+        dead = await until(database, tenant, bad, "failed")
         await until(database, other_tenant, good, "done")
         assert survivor.returncode is None
     assert dead.attempts == 3
@@ -155,25 +157,25 @@ async def test_what_eats_memory_ends_its_worker_and_then_is_dead(
     assert await effects(database, other_tenant) == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_sigterm_finishes_what_runs_and_hands_back_what_cannot(server_dir, database, tenant) -> None:
     """Within the grace time a job is done; beyond it, it waits again at once, and the attempt does not count."""
     first = await ask(database, tenant)
     async with process(server_dir, 1.0, KNOWLOG_WORKER_GRACE_S="10") as polite:
         await heard(polite, b"begun")
         polite.terminate()
-        assert await asyncio.wait_for(polite.wait(), 20) == 0
+        assert await asyncio.wait_for(polite.wait(), 60) == 0
     assert (await until(database, tenant, first, "done")).attempts == 1
     second = await ask(database, tenant)
     async with process(server_dir, 60.0, KNOWLOG_WORKER_GRACE_S="0.2") as hasty:
         await heard(hasty, b"begun")
         hasty.terminate()
-        assert await asyncio.wait_for(hasty.wait(), 20) == 0
-    assert (await until(database, tenant, second, "waiting", within_s=1)).attempts == 0
+        assert await asyncio.wait_for(hasty.wait(), 60) == 0
+    assert (await until(database, tenant, second, "waiting")).attempts == 0
     assert await effects(database, tenant) == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_a_paused_worker_has_no_effect_after_its_lease(server_dir, database, tenant) -> None:
     """SIGSTOP past the lease, another takes over and is done, SIGCONT: the first is fenced off, and lives."""
     job_id = await ask(database, tenant)
@@ -209,7 +211,7 @@ async def own_server(tmp_path: Path) -> AsyncIterator[tuple[EmbeddedServer, Path
     await asyncio.to_thread(server.stop)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_postgresql_restarted_in_mid_job(own_server) -> None:
     """The worker lives on, and the job has its effect once."""
     server, folder = own_server
@@ -225,11 +227,11 @@ async def test_postgresql_restarted_in_mid_job(own_server) -> None:
 
         job_id = await ask(database, scope)
         async with working(app, handler):
-            await asyncio.wait_for(begun.wait(), 10)
+            await asyncio.wait_for(begun.wait(), 60)
             assert server.process_id
             os.kill(server.process_id, signal.SIGKILL)
             await asyncio.sleep(1.5)
             await asyncio.to_thread(server.start)
-            await until(database, scope, job_id, "done", within_s=30)
+            await until(database, scope, job_id, "done")
         assert await effects(database, scope) == 1
     await database.close()

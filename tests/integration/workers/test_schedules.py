@@ -117,6 +117,24 @@ async def test_the_same_time_never_fires_twice(database, tenant, notes) -> None:
     assert len(await fired(database, tenant)) == 1
 
 
+async def test_a_schedule_that_cannot_fire_holds_up_no_other(
+    app: App, database, tenant, other_tenant, notes
+) -> None:
+    """Alice's row is damaged and longest due; Charlie's fires in the same round, and in the next all is told."""
+    async with database.transaction(other_tenant) as connection:
+        theirs = await create_collection(connection, other_tenant, "theirs", app.complete_profile(Profile()))
+    broken = await scheduled(database, tenant, notes)
+    well = await scheduled(database, other_tenant, theirs.collection_id)
+    await make_due(database, tenant, broken, timedelta(hours=1))
+    await make_due(database, other_tenant, well)
+    async with database.transaction(tenant) as connection:
+        await connection.execute("update schedules set data = '5'")
+    assert await fire_due(database) == 1
+    assert len(await fired(database, other_tenant)) == 1
+    with pytest.raises(TypeError):
+        await fire_due(database)
+
+
 async def test_a_crash_before_the_commit_fires_nothing_and_loses_nothing(database, tenant, notes) -> None:
     """The event and the move are one transaction."""
     schedule = await scheduled(database, tenant, notes)

@@ -107,3 +107,10 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pa
     for wrong in (tmp_path, tmp_path / "absent" / "out.json"):
         with pytest.raises(Misconfigured, match="--json"):
             check_writable(wrong)
+
+
+def test_what_was_not_measured_is_no_nought(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As where no worker died in mid-work: null for programs, words for people."""
+    publish(Report({"takeover_p99_s": None}, {}), tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text())["metrics"] == {"takeover_p99_s": None}
+    assert "not measured" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 """What `knowlog doctor` says of the queue: only what is due counts as work that nobody takes."""
 
+from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.database import judge_queue
+from knowlog.settings import load_settings
 
 _DEPTH = {"running": 1, "failed": 0}
 
@@ -27,3 +29,14 @@ def test_the_queue_of_the_oldest_is_named() -> None:
 def test_an_empty_queue_is_well() -> None:
     """Nothing waits."""
     assert judge_queue(_DEPTH, []).found == "0 due, 1 running, 0 failed"
+
+
+async def test_an_address_of_a_broker_that_is_not_used_is_told() -> None:
+    """Who has named a broker's address believes that it is the queue."""
+    (found,) = [
+        each async for each in check_broker(load_settings({"KNOWLOG_BUS_URL": "redis://127.0.0.1:6379/0"}))
+    ]
+    assert found.outcome == "warn"
+    assert "Set KNOWLOG_BUS_BROKER" in found.mend
+    (found,) = [each async for each in check_broker(load_settings({}))]
+    assert found.outcome == "ok"

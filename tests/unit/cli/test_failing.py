@@ -9,6 +9,7 @@ from knowlog.cli.app import app
 from knowlog.cli.failing import run_to_the_end
 
 COMMAND = typer.main.get_command(app)
+ID = "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,13 @@ COMMAND = typer.main.get_command(app)
         ("jobs retry", "Give the id of one job, or --all for all that are dead."),
         ("jobs show nonsense", "nonsense is not the id of a job."),
         ("schedules create x refresh", "--collection is missing."),
+        ("events show nonsense", "nonsense is not the id of an event. `knowlog events list` shows the ids."),
+        ("webhooks show nonsense", "nonsense is not the id of a webhook."),
+        (f"webhooks replay {ID} nonsense", "nonsense is not the id of a delivery."),
+        ("sources letter nonsense", "nonsense is not the id of a dead letter."),
+        ("sources delete nonsense shop --yes --operator-key x", "nonsense is not the id of a tenant."),
+        ("tenants delete nonsense --yes --operator-key x", "nonsense is not the id of a tenant."),
+        ("keys revoke nonsense", "nonsense is not the id of a key."),
     ],
 )
 def test_a_command_that_is_written_wrongly_is_told_in_a_sentence(

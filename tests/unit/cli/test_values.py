@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from knowlog.cli.values import json_object, pairs
+from knowlog.cli.values import an_id, json_object, pairs
 
 
 def test_pairs_take_json_where_it_is_json() -> None:
@@ -25,3 +25,10 @@ def test_a_filter_is_a_json_object(wrong: str) -> None:
     """The option is named."""
     with pytest.raises(typer.BadParameter, match="--filter"):
         json_object(wrong, "--filter")
+
+
+@pytest.mark.parametrize("wrong", ["", "1", "../x", "0199e1b2"])
+def test_what_is_no_id_is_told_with_the_command_that_shows_ids(wrong: str) -> None:
+    """Before anything is asked of a server."""
+    with pytest.raises(typer.BadParameter, match="not the id of an event"):
+        an_id(wrong, "an event", "knowlog events list")

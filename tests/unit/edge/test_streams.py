@@ -33,14 +33,16 @@ async def test_after_a_restart_of_the_database_reports_are_heard_again() -> None
     database = Restarting()
     progress = Progress(database, reconnect_s=0.01)  # type: ignore[arg-type]
     tenant, document = uuid4(), uuid4()
-    async with asyncio.timeout(5), progress.watch(tenant, document) as changed:
+    async with asyncio.timeout(5), progress.watch(tenant, document) as watcher:
         await database.listening.wait()
         database.listening.clear()
         database.heard("broken")
         await database.listening.wait()
-        assert (database.attempts, changed.is_set()) == (3, False)
+        assert (database.attempts, watcher.changed.is_set()) == (3, False)
         database.heard(f"{tenant}:{document}")
-        await changed.wait()
+        await watcher.changed.wait()
+        database.heard(f"{tenant}:{document} 64/200")
+        assert watcher.embedded == (64, 200)
     await progress.close()
 
 

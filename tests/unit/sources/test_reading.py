@@ -98,3 +98,44 @@ def test_binary_mode(prefix: str) -> None:
     found = read({"external_id": "a", "text": "One."}, inlet(), **headers)
     assert isinstance(found, Incoming)
     assert found.message_id == "1"
+
+
+OTHER = str(uuid4())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (f'{{"tenantid": "{OTHER}", broken'.encode(), {}),
+        (f'\xff {{"tenantid" : "{OTHER}"}}'.encode("latin-1"), {}),
+        (f'{{"a": {{"tenantid": "{OTHER}"}}}}'.encode(), {}),
+        (b'{"tenantid": Charlie}', {}),
+        (b"not JSON", {"ce_tenantid": OTHER}),
+        (b"{}", {"ce-tenantid": "Charlie"}),
+        (b'{"tenantid": "%s"}' % OTHER.encode() + b" " * 2000, {}),
+    ],
+)
+def test_what_speaks_of_another_tenant_is_withheld_however_broken(
+    body: bytes, headers: dict[str, str]
+) -> None:
+    """In a header, in bytes that are no JSON, further down, in a message beyond the limit."""
+    found = read(body, inlet(), **headers)
+    assert isinstance(found, Unfit)
+    assert found.withheld
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (f'{{"tenantid": "{TENANT}", broken'.encode(), {}),
+        (f'{{"tenantid": "{str(TENANT).upper()}"}}'.encode(), {}),
+        (b'{"tenantid": null}', {}),
+        (b"not JSON", {"ce_tenantid": str(TENANT), "ce_other": OTHER}),
+        (f"not JSON of {OTHER}".encode(), {}),
+    ],
+)
+def test_what_speaks_of_nobody_else_is_shown(body: bytes, headers: dict[str, str]) -> None:
+    """Whoever mends it must see what is wrong with it."""
+    found = read(body, inlet(), **headers)
+    assert isinstance(found, Unfit)
+    assert not found.withheld

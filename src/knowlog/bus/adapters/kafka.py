@@ -20,6 +20,7 @@ from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, Settled, require_si
 from knowlog.bus.port import Delivery, Message
 from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import KnowlogError, Misconfigured, TooLarge, Unavailable
+from knowlog.kernel.tasks import asked_to_end
 
 _DEAD = ".dead"
 _KEPT_READY = 16_384  # kB that a consumer fetches ahead
@@ -277,7 +278,7 @@ class KafkaSubscription:
 
     async def _tend(self) -> None:
         """Take part in the group's affairs while whoever uses this is busy; else nobody else could join it."""
-        while True:
+        while not asked_to_end():
             await asyncio.sleep(_TEND_S)
             if monotonic() - self._polled > _TEND_S:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._attend)
@@ -420,7 +421,9 @@ def _read_until(reader: Any, end: int) -> list[tuple[Message, str]]:
         found = reader.poll(_SLICE_S)
         if found is not None and found.error() is None and found.offset() < end:
             position = found.offset()
-            read.append((_message(found), dict(found.headers() or ()).get("reason", b"").decode()))
+            read.append(
+                (_message(found), dict(found.headers() or ()).get("reason", b"").decode(errors="replace"))
+            )
     return read
 
 

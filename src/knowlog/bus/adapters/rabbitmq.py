@@ -27,6 +27,7 @@ from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, Settled, lane_of, l
 from knowlog.bus.port import Delivery, Message
 from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
+from knowlog.kernel.tasks import asked_to_end
 
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # what fails is told by our errors
 
@@ -178,7 +179,7 @@ class RabbitBroker:
         connection = await self.connect()
         try:
             channel = await connection.channel()
-            await declare_dead(channel, topic)
+            told = (await declare_dead(channel, topic)).message_count or 0
             await channel.basic_qos(prefetch_count=min(most, 60_000))
             arriving: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
             await channel.basic_consume(
@@ -187,7 +188,8 @@ class RabbitBroker:
             found: list[tuple[Message, str]] = []
             with contextlib.suppress(TimeoutError):
                 while len(found) < most:
-                    async with asyncio.timeout(_LAST_DEAD_S):
+                    # A stream has no end; how many it holds is told, but some seconds late.
+                    async with asyncio.timeout(FAILS_AFTER_S if len(found) < told else _LAST_DEAD_S):
                         each = await arriving.get()
                     found.append((_message(each), _reason(each)))
             return found
@@ -340,7 +342,7 @@ class RabbitSubscription:
         return f"{self._topic}.{self._group}.{lane}"
 
     async def _beat_on(self) -> None:
-        while True:
+        while not asked_to_end():
             await asyncio.sleep(self._takeover_s / _BEATS_PER_LEASE)
             with contextlib.suppress(KnowlogError):
                 await self._beat()
@@ -418,10 +420,10 @@ async def declare_queue(channel: Any, topic: str) -> None:
     await channel.queue_declare(topic, durable=True, arguments={"x-queue-type": "quorum"})
 
 
-async def declare_dead(channel: Any, topic: str) -> None:
+async def declare_dead(channel: Any, topic: str) -> Any:
     """Make a topic's stream of dead letters unless it is there. After a restart it is back later than the queues."""
     arguments = {"x-queue-type": "stream", "x-max-length-bytes": _DEAD_BYTES}
-    await channel.queue_declare(_dead_name(topic), durable=True, arguments=arguments)
+    return await channel.queue_declare(_dead_name(topic), durable=True, arguments=arguments)
 
 
 def _dead_name(topic: str) -> str:

@@ -24,6 +24,7 @@ from knowlog.bus.adapters.lanes import FAILS_AFTER_S, LANES, lane_of, require_si
 from knowlog.bus.port import Delivery, Message
 from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import KnowlogError, Misconfigured, TooLarge, Unavailable
+from knowlog.kernel.tasks import asked_to_end
 
 _PIPELINED = 500
 _KEPT = 1_000_000  # messages of a lane that nobody reads
@@ -147,7 +148,7 @@ class RedisBroker:
     async def dead(self, topic: str, most: int) -> list[tuple[Message, str]]:
         """Read the topic's dead-letter stream from its beginning."""
         found = await in_time(self.redis.xrange(dead_name(topic), count=most))
-        return [(_message(fields), fields[b"r"].decode()) for _, fields in found]
+        return [(_message(fields), fields.get(b"r", b"").decode(errors="replace")) for _, fields in found]
 
     async def check(self) -> str:
         """Ask Redis for its version, and whether it keeps what it acknowledges."""
@@ -257,7 +258,7 @@ class RedisSubscription:
         await self._beat()
 
     async def _beat_on(self) -> None:
-        while True:
+        while not asked_to_end():
             await asyncio.sleep(self._lease_s / _BEATS_PER_LEASE)
             with contextlib.suppress(KnowlogError):
                 await self._beat()
@@ -424,6 +425,11 @@ def translated(error: Exception) -> KnowlogError:
         return Misconfigured(f"Redis refuses: {error}. Check user and password in KNOWLOG_BUS_URL.")
     if isinstance(error, exceptions.ResponseError) and "exceeds" in str(error):
         return TooLarge("A message is larger than Redis takes. Store the content and send a reference.")
+    if isinstance(error, exceptions.ResponseError) and "WRONGTYPE" in str(error):
+        return Misconfigured(
+            "A key of Redis that should be a stream holds another kind of value. Name another stream, or another"
+            " database of Redis in KNOWLOG_BUS_URL (redis://host:port/1)."
+        )
     why = str(error) or "it does not answer"
     return Unavailable(
         f"Redis cannot be reached or used now ({why}). Check that it runs, and KNOWLOG_BUS_URL."

@@ -12,6 +12,7 @@ import typer
 from knowlog.cli.bench.connection import Connections
 from knowlog.cli.bench.loading import Text, upload
 from knowlog.cli.bench.options import JsonFile
+from knowlog.cli.bench.queue_server import BrokerName, queue_server
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System, another_tenant
@@ -32,13 +33,16 @@ def fairness(
     documents: Annotated[
         int, typer.Option("--documents", min=500, help="So many documents of one tenant are queued.")
     ] = 10_000,
+    broker: BrokerName = "postgres",
     json: JsonFile = None,
 ) -> None:
     """Time one document of a tenant from its upload until a search finds it: alone, and behind another's queue.
 
     `fairness_ratio` is the median behind the queue over the median on the idle system.
     """
-    run_bench(lambda system: _measure(system, documents), None, None, json)
+    run_bench(
+        lambda system: _measure(system, documents), None, None, json, environment=queue_server(broker, [])
+    )
 
 
 async def _measure(system: System, documents: int) -> Report:
@@ -61,7 +65,13 @@ async def _measure(system: System, documents: int) -> Report:
         "queued": documents,
         "still_queued_at_end": left,
     }
-    return Report(figures, {"rounds": _ROUNDS, "embedding": system.settings.embedding.model})
+    settings = system.settings
+    about = {
+        "rounds": _ROUNDS,
+        "embedding": settings.embedding.model,
+        "broker": settings.bus.broker,
+    }
+    return Report(figures, about)
 
 
 async def _queue(api: Connections, documents: int) -> None:

@@ -15,9 +15,9 @@ from knowlog.kernel.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Figures by name (flat), and what was run."""
+    """Figures by name (flat), None where there was nothing to measure, and what was run."""
 
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float | None]
     settings: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
@@ -54,7 +54,9 @@ def check_writable(json_file: Path | None) -> None:
         )
 
 
-def _figure(value: float) -> str:
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "not measured"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4f}"

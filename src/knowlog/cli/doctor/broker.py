@@ -14,7 +14,7 @@ async def check_broker(settings: Settings) -> AsyncIterator[Finding]:
     """Ask the broker for its name and version, as a worker would reach it."""
     broker = open_broker(settings.bus)
     if broker is None:
-        yield ok("broker", "none; PostgreSQL is the queue")
+        yield _without(settings)
         return
     try:
         found = await broker.check()
@@ -32,6 +32,17 @@ async def check_broker(settings: Settings) -> AsyncIterator[Finding]:
             "Somebody else publishes there, or workers of another version run; docs/guide/choosing-a-queue.md"
             " says how to read them.",
         )
+
+
+def _without(settings: Settings) -> Finding:
+    found = "none; PostgreSQL is the queue"
+    if settings.bus.url is None:
+        return ok("broker", found)
+    return warn(
+        "broker",
+        f"{found}, although KNOWLOG_BUS_URL is set",
+        "Set KNOWLOG_BUS_BROKER to redis, rabbitmq or kafka; or leave KNOWLOG_BUS_URL out.",
+    )
 
 
 async def _buried(broker: Broker, settings: Settings) -> dict[str, int]:

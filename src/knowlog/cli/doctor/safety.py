@@ -120,7 +120,8 @@ async def _walls() -> Finding:
         sys.executable, "-I", "-m", "knowlog.formats.walls",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    told, _ = await asyncio.wait_for(process.communicate(), _WALLS_S)
+    async with asyncio.timeout(_WALLS_S):
+        told, _ = await process.communicate()
     return judge_walls(json.loads(told))
 
 

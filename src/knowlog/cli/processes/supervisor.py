@@ -78,6 +78,7 @@ class Supervisor:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, TimeoutError):
                 process.send_signal(signal.SIGTERM)
-                await asyncio.wait_for(process.wait(), self._stop_timeout_s)
+                async with asyncio.timeout(self._stop_timeout_s):
+                    await process.wait()
         end_group(process, signal.SIGKILL)
         await process.wait()

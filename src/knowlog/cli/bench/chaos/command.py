@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
 
 import typer
 
@@ -14,20 +12,18 @@ from knowlog.cli.bench.chaos.killing import Killer
 from knowlog.cli.bench.chaos.verdict import judge, until_calm
 from knowlog.cli.bench.chaos.workload import Workload
 from knowlog.cli.bench.options import JsonFile
+from knowlog.cli.bench.queue_server import BrokerName, queue_server
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
-from knowlog.cli.bench.servers import SERVERS, Server
+from knowlog.cli.bench.servers import Server
 from knowlog.cli.bench.system import System
 from knowlog.cli.output import progress, say
 from knowlog.cli.processes import Program, Supervisor
 from knowlog.database import open_database
 from knowlog.kernel.errors import InternalError
 
-BrokerName = Annotated[
-    Literal["postgres", "redis", "rabbitmq", "kafka"],
-    typer.Option("--broker", "-b", help="The queue; a real server of it is started for the time."),
-]
 _FURTHER_WORKERS = 1
+_FAKE = {"KNOWLOG_EMBEDDING_MODEL": "fake"}
 
 
 def chaos(
@@ -39,34 +35,20 @@ def chaos(
 ) -> None:
     """Kill API, workers (with their relays), PostgreSQL and the broker at random while documents come in.
 
+    Besides, workers are paused beyond their lease and go on (one for each ten kills), and Redis, once, starts again
+    without its data.
+
     Every document is sent in five versions, one after another was acknowledged, and is embedded by the fake
     model. `lost`: versions that were acknowledged and not handled; `twice`: effects that are there more than once;
     `stuck`: work that is not done when all is calm; `out_of_order`: versions handled before an earlier one;
-    takeover_p99_s: from the death of a worker until what it held was done by another.
+    takeover_p99_s: from the death of a worker until what it held was done by another, where one died in mid-work.
     """
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that connections break is no news here
     servers: list[Server] = []
     run_bench(
         lambda system: _measure(system, broker, servers, kills, events, seed),
-        None, None, json, environment=_environment(broker, servers),
+        None, None, json, environment=queue_server(broker, servers), fixed=_FAKE,
     )  # fmt: skip
-
-
-@asynccontextmanager
-async def _environment(broker: str, servers: list[Server]) -> AsyncIterator[Mapping[str, str]]:
-    """Start the broker's server; yield the settings of a system that uses it."""
-    environment = {"KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_BUS_BROKER": broker}
-    async with AsyncExitStack() as stack:
-        if broker != "postgres":
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="knowlog-chaos-")))
-            await asyncio.to_thread(folder.chmod, 0o755)
-            server = SERVERS[broker](folder / broker)
-            say(f"Starting {server.name} ...")
-            await asyncio.to_thread(server.start)
-            stack.callback(server.remove)
-            servers.append(server)
-            environment["KNOWLOG_BUS_URL"] = server.url
-        yield environment
 
 
 async def _measure(
@@ -78,7 +60,7 @@ async def _measure(
         database = await open_database(system.settings.database, system.settings.data_dir)
         try:
             workload = Workload(system, database, events)
-            killer = Killer(system, workers, database, servers[0] if servers else None, seed)
+            killer = Killer(system, workers, servers[0] if servers else None, seed)
             await workload.prepare()
             with progress() as bar:
                 task = bar.add_task("Uploading under fire", total=workload.count, note="")
@@ -94,7 +76,12 @@ async def _measure(
             figures = await judge(database, system.tenant_id, workload, killer.deaths)
         finally:
             await database.close()
-    figures |= {"events": workload.count, "kills": killer.killed.total(), "calm_after_s": calm_s}
+    figures |= {
+        "events": workload.count,
+        "kills": killer.killed.total(),
+        "pauses": killer.pauses,
+        "calm_after_s": calm_s,
+    }
     figures |= {f"kills_{name}": count for name, count in sorted(killer.killed.items())}
     return Report(figures, {"broker": broker, "seed": seed})
 

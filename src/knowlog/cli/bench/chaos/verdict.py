@@ -48,7 +48,7 @@ async def until_calm(database: Database) -> float:
 
 async def judge(
     database: Database, tenant_id: UUID, workload: Workload, deaths: Sequence[Death]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Count what must be nought, from the rows themselves."""
     async with database.transaction(Scope(tenant_id, "chaos")) as connection:
         row: Any = await connection.fetchrow(_COUNTS, VERSIONS)
@@ -67,13 +67,14 @@ async def judge(
     }
 
 
-async def _takeovers(database: Database, deaths: Sequence[Death]) -> dict[str, float]:
+async def _takeovers(database: Database, deaths: Sequence[Death]) -> dict[str, float | None]:
+    """How long it took until another had done what the dead were at; None where none of them was at anything."""
     last = {event: death.at for death in deaths for event in death.events}
     async with database.owner() as owner:
         rows = await owner.fetch(_TOOK, list(last), list(last.values()))
-    seconds = [row["seconds"] for row in rows if row["seconds"] >= 0] or [0.0]
+    seconds = [row["seconds"] for row in rows if row["seconds"] >= 0]
     return {
-        "takeover_p50_s": percentile(seconds, 50),
-        "takeover_p99_s": percentile(seconds, 99),
-        "taken_over": len(rows),
+        "takeover_p50_s": percentile(seconds, 50) if seconds else None,
+        "takeover_p99_s": percentile(seconds, 99) if seconds else None,
+        "taken_over": len(seconds),
     }

@@ -16,7 +16,7 @@ from typing import ClassVar
 from knowlog.cli.bench.servers import guard
 from knowlog.kernel.errors import Misconfigured, Unavailable
 
-_START_TIMEOUT_S = 90.0
+_START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
 
 
@@ -106,6 +106,12 @@ class Server(ABC):
     def restart(self) -> None:
         """Kill the server and start it again, with the data that it had written."""
         self.kill()
+        self.start()
+
+    def restart_empty(self) -> None:
+        """Kill the server and start it again without anything that it had written, as after the loss of its disk."""
+        self.kill()
+        shutil.rmtree(self.folder)
         self.start()
 
     def remove(self) -> None:
