@@ -334,7 +334,7 @@ async def write_as_stranger(server: Running, topic: str) -> None:
     elif server.kind == "rabbitmq":
         connection = await aio_pika.connect(server.url)
         exchange = await (await connection.channel()).get_exchange(topic)
-        headers = {"key": b"\xff", "id": b"\xfe", "x": 5}
+        headers = {"key": bytearray(b"\xff"), "id": bytearray(b"\xfe"), "x": 5}
         await exchange.publish(aio_pika.Message(b"\xff", headers=headers), routing_key="3")  # type: ignore[arg-type]
         await connection.close()
     else:
@@ -416,7 +416,7 @@ async def test_a_killed_broker_loses_nothing_that_it_acknowledged(server: Runnin
     numbers = iter(range(1_000_000))
 
     async def publish_on() -> None:
-        while True:
+        while not asked_to_end():
             batch = [message(next(numbers), f"k{n}") for n in range(20)]
             try:
                 await broker.publish(topic, batch)

@@ -411,11 +411,18 @@ def _portions(messages: Sequence[Message], most_bytes: int) -> Iterable[list[Mes
 
 
 async def in_time(work: Awaitable[Any], timeout_s: float = FAILS_AFTER_S) -> Any:
-    """Await an answer of Redis; what goes wrong is raised as one of our errors."""
+    """Await an answer of Redis; what goes wrong is raised as one of our errors.
+
+    A cancellation that meets the client while it connects comes out as an error of the connection; it stays one here.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
         async with asyncio.timeout(timeout_s):
             return await work
     except (exceptions.RedisError, OSError) as error:  # a TimeoutError is an OSError
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError from error
         raise translated(error) from error
 
 
