@@ -33,7 +33,7 @@ _DEFAULTS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cache-control": b"no-store",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"content-security-policy": b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     b"x-frame-options": b"DENY",
     b"cross-origin-resource-policy": b"same-origin",
     b"cross-origin-opener-policy": b"same-origin",
@@ -269,7 +269,7 @@ class _Exchange:
         if self.visit.readable_by is not None:
             headers += cors.answer_headers(self.visit.readable_by)
         if self.visit.secure and self._hsts_s:
-            headers.append((b"strict-transport-security", b"max-age=%d" % self._hsts_s))
+            headers.append((b"strict-transport-security", b"max-age=%d; includeSubDomains" % self._hsts_s))
         if self._closes:
             headers.append((b"connection", b"close"))
         message["headers"] = headers

@@ -18,7 +18,10 @@ CONNECTION = "knowlog.connection"
 
 _SLACK = 65536
 """One read of the socket may hold the end of the body before as well. The exact limit is the gate's."""
-_HEADERS = "content-type: application/problem+json\r\nconnection: close"
+_HEADERS = (
+    "content-type: application/problem+json\r\nconnection: close\r\ncache-control: no-store\r\n"
+    "x-content-type-options: nosniff"
+)
 
 
 def _refusal(error: KnowlogError) -> bytes:

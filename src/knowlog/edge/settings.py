@@ -30,7 +30,8 @@ class ApiSettings(BaseModel):
     hsts_s: int = Field(
         31_536_000,
         ge=0,
-        description="Browsers that came by TLS come by nothing else for so long (HSTS); 0 to tell them nothing.",
+        description="Browsers that came by TLS come by nothing else for so long (HSTS), below this domain too; 0 to "
+        "tell them nothing.",
     )
     trusted_proxies: frozenset[str] = Field(
         frozenset(),
