@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -12,14 +13,14 @@ from knowlog.chunking import ChunkingProfile
 from knowlog.database import Database, Scope, open_database
 from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
 from knowlog.embedding import Embedder, Models, open_embedder
-from knowlog.ingestion import Indexer, Parser, delete_document, sweep_originals
+from knowlog.ingestion import Indexer, Parser, delete_document, remove_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
 from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
-from knowlog.tenants import delete_tenant
+from knowlog.tenants import complete_receipt, delete_tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,15 @@ class App:
         """Delete a document everywhere. See `ingestion.delete_document`."""
         return await delete_document(self.database, self.store, scope, document_id, expected)
 
-    async def delete_tenant(self, tenant_id: UUID) -> None:
-        """Delete a tenant: every row, then the original bytes. Raises NotFound."""
-        await delete_tenant(self.database, tenant_id)
-        await sweep_originals(self.database, self.blobs, older_than_s=0, prefix=str(tenant_id))
+    async def delete_tenant(self, tenant_id: UUID) -> dict[str, Any]:
+        """Delete a tenant: every row, then the original bytes. Returns the receipt. Raises NotFound."""
+        receipt = await delete_tenant(self.database, tenant_id)
+        return await self.finish_receipt(tenant_id) or receipt
+
+    async def finish_receipt(self, tenant_id: UUID) -> dict[str, Any] | None:
+        """Remove the original bytes of a tenant that is deleted, and say so in its receipt."""
+        removed, left = await remove_originals(self.blobs, tenant_id)
+        return await complete_receipt(self.database, tenant_id, removed, left)
 
 
 @asynccontextmanager

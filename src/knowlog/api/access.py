@@ -8,15 +8,18 @@ from pydantic import Field
 
 from knowlog.api.dependencies import AsAdmin, CollectionName, Route, TheApp, reply
 from knowlog.api.model import Body, problems
+from knowlog.database import Connection
 from knowlog.documents import (
     Access,
     Change,
     audience,
     collection_access,
     document_access,
+    get_collection,
     limit_collection,
     limit_document,
 )
+from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1", tags=["access"], route_class=Route, responses=problems(404))
 
@@ -62,7 +65,10 @@ async def set_of_collection(
     Example: `{"subjects": ["018f3c00-0000-7000-8000-000000000001"]}`.
     """
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await limit_collection(connection, caller.scope, collection, audience(body.subjects)))
+        given = await limit_collection(connection, caller.scope, collection, audience(body.subjects))
+        found = await get_collection(connection, caller.scope, collection)
+        await _record(connection, caller, "collection", found.collection_id, given)
+    return reply(given)
 
 
 @router.patch(
@@ -76,7 +82,10 @@ async def change_of_collection(
 ) -> Response:
     """Name subjects in a collection's list, or take them out of it. Holds at once."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await limit_collection(connection, caller.scope, collection, body.change))
+        given = await limit_collection(connection, caller.scope, collection, body.change)
+        found = await get_collection(connection, caller.scope, collection)
+        await _record(connection, caller, "collection", found.collection_id, given)
+    return reply(given)
 
 
 @router.get("/documents/{document_id}/access", response_model=Access, summary="Show who may see a document")
@@ -90,7 +99,9 @@ async def show_of_document(document_id: UUID, caller: AsAdmin, app: TheApp) -> R
 async def set_of_document(document_id: UUID, body: WantedAccess, caller: AsAdmin, app: TheApp) -> Response:
     """Say for whom a document is, whatever holds for its collection. Holds at once."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await limit_document(connection, caller.scope, document_id, audience(body.subjects)))
+        given = await limit_document(connection, caller.scope, document_id, audience(body.subjects))
+        await _record(connection, caller, "document", document_id, given)
+    return reply(given)
 
 
 @router.patch(
@@ -104,4 +115,12 @@ async def change_of_document(
 ) -> Response:
     """Name subjects in a document's list, or take them out of it. Holds at once."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await limit_document(connection, caller.scope, document_id, body.change))
+        given = await limit_document(connection, caller.scope, document_id, body.change)
+        await _record(connection, caller, "document", document_id, given)
+    return reply(given)
+
+
+async def _record(connection: Connection, caller: Principal, kind: str, thing: UUID, given: Access) -> None:
+    """Record for whom something is from now on."""
+    told = {"subjects": given.subjects}
+    await record(connection, caller.scope, f"{kind}.access_changed", f"{kind}:{thing}", told)

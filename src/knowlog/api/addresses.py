@@ -9,7 +9,7 @@ from pydantic import Field
 from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, Route, TheApp, reply
 from knowlog.api.model import Body, problems
 from knowlog.kernel.errors import NotFound
-from knowlog.tenants import clean_domain, drop_domain, get_tenant, set_slug, slugs_of
+from knowlog.tenants import clean_domain, get_tenant, release_domain, set_slug, slugs_of
 
 router = APIRouter(
     prefix="/v1/tenants",
@@ -54,6 +54,6 @@ async def release(
     tenant_id: UUID, domain: Annotated[str, Path(description="The domain.", max_length=253)], app: TheApp
 ) -> Response:
     """Let a domain lead to a tenant no longer, so that whoever runs it now can prove it for another."""
-    if not await drop_domain(app.database, tenant_id, clean_domain(domain)):
+    if not await release_domain(app.database, tenant_id, clean_domain(domain)):
         raise NotFound("The domain does not lead to this tenant.")
     return Response(status_code=204)

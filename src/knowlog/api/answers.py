@@ -20,7 +20,15 @@ from knowlog.answering import (
 )
 from knowlog.api.dependencies import AsReader, Route, TheApp, reply
 from knowlog.api.model import Body, problems
-from knowlog.api.questions import Asked, FoundPassage, Place, citation_json, look_up, passages_json
+from knowlog.api.questions import (
+    Asked,
+    FoundPassage,
+    Place,
+    citation_json,
+    look_up,
+    passages_json,
+    record_read,
+)
 from knowlog.bootstrap import App
 from knowlog.edge import (
     STREAM_HEADERS,
@@ -106,6 +114,7 @@ async def answer(
     if streamed:
         slots.check(caller.scope.tenant_id)
     found = await look_up(app, caller.scope, body, _PASSAGES)
+    await record_read(app, caller.scope, "answer.asked", len(found.passages))
     if not streamed:
         made = await compose(
             body.question, found.passages, found.model or app.embedder, statistics=found.statistics

@@ -41,6 +41,7 @@ from knowlog.edge import (
     fingerprint,
     once,
 )
+from knowlog.tenants import record
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=Route, responses=problems())
 
@@ -96,6 +97,7 @@ async def create(
 
         async def act() -> Answer:
             made = await create_collection(connection, caller.scope, body.name, profile)
+            await record(connection, caller.scope, "collection.created", _subject(made), {"name": made.name})
             return Answer(
                 201, as_json(made), {"Location": f"/v1/collections/{made.collection_id}", "ETag": _tag(made)}
             )
@@ -164,6 +166,8 @@ async def change(
         changed = await update_collection(
             connection, caller.scope, collection, name=body.name, profile=profile, expected=expected
         )
+        told = {"name": changed.name, "fields": sorted(body.model_dump(exclude_none=True))}
+        await record(connection, caller.scope, "collection.changed", _subject(changed), told)
     return reply(changed, headers={"ETag": _tag(changed)})
 
 
@@ -173,8 +177,15 @@ async def change(
 async def delete(collection: CollectionName, caller: AsAdmin, app: TheApp) -> Response:
     """Delete a collection and every document in it. Nothing brings them back."""
     async with app.database.transaction(caller.scope) as connection:
+        found = await get_collection(connection, caller.scope, collection)
         await delete_collection(connection, caller.scope, collection)
+        told = {"name": found.name, "documents": found.document_count}
+        await record(connection, caller.scope, "collection.deleted", _subject(found), told)
     return Response(status_code=204)
+
+
+def _subject(collection: Collection) -> str:
+    return f"collection:{collection.collection_id}"
 
 
 def _tag(collection: Collection) -> str:

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel
 from starlette.types import Scope as HttpScope
 
+from knowlog.api.recorded import check_recorded
 from knowlog.bootstrap import App
 from knowlog.edge import Answer, Caller, Open, Operator, ScopedRoute
 from knowlog.kernel.errors import BadRequest
@@ -30,6 +31,7 @@ TheApp = Annotated[App, Depends(current_app)]
 AsReader = Annotated[Principal, Depends(Caller("reader"))]
 AsEditor = Annotated[Principal, Depends(Caller("editor"))]
 AsAdmin = Annotated[Principal, Depends(Caller("admin"))]
+AsOwner = Annotated[Principal, Depends(Caller("owner"))]
 AS_OPERATOR = Depends(Operator())
 
 
@@ -79,7 +81,9 @@ class Route(ScopedRoute):
         async def handler(request: Request) -> Response:
             await self.demand(request)
             scope = _as_json_body(request) if self.body_field else request.scope
-            return await answer(JsonRequest(scope, request.receive, request._send))
+            response = await answer(JsonRequest(scope, request.receive, request._send))
+            check_recorded(request, self.path, response)
+            return response
 
         return handler
 

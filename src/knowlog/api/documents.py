@@ -40,6 +40,7 @@ from knowlog.documents import (
     retry_document,
 )
 from knowlog.edge import entity_tag, expected_revision, visit_of, wanted_span
+from knowlog.tenants import record
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
 
@@ -237,6 +238,8 @@ async def change(
         )
         if body.metadata is not None:
             await app.store.set_metadata(connection, caller.scope.tenant_id, document_id, body.metadata)
+        told = {"fields": sorted(body.model_dump(exclude_none=True))}
+        await record(connection, caller.scope, "document.changed", f"document:{document_id}", told)
     return reply(document, headers={"ETag": _tag(document)})
 
 
@@ -264,6 +267,7 @@ async def retry(document_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     """Index a failed document again."""
     async with app.database.transaction(caller.scope) as connection:
         job = await get_job(connection, await retry_document(connection, caller.scope, document_id))
+        await record(connection, caller.scope, "document.retried", f"document:{document_id}")
     return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
 

@@ -18,6 +18,7 @@ from knowlog.tenants import (
     get_domain,
     list_domains,
     note_proof,
+    record,
     take_domain,
 )
 
@@ -52,6 +53,7 @@ async def create(body: NewDomain, caller: AsAdmin, app: TheApp) -> Response:
     """
     async with app.database.transaction(caller.scope) as connection:
         found, new = await add_domain(connection, caller, body.domain)
+        await record(connection, caller.scope, "domain.named", f"domain:{found.domain}")
     return reply(_shown(found), 201 if new else 200, {"Location": f"/v1/domains/{found.domain}"})
 
 
@@ -87,7 +89,11 @@ async def verify(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
             "The domain is proven, and leads to another tenant of this server. Ask the operator to release it."
         )
     async with app.database.transaction(caller.scope) as connection:
-        return reply(_shown(await note_proof(connection, wanted.domain, proven_by, problem)))
+        noted = await note_proof(connection, wanted.domain, proven_by, problem)
+        await record(
+            connection, caller.scope, "domain.checked", f"domain:{noted.domain}", {"proven_by": proven_by}
+        )
+    return reply(_shown(noted))
 
 
 @router.delete("/{domain}", status_code=204, responses=problems(404), summary="Give a domain up")
@@ -95,6 +101,7 @@ async def delete(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
     """Give a domain up: it leads to the tenant no longer, from the next request on."""
     async with app.database.transaction(caller.scope) as connection:
         await delete_domain(connection, clean_domain(domain))
+        await record(connection, caller.scope, "domain.given_up", f"domain:{clean_domain(domain)}")
     await drop_domain(app.database, caller.scope.tenant_id, clean_domain(domain))
     return Response(status_code=204)
 

@@ -23,7 +23,7 @@ from knowlog.database import Connection, Scope
 from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
 from knowlog.edge import decode_cursor, encode_cursor
 from knowlog.kernel.errors import NotFound
-from knowlog.tenants import Principal, get_key
+from knowlog.tenants import Principal, get_key, record
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route, responses=problems())
 
@@ -105,6 +105,7 @@ async def again(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     async with app.database.transaction(caller.scope) as connection:
         await visible_job(connection, caller, job_id)
         job = await retry_job(connection, job_id)
+        await record(connection, caller.scope, "job.retried", f"job:{job_id}", {"kind": job.kind})
     return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
 
 
@@ -116,7 +117,9 @@ async def cancel(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     """
     async with app.database.transaction(caller.scope) as connection:
         await visible_job(connection, caller, job_id)
-        return reply(await cancel_job(connection, job_id, await _named(connection, caller)))
+        job = await cancel_job(connection, job_id, await _named(connection, caller))
+        await record(connection, caller.scope, "job.cancelled", f"job:{job_id}", {"kind": job.kind})
+    return reply(job)
 
 
 async def visible_job(connection: Connection, caller: Principal, job_id: UUID) -> Job:
@@ -147,6 +150,8 @@ async def _retry_all(app: App, scope: Scope, wanted: WantedJobs) -> int:
     while True:
         async with app.database.transaction(scope) as connection:
             count = await retry_dead_jobs(connection, wanted, _AT_ONCE)
+            told = {"jobs": count, "kind": wanted.kind}
+            await record(connection, scope, "jobs.retried", None, told)
         retried += count
         if count < _AT_ONCE:
             return retried

@@ -1,7 +1,7 @@
 """API keys of a tenant."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -24,7 +24,7 @@ from knowlog.database import Scope
 from knowlog.documents import resolve_collections
 from knowlog.edge import Answer, fingerprint, once
 from knowlog.kernel.errors import NotFound
-from knowlog.tenants import Key, Role, create_key, get_key, list_keys, revoke_key
+from knowlog.tenants import Key, Role, create_key, get_key, list_keys, record, revoke_key
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=Route, responses=problems())
 
@@ -78,6 +78,7 @@ async def create(
             key, secret = await create_key(
                 connection, caller, body.name, body.role, ids, expires_at, body.groups
             )
+            await record(connection, caller.scope, "key.created", f"key:{key.key_id}", _told(key))
             location = {"Location": f"/v1/keys/{key.key_id}"}
             return Answer(201, {"key": as_json(key), "secret": None}, location, {"secret": secret})
 
@@ -112,7 +113,19 @@ async def revoke(key_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
         if not _visible(await get_key(connection, key_id), caller.scope):
             raise NotFound("There is no such key.")
         key = await revoke_key(connection, caller, key_id)
+        await record(connection, caller.scope, "key.revoked", f"key:{key_id}", {"name": key.name})
     return reply(key)
+
+
+def _told(key: Key) -> dict[str, Any]:
+    """What the audit log says of a new key."""
+    return {
+        "name": key.name,
+        "role": key.role,
+        "collections": key.collections,
+        "groups": key.groups,
+        "expires_at": key.expires_at,
+    }
 
 
 def _visible(key: Key, scope: Scope) -> bool:

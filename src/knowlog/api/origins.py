@@ -7,7 +7,7 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, AsAdmin, Route, TheApp, reply
 from knowlog.api.model import Body, Listing, problems
-from knowlog.tenants import Origin, add_origin, delete_origin, list_origins
+from knowlog.tenants import Origin, add_origin, delete_origin, list_origins, record
 
 router = APIRouter(prefix="/v1/origins", tags=["origins"], route_class=Route, responses=problems())
 
@@ -22,7 +22,9 @@ class NewOrigin(Body):
 async def create(body: NewOrigin, caller: AsAdmin, app: TheApp) -> Response:
     """Let pages of an origin call for this tenant, with its keys and with cookies. Saying it twice changes nothing."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await add_origin(connection, caller, body.origin), 201)
+        made = await add_origin(connection, caller, body.origin)
+        await record(connection, caller.scope, "origin.added", f"origin:{made.origin}")
+    return reply(made, 201)
 
 
 @router.get("", response_model=Listing[Origin], summary="List allowed origins")
@@ -41,4 +43,5 @@ async def delete(
     """Let pages of an origin call no longer, from the next request on."""
     async with app.database.transaction(caller.scope) as connection:
         await delete_origin(connection, origin)
+        await record(connection, caller.scope, "origin.removed", f"origin:{origin}")
     return Response(status_code=204)

@@ -13,6 +13,7 @@ from knowlog.database import Connection, Scope
 from knowlog.documents import resolve_collections
 from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve_resolved
 from knowlog.stores import parse_filter
+from knowlog.tenants import record
 
 _FILTERS = [{"year": 2026, "team": ["support", "sales"]}]
 
@@ -115,3 +116,10 @@ def _place(app: App, found: Passage | Citation) -> dict[str, Any]:
         "score": found.score,
         "link": f"{base}/v1/documents/{found.document_id}/text?{span}",
     }
+
+
+async def record_read(app: App, scope: Scope, action: str, passages: int) -> None:
+    """Record that somebody has asked, where the operator wants that. What was asked is the caller's own."""
+    if app.settings.api.audit_reads:
+        async with app.database.transaction(scope) as connection:
+            await record(connection, scope, action, None, {"passages": passages})

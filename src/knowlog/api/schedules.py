@@ -20,9 +20,10 @@ from knowlog.bus import (
     list_schedules,
     run_schedule,
 )
+from knowlog.database import Connection
 from knowlog.documents import get_collection
 from knowlog.kernel.errors import Invalid
-from knowlog.tenants import clean_name
+from knowlog.tenants import Principal, clean_name, record
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=Route, responses=problems())
 
@@ -75,6 +76,9 @@ async def create(body: NewSchedule, caller: AsAdmin, app: TheApp) -> Response:
             connection, caller.scope, clean_name(body.name), collection.collection_id, f"{body.task}.requested",
             _data(body), timetable,
         )  # fmt: skip
+        await _record(
+            connection, caller, "created", made, task=body.task, collection_id=collection.collection_id
+        )
     return reply(made, 201, {"Location": f"/v1/schedules/{made.schedule_id}"})
 
 
@@ -99,7 +103,9 @@ async def show(schedule: TheSchedule, caller: AsAdmin, app: TheApp) -> Response:
 async def change(schedule: TheSchedule, body: Change, caller: AsAdmin, app: TheApp) -> Response:
     """Switch a schedule on or off. What it missed while it was off is not made up for."""
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await enable_schedule(connection, schedule, caller.scope.collections, body.enabled))
+        changed = await enable_schedule(connection, schedule, caller.scope.collections, body.enabled)
+        await _record(connection, caller, "changed", changed, enabled=body.enabled)
+    return reply(changed)
 
 
 @router.post(
@@ -114,6 +120,8 @@ async def run(schedule: TheSchedule, caller: AsAdmin, app: TheApp) -> Response:
     async with app.database.transaction(caller.scope) as connection:
         job_id: UUID = await run_schedule(connection, schedule, caller.scope.collections)
         job = await get_job(connection, job_id)
+        found = await get_schedule(connection, schedule, caller.scope.collections)
+        await _record(connection, caller, "run", found, job_id=job_id)
     return reply(job, 202, {"Location": f"/v1/jobs/{job_id}"})
 
 
@@ -121,8 +129,17 @@ async def run(schedule: TheSchedule, caller: AsAdmin, app: TheApp) -> Response:
 async def delete(schedule: TheSchedule, caller: AsAdmin, app: TheApp) -> Response:
     """Delete a schedule. What it has asked for already goes on."""
     async with app.database.transaction(caller.scope) as connection:
+        found = await get_schedule(connection, schedule, caller.scope.collections)
         await delete_schedule(connection, schedule, caller.scope.collections)
+        await _record(connection, caller, "deleted", found)
     return Response(status_code=204)
+
+
+async def _record(
+    connection: Connection, caller: Principal, done: str, schedule: Schedule, **detail: Any
+) -> None:
+    told = {"name": schedule.name, **detail}
+    await record(connection, caller.scope, f"schedule.{done}", f"schedule:{schedule.schedule_id}", told)
 
 
 def _data(body: NewSchedule) -> dict[str, Any]:

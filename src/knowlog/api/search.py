@@ -8,7 +8,7 @@ from pydantic import Field
 
 from knowlog.api.dependencies import AsReader, Route, TheApp, reply
 from knowlog.api.model import Body, problems
-from knowlog.api.questions import Asked, FoundPassage, look_up, passages_json
+from knowlog.api.questions import Asked, FoundPassage, look_up, passages_json, record_read
 
 router = APIRouter(prefix="/v1/search", tags=["search"], route_class=Route, responses=problems(404))
 
@@ -40,6 +40,7 @@ async def search(body: SearchBody, caller: AsReader, app: TheApp) -> Response:
     """
     started = perf_counter()
     found = await look_up(app, caller.scope, body, body.limit)
+    await record_read(app, caller.scope, "search.asked", len(found.passages))
     return reply(
         {
             "question": body.question,

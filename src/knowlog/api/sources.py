@@ -22,7 +22,7 @@ from knowlog.sources import (
     list_sources,
     update_source,
 )
-from knowlog.tenants import get_tenant, operator_principal
+from knowlog.tenants import get_tenant, operator_principal, record
 
 router = APIRouter(tags=["sources"], route_class=Route, responses=problems())
 
@@ -130,7 +130,14 @@ async def change(source_id: UUID, body: SourceChange, caller: AsAdmin, app: TheA
     Example: `{"state": "paused"}`.
     """
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await update_source(connection, caller.scope, source_id, body.state, body.collection))
+        changed = await update_source(connection, caller.scope, source_id, body.state, body.collection)
+        told = {
+            "name": changed.name,
+            "state": changed.state,
+            "fields": sorted(body.model_dump(exclude_none=True)),
+        }
+        await record(connection, caller.scope, "source.changed", f"source:{source_id}", told)
+    return reply(changed)
 
 
 async def _scope(app: Any, tenant_id: UUID) -> Scope:

@@ -21,6 +21,7 @@ from knowlog.api.dependencies import (
     reply_once,
 )
 from knowlog.api.keys import CreatedKey
+from knowlog.api.lives import TenantReceipt
 from knowlog.api.model import Body, Listing, problems
 from knowlog.bootstrap import App
 from knowlog.edge import KEPT, Answer, check_key, decode_cursor, encode_cursor, fingerprint, once_claimed
@@ -34,6 +35,8 @@ from knowlog.tenants import (
     get_tenant,
     list_tenants,
     operator_principal,
+    record,
+    record_also_for_operator,
     set_weight,
 )
 
@@ -119,6 +122,8 @@ async def issue_key(tenant_id: UUID, body: IssuedKey, app: TheApp) -> Response:
     owner = operator_principal(tenant_id)
     async with app.database.transaction(owner.scope) as connection:
         key, secret = await create_key(connection, owner, body.name, body.role, expires_at=body.expires_at)
+        told = {"name": key.name, "role": key.role, "expires_at": key.expires_at}
+        await record_also_for_operator(connection, owner.scope, "key.issued", f"key:{key.key_id}", told)
     _log.warning("the operator issued a key", extra={"fields": _audit(tenant_id, key)})
     location = {"Location": f"/v1/keys/{key.key_id}"}
     return reply({"key": key, "secret": secret}, 201, location)
@@ -143,11 +148,14 @@ async def change(tenant_id: UUID, body: Change, app: TheApp) -> Response:
     return reply(await set_weight(app.database, tenant_id, body.weight))
 
 
-@router.delete("/{tenant_id}", status_code=204, responses=problems(404), summary="Delete a tenant entirely")
+@router.delete(
+    "/{tenant_id}", response_model=TenantReceipt, responses=problems(404), summary="Delete a tenant entirely"
+)
 async def delete(tenant_id: UUID, app: TheApp) -> Response:
-    """Delete a tenant and everything that belongs to it."""
-    await app.delete_tenant(tenant_id)
-    return Response(status_code=204)
+    """Delete a tenant and everything that belongs to it. The receipt counts what was removed, table by table, and proves
+    by searching all of them that nothing is left.
+    """
+    return reply(await app.delete_tenant(tenant_id))
 
 
 async def _first_key(app: App, tenant: Tenant, idempotency_key: str | None, asked: bytes) -> Answer:
@@ -157,6 +165,8 @@ async def _first_key(app: App, tenant: Tenant, idempotency_key: str | None, aske
 
         async def act() -> Answer:
             key, secret = await create_key(connection, owner, "first owner", "owner")
+            told = {"name": key.name, "role": key.role}
+            await record(connection, owner.scope, "key.created", f"key:{key.key_id}", told)
             body = {"tenant": as_json(tenant), "key": as_json(key), "secret": None}
             return Answer(201, body, {"Location": f"/v1/tenants/{tenant.tenant_id}"}, {"secret": secret})
 

@@ -1,5 +1,6 @@
 """Uploads: taking documents in."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from knowlog.api.upload_schema import BATCH, UPLOAD
 from knowlog.bootstrap import App
 from knowlog.documents import DocumentState, Received, Upload, sha256_of
 from knowlog.edge import Answer, fingerprint, once
-from knowlog.tenants import Principal
+from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
 
@@ -124,6 +125,8 @@ async def _receive(
         async def act() -> Answer:
             received = await app.receiver.receive(connection, caller.scope, collection, uploads)
             items = [_accepted(item) for item in received]
+            if app.settings.api.audit_uploads:
+                await record(connection, caller.scope, "documents.uploaded", *_told(received))
             return Answer(
                 202 if any(item.job_id for item in received) else 200,
                 {"items": as_json(items)},
@@ -145,6 +148,15 @@ def _accepted(item: Received) -> dict[str, Any]:
         "state": document.state,
         "job_id": item.job_id,
     }
+
+
+def _told(received: list[Received]) -> tuple[str, dict[str, Any]]:
+    """What the audit log says of an upload: of one document which it is, of several how many."""
+    first = received[0].document
+    outcomes: dict[str, Any] = {**Counter(item.outcome for item in received)}
+    if len(received) == 1:
+        return f"document:{first.document_id}", {"collection_id": first.collection_id, **outcomes}
+    return f"collection:{first.collection_id}", outcomes
 
 
 def _place(received: list[Received]) -> dict[str, str]:

@@ -41,6 +41,7 @@ from knowlog.bus import (
     try_webhook,
     update_webhook,
 )
+from knowlog.database import Connection
 from knowlog.documents import resolve_collections
 from knowlog.edge import (
     Answer,
@@ -52,6 +53,7 @@ from knowlog.edge import (
     parse_url,
     reach_of_webhooks,
 )
+from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Route, responses=problems())
 
@@ -119,6 +121,7 @@ async def create(
             ids = None if found is None else [each[0] for each in found]
             wish = Wish(body.url, body.description, body.types)
             made, secret = await create_webhook(connection, caller.scope, wish, ids, app.settings.webhooks)
+            await _record(connection, caller, "created", made.endpoint_id, **_told(made))
             location = {"Location": f"/v1/webhooks/{made.endpoint_id}"}
             return Answer(201, {"webhook": as_json(made), "secret": None}, location, {"secret": secret})
 
@@ -154,7 +157,10 @@ async def change(endpoint_id: UUID, body: WebhookChange, caller: AsAdmin, app: T
         await _check_reach(app, body.url)
     wish = Wish(body.url, body.description, body.types, body.state)
     async with app.database.transaction(caller.scope) as connection:
-        return reply(await update_webhook(connection, caller.scope, endpoint_id, wish))
+        changed = await update_webhook(connection, caller.scope, endpoint_id, wish)
+        fields = sorted(body.model_dump(exclude_none=True))
+        await _record(connection, caller, "changed", endpoint_id, fields=fields, **_told(changed))
+    return reply(changed)
 
 
 @router.delete("/{endpoint_id:uuid}", status_code=204, responses=problems(404), summary="Delete a webhook")
@@ -162,6 +168,7 @@ async def delete(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Delete a webhook. What was still to be delivered is cancelled."""
     async with app.database.transaction(caller.scope) as connection:
         await delete_webhook(connection, caller.scope, endpoint_id)
+        await _record(connection, caller, "deleted", endpoint_id)
     return Response(status_code=204)
 
 
@@ -175,6 +182,7 @@ async def rotate(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Give a webhook a new secret. For 24 hours deliveries carry a signature by each."""
     async with app.database.transaction(caller.scope) as connection:
         webhook, secret = await rotate_secret(connection, caller.scope, endpoint_id)
+        await _record(connection, caller, "rotated", endpoint_id)
     return reply({"webhook": webhook, "secret": secret})
 
 
@@ -188,7 +196,9 @@ async def rotate(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
 async def test(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Send an event `webhook.tested` to this webhook alone. The delivery tells how that went."""
     async with app.database.transaction(caller.scope) as connection:
-        return _begun(await try_webhook(connection, caller.scope, endpoint_id))
+        begun = await try_webhook(connection, caller.scope, endpoint_id)
+        await _record(connection, caller, "tested", endpoint_id)
+    return _begun(begun)
 
 
 @router.post(
@@ -202,6 +212,7 @@ async def replay(endpoint_id: UUID, body: Replay, caller: AsAdmin, app: TheApp) 
     """Send again everything that the webhook wants of what has happened since a moment, delivered before or not."""
     async with app.database.transaction(caller.scope) as connection:
         await replay_since(connection, caller.scope, endpoint_id, body.since)
+        await _record(connection, caller, "replayed", endpoint_id, since=body.since)
         return reply(await get_webhook(connection, caller.scope, endpoint_id), 202)
 
 
@@ -251,7 +262,20 @@ async def delivery(endpoint_id: UUID, delivery_id: UUID, caller: AsAdmin, app: T
 async def again(endpoint_id: UUID, delivery_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Send one event once more. Its id, and so the header webhook-id, is the same."""
     async with app.database.transaction(caller.scope) as connection:
-        return _begun(await replay_delivery(connection, caller.scope, endpoint_id, delivery_id))
+        begun = await replay_delivery(connection, caller.scope, endpoint_id, delivery_id)
+        await _record(connection, caller, "redelivered", endpoint_id, delivery_id=delivery_id)
+    return _begun(begun)
+
+
+async def _record(
+    connection: Connection, caller: Principal, done: str, endpoint_id: UUID, **detail: Any
+) -> None:
+    await record(connection, caller.scope, f"webhook.{done}", f"webhook:{endpoint_id}", detail)
+
+
+def _told(webhook: Webhook) -> dict[str, Any]:
+    """What the audit log says of a webhook: of its address the host alone, since the rest may hold a secret."""
+    return {"host": parse_url(webhook.url).host, "types": webhook.types, "state": webhook.state}
 
 
 def _begun(made: WebhookDelivery) -> Response:

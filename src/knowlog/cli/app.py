@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from knowlog import __version__
 from knowlog.cli import (
     access,
+    audit,
     collections,
     documents,
     domains,
@@ -81,6 +82,7 @@ for group, name, panel in (
     (keys.app, "keys", "Look after"),
     (domains.app, "domains", "Look after"),
     (origins.app, "origins", "Look after"),
+    (audit.app, "audit", "Look after"),
     (tenants.app, "tenants", "Look after"),
     (bench, "bench", "Measure"),
 ):

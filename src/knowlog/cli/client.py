@@ -104,6 +104,17 @@ class Client:
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
 
+    def download(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of a GET as they come. Raises as `call` does, also when they break off."""
+        try:
+            with self._http.stream("GET", path, timeout=None) as response:
+                if response.is_error:
+                    response.read()
+                    _read(response)
+                yield from response.iter_raw()
+        except httpx.TransportError as error:
+            raise _unreachable(self.url, error) from error
+
     def _patiently(self, method: str, path: str, again: bool, options: dict[str, Any]) -> httpx.Response:
         """Send, and send again while the server is away for a moment."""
         wait = _Wait(self._patience_s)

@@ -1,10 +1,12 @@
 """`knowlog tenants`: for the operator of an installation."""
 
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from knowlog.cli.archives import bring_in_archive, save_archive
 from knowlog.cli.connection import connect_operator
 from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
@@ -12,7 +14,8 @@ from knowlog.cli.output import emit, emit_list, out, say, show, table
 from knowlog.cli.values import an_id
 
 app = typer.Typer(
-    help="Tenants: list, create, key, slug, release, weight, queues, delete. Needs the operator key.",
+    help="Tenants: list, create, key, slug, release, weight, queues, suspend, resume, export, import, receipt, delete."
+    " Needs the operator key.",
     no_args_is_help=True,
 )
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
@@ -118,6 +121,72 @@ def queues(url: Url = None, operator_key: OperatorKey = None, as_json: AsJson = 
 
 
 @app.command()
+def suspend(
+    tenant: TenantId,
+    because: Annotated[str, typer.Option("--because", help="Why, for the operator's lists.")] = "",
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse all calls of a tenant, and leave its jobs. Nothing of it is lost."""
+    with connect_operator(url, operator_key) as client:
+        changed = client.call("PUT", f"{_address(tenant)}/suspension", value={"because": because})
+    emit(changed, as_json, lambda value: say(f"{value['name']} is suspended."))
+
+
+@app.command()
+def resume(
+    tenant: TenantId, url: Url = None, operator_key: OperatorKey = None, as_json: AsJson = False
+) -> None:
+    """Let a suspended tenant go on where it stood."""
+    with connect_operator(url, operator_key) as client:
+        changed = client.delete(f"{_address(tenant)}/suspension")
+    emit(changed, as_json, lambda value: say(f"{value['name']} goes on."))
+
+
+@app.command()
+def export(
+    tenant: TenantId,
+    file: Annotated[Path, typer.Argument(help="The archive is written here; it must not be there yet.")],
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything that a tenant holds into one archive. Keep its SHA-256 elsewhere: `import --sha256` needs it."""
+    with connect_operator(url, operator_key) as client:
+        saved = save_archive(client, f"{_address(tenant)}/export", file)
+    emit(saved, as_json, lambda value: out.print(value["sha256"], markup=False))
+
+
+@app.command("import")
+def bring_in(
+    file: Annotated[Path, typer.Argument(help="An archive that `knowlog tenants export` wrote.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the tenant here. [default: its own]")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="Refuse an archive that has another SHA-256.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a tenant in from an archive, under a new id, with a first key of the role owner, which is shown once.
+
+    Runs on a machine that has the settings of the installation: it writes into its database and blob store.
+    """
+    emit(bring_in_archive(file, name, sha256), as_json, _render_brought)
+
+
+@app.command()
+def receipt(
+    tenant: TenantId, url: Url = None, operator_key: OperatorKey = None, as_json: AsJson = False
+) -> None:
+    """Show what deleting a tenant removed, and search every table for it once more."""
+    with connect_operator(url, operator_key) as client:
+        found = client.get(f"{_address(tenant)}/receipt")
+    emit(found, as_json, _render_receipt)
+
+
+@app.command()
 def delete(
     tenant: TenantId,
     yes: Yes = False,
@@ -125,16 +194,37 @@ def delete(
     operator_key: OperatorKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a tenant with everything it holds."""
+    """Delete a tenant with everything it holds. Prints what was removed, and the search that proves it."""
     if not yes:
         typer.confirm(f"Delete tenant {tenant} with all its documents and keys?", abort=True, err=True)
     with connect_operator(url, operator_key) as client:
-        client.delete(_address(tenant))
-    emit({"deleted": tenant}, as_json, lambda _: say(f"Tenant {tenant} is deleted."))
+        deleted = client.delete(_address(tenant))
+    emit({"deleted": tenant, "receipt": deleted}, as_json, lambda value: _render_receipt(value["receipt"]))
+    if not as_json:
+        say(f"Tenant {tenant} is deleted.")
 
 
 def _render_new(made: dict[str, Any]) -> None:
     out.print(f"Tenant {made['tenant']['tenant_id']}\nKey    {made['secret']}", markup=False)
+
+
+def _render_brought(brought: dict[str, Any]) -> None:
+    say(
+        f"{sum(brought['rows'].values()):,} rows and {brought['originals']:,} original files were brought in."
+    )
+    out.print(f"Tenant {brought['tenant_id']}\nKey    {brought['secret']}", markup=False)
+
+
+def _render_receipt(receipt: dict[str, Any]) -> None:
+    originals = receipt["originals"] or {"removed": 0, "left": "unknown"}
+    rows = [*sorted(receipt["rows_removed"].items()), ("(original files)", originals["removed"])]
+    show(table(("Table", ">Rows removed"), rows))
+    left = sum(receipt["rows_left"].values())
+    say(
+        f"{receipt['tables_searched']} tables were searched afterwards: {left} rows, {originals['left']} files left."
+    )
+    if "rows_found_now" in receipt:
+        say(f"Searched again now: {sum(receipt['rows_found_now'].values())} rows.")
 
 
 def _render_queues(listed: dict[str, Any]) -> None:
@@ -153,7 +243,13 @@ def _address(tenant: str) -> str:
 
 def _render(listed: dict[str, Any]) -> None:
     rows = (
-        [each["tenant_id"], each["name"], each["document_count"], each["created_at"]]
+        [
+            each["tenant_id"],
+            each["name"],
+            each["document_count"],
+            each["created_at"],
+            each["suspended_at"] or "no",
+        ]
         for each in listed["items"]
     )
-    show(table(("Tenant", "Name", ">Documents", "Created"), rows))
+    show(table(("Tenant", "Name", ">Documents", "Created", "Suspended"), rows))

@@ -16,7 +16,7 @@ _MALFORMED = (
 _LONGEST = 500
 
 
-def encode_cursor(*key: datetime | UUID | str) -> str:
+def encode_cursor(*key: datetime | UUID | str | int) -> str:
     """Make the cursor that points behind the item with this sort key."""
     return urlsafe_b64encode(orjson.dumps(key, default=str)).decode().rstrip("=")
 

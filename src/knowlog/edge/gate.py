@@ -19,6 +19,7 @@ from knowlog.edge.proxies import heed_proxy
 from knowlog.edge.settings import ApiSettings
 from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
 from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge, UnsupportedType
+from knowlog.tenants import CALL, Call
 
 BodyLimit = Callable[[str, str], int]
 """(method, path) -> most bytes that the body of such a request may have."""
@@ -73,6 +74,7 @@ class Gate:
         visit = Visit(choose_request_id(offered), stay)
         scope[KEY] = visit
         REQUEST_ID.set(visit.request_id)
+        CALL.set(_call(scope, headers, visit.request_id))
         with _tracer.start_as_current_span(scope["method"], _parent(headers), trace.SpanKind.SERVER) as span:
             try:
                 await self._serve(scope, _Exchange(visit, receive, send, headers), headers)
@@ -311,6 +313,13 @@ def _announced(headers: dict[bytes, bytes]) -> int:
 
 def _has_body(headers: dict[bytes, bytes]) -> bool:
     return bool(_announced(headers)) or b"transfer-encoding" in headers
+
+
+def _call(scope: Scope, headers: dict[bytes, bytes], request_id: str) -> Call:
+    """Where the request comes from, for the audit log."""
+    client = scope.get("client")
+    agent = headers.get(b"user-agent", b"").decode("latin-1")
+    return Call(client[0][:100] if client else None, agent or None, request_id)
 
 
 def _first_of_each(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -24,6 +24,7 @@ class Metrics:
         self._count_requests()
         self._measure_work()
         self._measure_rebuilds()
+        self._measure_tenants()
         self._watch_connections(connections)
         self._watch_admission(admission)
 
@@ -95,6 +96,14 @@ class Metrics:
             lambda: admission.bytes,
         )
 
+    def _measure_tenants(self) -> None:
+        self._suspended = self._gauge("knowlog_tenants_suspended", "Tenants that are suspended.")
+        self._audit = self._gauge("knowlog_audit_records", "Records in all audit logs.")
+        self._audit_cut = self._gauge(
+            "knowlog_audit_chains_cut",
+            "Audit logs that do not end where their head says: records were removed or changed.",
+        )
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
 
@@ -123,9 +132,14 @@ class Metrics:
             queue = await connection.fetchrow("select * from queue_depth()")
             unfinished = await connection.fetch("select * from unfinished_documents()")
             embeddings = await connection.fetch("select * from embedding_overview()")
+            life = await connection.fetchrow("select * from life_overview()")
+            audit = await connection.fetchrow("select * from audit_overview()")
         for state in ("waiting", "running", "failed"):
             self._queue.labels(state).set(queue[state])
         self._oldest.set(queue["oldest_s"])
+        self._suspended.set(life["suspended"])
+        self._audit.set(audit["records"])
+        self._audit_cut.set(audit["cut"])
         counts = {row["state"]: row["documents"] for row in unfinished}
         for state in ("received", "parsing", "embedding", "failed"):
             self._documents.labels(state).set(counts.get(state, 0))

@@ -138,6 +138,12 @@ class ApiSettings(BaseModel):
         frozenset(),
         description="Names of hosts inside your network from which documents by URL may be fetched.",
     )
+    audit_uploads: bool = Field(
+        True, description="Record in the audit log, for each request, how many documents came in."
+    )
+    audit_reads: bool = Field(
+        False, description="Record in the audit log that somebody searched or asked; never what."
+    )
 
     @property
     def development(self) -> bool:

@@ -7,7 +7,7 @@ from knowlog.ingestion.parsing import Parser
 from knowlog.ingestion.rebuilding import Rebuilder
 from knowlog.ingestion.rechunking import Rechunker
 from knowlog.ingestion.settings import ParsingSettings
-from knowlog.ingestion.sweeping import sweep_originals
+from knowlog.ingestion.sweeping import remove_originals, sweep_originals
 
 __all__ = [
     "QUIET",
@@ -19,5 +19,6 @@ __all__ = [
     "delete_document",
     "delete_within",
     "get_receipt",
+    "remove_originals",
     "sweep_originals",
 ]

@@ -18,6 +18,7 @@ from knowlog.stores import (
     remove_chunks,
     term_statistics,
 )
+from knowlog.tenants import record
 
 _SQL = load_queries("knowlog.ingestion")
 _DEPTH = 20
@@ -70,9 +71,20 @@ async def delete_within(
         _SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt), row["audience"]
     )
     data = {"collection_id": row["collection_id"], "blobs": blobs}
+    await record(connection, scope, "document.deleted", f"document:{document_id}", _told(receipt, row))
     await append_events(connection, "document.deleted", [(document_id, data)])
     await notify_progress(connection, scope.tenant_id, document_id)
     return receipt
+
+
+def _told(receipt: DeletionReceipt, row: Any) -> dict[str, Any]:
+    """What the audit log says of a deletion."""
+    return {
+        "receipt_id": receipt.receipt_id,
+        "collection_id": row["collection_id"],
+        "versions": receipt.versions,
+        "chunks": receipt.chunks,
+    }
 
 
 async def get_receipt(connection: Connection, document_id: UUID) -> dict[str, Any]:

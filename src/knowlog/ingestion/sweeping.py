@@ -32,6 +32,17 @@ async def sweep_originals(database: Database, blobs: BlobStore, older_than_s: fl
     return removed
 
 
+async def remove_originals(blobs: BlobStore, tenant_id: UUID) -> tuple[int, int]:
+    """Remove every original of a tenant that is deleted. Returns how many were removed, and how many are still found."""
+    removed = left = 0
+    async for keys in blobs.keys(str(tenant_id)):
+        await blobs.delete(keys)
+        removed += len(keys)
+    async for keys in blobs.keys(str(tenant_id)):
+        left += len(keys)
+    return removed, left
+
+
 def _owner(key: str) -> tuple[UUID, UUID] | None:
     """Tenant and document of a key; None for what is not an original of ours."""
     try:

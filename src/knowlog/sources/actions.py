@@ -13,7 +13,7 @@ from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, KnowlogError, NotFound
 from knowlog.sources.model import Inlet, NewSource, Source, SourceState
 from knowlog.sources.reading import MAPPABLE
-from knowlog.tenants import clean_name
+from knowlog.tenants import clean_name, record_as_operator
 
 SQL = load_queries("knowlog.sources")
 _TOPIC_CHARS = 249
@@ -36,6 +36,9 @@ async def create_source(database: Database, scope: Scope, wanted: NewSource, bus
                 "select create_source($1, $2, $3, $4, $5, $6, $7, $8, $9)", scope.tenant_id, source_id, name,
                 wanted.kind, wanted.topic, collection.collection_id, wanted.format, dict(wanted.mapping), scope.principal,
             )  # fmt: skip
+            if made:
+                told = {"name": name, "kind": wanted.kind, "topic": wanted.topic}
+                await record_as_operator(connection, scope, "source.created", f"source:{source_id}", told)
     except asyncpg.UniqueViolationError as error:
         raise Conflict(f"There is a source {name!r} already. Choose another name.") from error
     if not made:
@@ -50,10 +53,12 @@ async def delete_source(database: Database, scope: Scope, source_id: UUID) -> li
     Returns the keys of what it has left in the blob store.
     """
     async with database.transaction(scope) as connection:
-        await get_source(connection, scope, source_id)
+        source = await get_source(connection, scope, source_id)
         left = [row["blob"] for row in await connection.fetch(SQL["blobs_of"], source_id)]
     async with database.system() as connection:
         await connection.execute("select delete_source($1, $2)", scope.tenant_id, source_id)
+        told = {"name": source.name, "kind": source.kind, "topic": source.topic}
+        await record_as_operator(connection, scope, "source.deleted", f"source:{source_id}", told)
     return left
 
 

@@ -13,6 +13,7 @@ from knowlog.documents import BlobStore, within
 from knowlog.kernel.errors import NotFound
 from knowlog.sources.actions import SQL
 from knowlog.sources.model import DeadBody, DeadLetter, Inlet, Unfit
+from knowlog.tenants import record
 
 _IN_TABLE_BYTES = 256 * 1024
 _CAUSE_CHARS = 1000
@@ -82,6 +83,7 @@ async def delete_dead_letter(
     async with database.transaction(scope) as connection:
         await locked(connection, scope, dead_letter_id)
         blob = await connection.fetchval(SQL["delete_dead_letter"], dead_letter_id)
+        await record(connection, scope, "dead_letter.deleted", f"dead_letter:{dead_letter_id}")
     if blob:
         await blobs.delete([blob])
 

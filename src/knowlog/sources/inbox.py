@@ -32,6 +32,7 @@ from knowlog.sources.model import Incoming, Inlet, SourceLost, Taken, Unfit
 from knowlog.sources.reading import read_message
 from knowlog.sources.settings import SourcesSettings
 from knowlog.stores import VectorStore
+from knowlog.tenants import record
 
 _LOG = logging.getLogger("knowlog.sources")
 _WAITS = (Unavailable, StorageFull, LimitReached, SourceLost)
@@ -132,6 +133,7 @@ class Inbox:
             if refused:
                 raise Invalid(refused[0].unfit.cause)
             await connection.execute(SQL["replayed"], dead_letter_id)
+            await record(connection, scope, "dead_letter.replayed", f"dead_letter:{dead_letter_id}")
 
     async def _read(self, inlet: Inlet, delivery: Delivery) -> _Item:
         found = read_message(delivery, inlet, self._most_bytes)

@@ -12,6 +12,7 @@ from knowlog.bus import notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from knowlog.tenants.audit import record_as_operator
 from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant, subjects_of
 
 _SQL = load_queries("knowlog.tenants")
@@ -19,12 +20,15 @@ _KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
 _REFUSED = (
     "The API key is not valid. Check it for typing errors, or ask an admin of your tenant for a new one."
 )
+SUSPENDED = "Your tenant is suspended: nothing of it is lost. Ask whoever runs this installation."
+"""The one sentence that every call of a suspended tenant is answered with."""
 
 
 async def authenticate(database: Database, secret: str) -> Principal:
     """Find out whose key `secret` is. Read from the database at each call, so that revoking works at once.
 
-    Raises Unauthenticated for a key that is malformed, unknown, expired or revoked: all with the same words.
+    Raises Unauthenticated for a key that is malformed, unknown, expired or revoked: all with the same words; and
+    Forbidden when its tenant is suspended.
     """
     match = _KEY.fullmatch(secret)
     if match is None:
@@ -34,6 +38,8 @@ async def authenticate(database: Database, secret: str) -> Principal:
         row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
         if row is None:
             raise Unauthenticated(_REFUSED)
+        if row["suspended"]:
+            raise Forbidden(SUSPENDED)
         if row["used_again"]:
             await connection.execute(_SQL["touch_key"], row["key_id"])
     collections = None if row["collections"] is None else frozenset(row["collections"])
@@ -47,6 +53,7 @@ async def create_tenant(database: Database, name: str) -> Tenant:
     tenant_id = new_id()
     async with database.system() as connection:
         await connection.execute("select create_tenant($1, $2)", tenant_id, clean_name(name))
+        await _record_creation(connection, tenant_id, name)
     return await get_tenant(database, tenant_id)
 
 
@@ -57,10 +64,13 @@ async def create_tenant_once(
 
     The key is claimed for the operator in the tenant's list of keys, together with the request's fingerprint.
     """
+    wanted_id = new_id()
     async with database.system() as connection:
-        tenant_id = await connection.fetchval(
-            "select create_tenant_once($1, $2, $3, $4, $5)", new_id(), clean_name(name), key, request, kept
+        tenant_id: UUID = await connection.fetchval(
+            "select create_tenant_once($1, $2, $3, $4, $5)", wanted_id, clean_name(name), key, request, kept
         )
+        if tenant_id == wanted_id:
+            await _record_creation(connection, tenant_id, name)
     return await get_tenant(database, tenant_id)
 
 
@@ -76,7 +86,7 @@ async def get_tenant(database: Database, tenant_id: UUID) -> Tenant:
 async def list_tenants(database: Database, after: UUID | None = None, most: int = 100) -> list[Tenant]:
     """List tenants in the order of their creation, from behind `after`. For the operator."""
     async with database.system() as connection:
-        rows = await connection.fetch("select * from tenants_page($1, $2)", after, most)
+        rows = await connection.fetch("select * from tenants_listed($1, $2)", after, most)
     return [Tenant(**row) for row in rows]
 
 
@@ -87,14 +97,9 @@ async def set_weight(database: Database, tenant_id: UUID, weight: int) -> Tenant
     async with database.system() as connection:
         if not await connection.fetchval("select set_tenant_weight($1, $2)", tenant_id, weight):
             raise NotFound("There is no such tenant.")
+        scope, subject = operator_principal(tenant_id).scope, f"tenant:{tenant_id}"
+        await record_as_operator(connection, scope, "tenant.changed", subject, {"weight": weight})
     return await get_tenant(database, tenant_id)
-
-
-async def delete_tenant(database: Database, tenant_id: UUID) -> None:
-    """Delete a tenant and every row that belongs to it. For the operator. Raises NotFound."""
-    async with database.system() as connection:
-        if not await connection.fetchval("select delete_tenant($1)", tenant_id):
-            raise NotFound("There is no such tenant.")
 
 
 async def create_key(
@@ -171,6 +176,13 @@ def clean_name(name: str) -> str:
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise Invalid("A name has 1 to 200 printable characters.")
     return name
+
+
+async def _record_creation(connection: Connection, tenant_id: UUID, name: str) -> None:
+    scope = operator_principal(tenant_id).scope
+    await record_as_operator(
+        connection, scope, "tenant.created", f"tenant:{tenant_id}", {"name": clean_name(name)}
+    )
 
 
 def _check_rights(creator: Principal, role: Role, collections: Sequence[UUID] | None) -> None:

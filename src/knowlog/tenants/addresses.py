@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from knowlog.database import Connection, Database, load_queries
+from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
+from knowlog.tenants.audit import record_as_operator
 from knowlog.tenants.model import Principal
 
 AddressKind = Literal["slug", "domain"]
@@ -119,6 +120,16 @@ async def drop_domain(database: Database, tenant_id: UUID, domain: str) -> bool:
         return bool(await connection.fetchval("select drop_address($1, 'domain', $2)", tenant_id, domain))
 
 
+async def release_domain(database: Database, tenant_id: UUID, domain: str) -> bool:
+    """Let a domain lead to the tenant no longer, by the operator. False where it did not."""
+    async with database.system() as connection:
+        found = await connection.fetchval("select drop_address($1, 'domain', $2)", tenant_id, domain)
+        if found:
+            scope = Scope(tenant_id, "operator")
+            await record_as_operator(connection, scope, "domain.released", f"domain:{domain}")
+    return bool(found)
+
+
 async def delete_domain(connection: Connection, domain: str) -> None:
     """Forget that the tenant named a domain. Raises NotFound."""
     if await connection.fetchval(_SQL["delete_domain"], domain.lower()) is None:
@@ -130,8 +141,12 @@ async def _take(database: Database, tenant_id: UUID, kind: AddressKind, name: st
         found: UUID | None = await connection.fetchval(
             "select take_address($1, $2, $3)", tenant_id, kind, name
         )
-    if found is None:
-        raise NotFound("There is no such tenant.")
+        if found is None:
+            raise NotFound("There is no such tenant.")
+        if kind == "slug" and found == tenant_id:
+            scope = Scope(tenant_id, "operator")
+            told = {"slug": name}
+            await record_as_operator(connection, scope, "tenant.addressed", f"tenant:{tenant_id}", told)
     return found
 
 

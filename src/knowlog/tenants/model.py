@@ -16,13 +16,18 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An isolated customer. Everything stored belongs to exactly one. Workers are shared by `weight`."""
+    """An isolated customer. Everything stored belongs to exactly one. Workers are shared by `weight`.
+
+    While it is suspended its calls are refused and workers leave its jobs; nothing of it is lost.
+    """
 
     tenant_id: UUID
     name: str
     created_at: datetime
     document_count: int = 0
     weight: int = 1
+    suspended_at: datetime | None = None
+    suspended_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 -- name: find_key
 -- A key that is valid at this moment, by the hash of its secret.
 select key_id, role, collections, groups,
-       (last_used_at is null or last_used_at < now() - interval '1 minute') as used_again
+       (last_used_at is null or last_used_at < now() - interval '1 minute') as used_again,
+       exists (select from tenants t where t.tenant_id = tenant() and t.suspended_at is not null) as suspended
 from api_keys
 where tenant_id = tenant() and secret_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())
 
@@ -38,7 +39,7 @@ where not exists (select from collections c where c.tenant_id = tenant() and c.c
 -- name: get_tenant
 -- The tenant of this transaction.
 select tenant_id, name, created_at, (select count(*) from documents d where d.tenant_id = t.tenant_id) as document_count,
-       weight
+       weight, suspended_at, suspended_because
 from tenants t where tenant_id = tenant()
 
 -- name: other_owner_key

@@ -19,6 +19,7 @@ from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import forget_inbox
 from knowlog.stores import fold_statistics, graduate_large_collections
+from knowlog.tenants import unfinished_receipts
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -123,6 +124,7 @@ class Upkeep:
         await _safely(self._forget_idempotency_keys)
         await _safely(self._forget_events)
         await _safely(self._forget_inbox)
+        await _safely(self._finish_receipts)
         await _safely(lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S))
 
     async def _forget_events(self) -> None:
@@ -131,6 +133,11 @@ class Upkeep:
     async def _forget_inbox(self) -> None:
         keep_days = self._app.settings.sources.keep_days
         metrics.INBOX_FORGOTTEN.inc(await forget_inbox(self._app.database, keep_days))
+
+    async def _finish_receipts(self) -> None:
+        """Remove the original bytes of deleted tenants where a process was killed between two steps."""
+        for tenant_id in await unfinished_receipts(self._app.database):
+            await self._app.finish_receipt(tenant_id)
 
     async def _forget_idempotency_keys(self) -> None:
         async with self._app.database.system() as connection:

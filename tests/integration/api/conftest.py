@@ -4,8 +4,9 @@ Alice owns a tenant, Bob is her colleague who may only read, Charlie owns anothe
 """
 
 import asyncio
+import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -23,6 +24,18 @@ from knowlog.settings import load_settings
 from knowlog.tenants import Role, create_key, operator_principal, set_slug, take_domain
 
 OPERATOR_KEY = "the-operator-of-these-tests"
+
+
+@pytest.fixture(autouse=True)
+def every_change_is_recorded() -> Iterator[None]:
+    """What changes something and is not in the audit log fails the test that did it."""
+    forgotten: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = forgotten.append  # type: ignore[method-assign]
+    logging.getLogger("knowlog.audit").addHandler(handler)
+    yield
+    logging.getLogger("knowlog.audit").removeHandler(handler)
+    assert [each.__dict__.get("fields") for each in forgotten] == []
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,10 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
         yield _webhooks(await connection.fetchrow("select * from knowlog.webhook_health()"))
     if await connection.fetchval("select to_regprocedure('knowlog.rechunking_overview()')"):
         yield judge_chunks(await connection.fetchrow("select * from knowlog.rechunking_overview()"))
+    if await connection.fetchval("select to_regprocedure('knowlog.audit_overview()')"):
+        yield _audit(await connection.fetchrow("select * from knowlog.audit_overview()"))
+    if await connection.fetchval("select to_regprocedure('knowlog.life_overview()')"):
+        yield _life(await connection.fetchrow("select * from knowlog.life_overview()"))
 
 
 def _migrations(missing: set[str], unknown: set[str]) -> Finding:
@@ -176,3 +180,27 @@ def _webhooks(row: Any) -> Finding:
             "Start another `knowlog worker`.",
         )
     return ok("webhooks", found)
+
+
+def _audit(row: Any) -> Finding:
+    found = f"{row['records']} records in {row['chains']} chains"
+    if row["cut"]:
+        return fail(
+            "audit log",
+            f"{found}; {row['cut']} do not end where their head says: records were removed or changed",
+            "Run `knowlog audit verify` with the anchors that you have kept, and compare with your backups.",
+        )
+    return ok("audit log", found)
+
+
+def _life(row: Any) -> Finding:
+    found = f"{row['tenants']}, of which {row['suspended']} suspended"
+    if row["unfinished_receipts"]:
+        return warn(
+            "tenants",
+            f"{found}; of {row['unfinished_receipts']} that were deleted, original files may be left",
+            "Start `knowlog up` or a `knowlog worker`: workers remove them within an hour.",
+        )
+    if row["waiting_of_suspended"]:
+        found += f" with {row['waiting_of_suspended']} jobs that wait"
+    return ok("tenants", found)

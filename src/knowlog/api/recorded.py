@@ -1,0 +1,87 @@
+"""Every route that changes something, and what the audit log says of it.
+
+A route that is in neither table fails a test; one that answers well and has not recorded what it should is told of in the
+server's log, and fails the tests of the API.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from fastapi import Request, Response
+
+from knowlog.tenants import CALL
+
+RECORDED: Mapping[str, str] = {
+    "POST /v1/collections": "collection.created",
+    "PATCH /v1/collections/{collection}": "collection.changed",
+    "DELETE /v1/collections/{collection}": "collection.deleted",
+    "PUT /v1/collections/{collection}/access": "collection.access_changed",
+    "PATCH /v1/collections/{collection}/access": "collection.access_changed",
+    "PUT /v1/documents/{document_id}/access": "document.access_changed",
+    "PATCH /v1/documents/{document_id}/access": "document.access_changed",
+    "POST /v1/collections/{collection}/documents": "documents.uploaded",
+    "POST /v1/collections/{collection}/documents:batch": "documents.uploaded",
+    "PATCH /v1/documents/{document_id:uuid}": "document.changed",
+    "DELETE /v1/documents/{document_id:uuid}": "document.deleted",
+    "POST /v1/documents/{document_id}:retry": "document.retried",
+    "POST /v1/keys": "key.created",
+    "DELETE /v1/keys/{key_id}": "key.revoked",
+    "POST /v1/jobs:retry": "jobs.retried",
+    "POST /v1/jobs/{job_id}:retry": "job.retried",
+    "POST /v1/jobs/{job_id}:cancel": "job.cancelled",
+    "POST /v1/schedules": "schedule.created",
+    "PATCH /v1/schedules/{schedule}": "schedule.changed",
+    "POST /v1/schedules/{schedule}/runs": "schedule.run",
+    "DELETE /v1/schedules/{schedule}": "schedule.deleted",
+    "POST /v1/webhooks": "webhook.created",
+    "PATCH /v1/webhooks/{endpoint_id:uuid}": "webhook.changed",
+    "DELETE /v1/webhooks/{endpoint_id:uuid}": "webhook.deleted",
+    "POST /v1/webhooks/{endpoint_id:uuid}:rotate": "webhook.rotated",
+    "POST /v1/webhooks/{endpoint_id:uuid}:test": "webhook.tested",
+    "POST /v1/webhooks/{endpoint_id:uuid}:replay": "webhook.replayed",
+    "POST /v1/webhooks/{endpoint_id:uuid}/deliveries/{delivery_id:uuid}:replay": "webhook.redelivered",
+    "PATCH /v1/sources/{source_id:uuid}": "source.changed",
+    "POST /v1/tenants/{tenant_id:uuid}/sources": "source.created",
+    "DELETE /v1/tenants/{tenant_id:uuid}/sources/{source_id:uuid}": "source.deleted",
+    "POST /v1/dead-letters/{dead_letter_id:uuid}:replay": "dead_letter.replayed",
+    "DELETE /v1/dead-letters/{dead_letter_id:uuid}": "dead_letter.deleted",
+    "POST /v1/domains": "domain.named",
+    "POST /v1/domains/{domain}/proof": "domain.checked",
+    "DELETE /v1/domains/{domain}": "domain.given_up",
+    "POST /v1/origins": "origin.added",
+    "DELETE /v1/origins": "origin.removed",
+    "PUT /v1/tenants/{tenant_id}/slug": "tenant.addressed",
+    "DELETE /v1/tenants/{tenant_id}/domains/{domain}": "domain.released",
+    "POST /v1/tenants": "key.created",  # the first; the tenant itself may have been made by a twin of the request
+    "PATCH /v1/tenants/{tenant_id}": "tenant.changed",
+    "DELETE /v1/tenants/{tenant_id}": "tenant.deleted",
+    "POST /v1/tenants/{tenant_id}/keys": "key.issued",
+    "PUT /v1/tenants/{tenant_id:uuid}/suspension": "tenant.suspended",
+    "DELETE /v1/tenants/{tenant_id:uuid}/suspension": "tenant.resumed",
+}
+"""Method and route -> the action that a success is recorded as. The handler calls `tenants.record` in its transaction."""
+
+NOT_RECORDED: Mapping[str, str] = {
+    "POST /v1/search": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
+    "POST /v1/answers": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
+}
+"""Method and route -> why a success need not be recorded."""
+
+_log = logging.getLogger("knowlog.audit")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def check_recorded(request: Request, path: str, response: Response) -> None:
+    """Say in the log that a change was made which the audit log does not know."""
+    call, name = CALL.get(), f"{request.method} {path}"
+    if request.method in _SAFE or response.status_code >= 400 or call is None or name in NOT_RECORDED:
+        return
+    if "Idempotency-Replayed" in response.headers or not _wanted(request, name):
+        return
+    if RECORDED.get(name) not in call.recorded:
+        _log.error("a change was not recorded in the audit log", extra={"fields": {"route": name}})
+
+
+def _wanted(request: Request, name: str) -> bool:
+    uploads = RECORDED.get(name) == "documents.uploaded"
+    return not uploads or request.app.state.settings.audit_uploads

@@ -1,0 +1,60 @@
+"""What an archive holds: every table of a tenant is named here, or named as left out with the reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in the archive. `restored`: its rows come back when the archive is brought in; the others are there to be
+    read. `without`: columns that stay behind. `only`: a condition on the rows. `made`: columns that are not taken as they
+    stand, with the expression that makes them.
+    """
+
+    name: str
+    restored: bool = False
+    without: frozenset[str] = frozenset()
+    only: str = "true"
+    made: Mapping[str, str] = field(default_factory=dict)
+
+
+_SHIFTED = {"chunk_id": "x.chunk_id + $2"}
+_OWN_BLOB = {"blob": "tenant()::text || substr(x.blob, 37)"}
+
+TABLES: tuple[Table, ...] = (
+    Table("tenants", without=frozenset({"log_key", "suspended_at", "suspended_because"})),
+    Table("collections", restored=True),
+    Table("documents", restored=True),
+    Table("versions", restored=True, made=_OWN_BLOB),
+    Table("chunks", restored=True, made=_SHIFTED),
+    Table("vectors", restored=True, made=_SHIFTED),
+    Table("chunk_terms", restored=True, made=_SHIFTED),
+    Table("collection_statistics", restored=True),
+    Table("term_statistics", restored=True),
+    Table("statistics_changes", restored=True, without=frozenset({"change_id"})),
+    Table("embedding_builds", restored=True, without=frozenset({"worker", "lease_until"})),
+    Table("rechunkings", restored=True, without=frozenset({"after_document", "asked", "looked_at"})),
+    Table("deletion_receipts", restored=True),
+    Table("schedules", restored=True),
+    Table("origins", restored=True),
+    Table("domains", without=frozenset({"token"})),
+    Table("api_keys", without=frozenset({"secret_hash"})),
+    Table("webhooks", without=frozenset({"secret", "old_secret"})),
+    Table("sources"),
+    Table("inbox"),
+    Table("dead_letters", only="not withheld"),
+    Table("events"),
+    Table("audit_records"),
+)
+"""In the order in which rows can refer to each other. Later ones may refer to earlier ones alone."""
+
+LEFT_OUT: Mapping[str, str] = {
+    "idempotency_keys": "answers to requests of the last day, of keys that do not come along",
+    "addresses": "belongs to no tenant; names are given and proven anew",
+    "document_subjects": "follows from the lists of documents and collections",
+    "audit_heads": "follows from the records",
+    "audit_waiting": "empty between transactions",
+    "log_readers": "belongs to no tenant",
+    "tenant_receipts": "belongs to no tenant",
+}
+"""Tables of tenants that are not in an archive, and why."""
