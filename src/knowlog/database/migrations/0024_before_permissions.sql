@@ -63,8 +63,9 @@ create function knowlog.unlimited() returns boolean language sql stable parallel
 as $$ select pg_catalog.current_setting('knowlog.subjects') = '*' $$;
 
 -- Whether there is nothing that this transaction may not see: a tenant without lists pays for two looks at empty indexes.
+-- (Where there are lists, a scan of the table could pass over many rows before it meets the first one.)
 create function knowlog.sees_all() returns boolean
-language plpgsql stable security definer set search_path = pg_catalog, knowlog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, knowlog, pg_temp set enable_seqscan = off as $$
 declare
     owner constant uuid := tenant();
 begin
@@ -75,7 +76,7 @@ end $$;
 
 -- The collections whose list names none of the subjects.
 create function knowlog.closed_collections() returns uuid[]
-language plpgsql stable security definer set search_path = pg_catalog, knowlog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, knowlog, pg_temp set enable_seqscan = off as $$
 declare
     owner constant uuid := tenant();
     mine constant uuid[] := subjects();
@@ -107,7 +108,8 @@ $$;
 select knowlog.give_to_definer('knowlog_app', array[
     'sees_all()', 'closed_collections()', 'reached_collections()', 'shadows(uuid, text[])']);
 
--- No query of the application can forget it. What hangs on a document is seen by those who see the document.
+-- No query of the application can forget it. What hangs on a document is seen by those who see the document: looked up by
+-- its key, row by row. (An EXISTS could be planned as a hash of all documents.)
 create policy audience on knowlog.documents as restrictive to knowlog_app using (
     (select knowlog.unlimited() or knowlog.sees_all())
     or case when audience is null then collection_id <> all ((select knowlog.closed_collections())::uuid[])
@@ -124,8 +126,8 @@ begin
         execute format(
             'create policy audience on knowlog.%1$I as restrictive to knowlog_app using (
                  (select knowlog.unlimited() or knowlog.sees_all())
-                 or exists (select from knowlog.documents d
-                            where d.tenant_id = %1$I.tenant_id and d.document_id = %1$I.document_id))', name);
+                 or (select true from knowlog.documents d
+                     where d.tenant_id = %1$I.tenant_id and d.document_id = %1$I.document_id))', name);
     end loop;
 end $$;
 
@@ -148,8 +150,8 @@ create policy audience on knowlog.deletion_receipts as restrictive to knowlog_ap
 create policy audience on knowlog.events as restrictive to knowlog_app using (
     (select knowlog.unlimited())
     or case when type like 'document.%' then
-                exists (select from knowlog.documents d
-                        where d.tenant_id = events.tenant_id and d.document_id = events.subject)
+                (select true from knowlog.documents d
+                 where d.tenant_id = events.tenant_id and d.document_id = events.subject)
                 or exists (select from knowlog.deletion_receipts r
                            where r.tenant_id = events.tenant_id and r.document_id = events.subject)
             when type = 'collection.deleted' then audience is null or audience && (select knowlog.subjects())
@@ -171,7 +173,7 @@ create function knowlog.matching_documents(collections uuid[], filter jsonpath, 
 returns table (document_id uuid)
 language plpgsql stable security definer
 set search_path = pg_catalog, knowlog, pg_temp
-set plan_cache_mode = force_custom_plan
+set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
 declare
     owner constant uuid := tenant();
@@ -198,6 +200,21 @@ begin
            and (filter is null or d.metadata @@ filter) limit most)) u limit most;
 end $$;
 
+-- Whether there are more than `most` documents in collections that this transaction may see. Reads indexes alone.
+create function knowlog.sees_more(collections uuid[], most integer) returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, knowlog, pg_temp set enable_seqscan = off as $$
+declare
+    owner constant uuid := tenant();
+    mine constant uuid[] := subjects();
+    closed constant uuid[] := closed_collections();
+    open constant uuid[] := array(select o.id from unnest(collections) o (id) where o.id <> all (closed));
+begin
+    return exists (select from document_subjects s
+                   where s.tenant_id = owner and s.subject = any(mine) and s.collection_id = any(collections) offset most)
+        or exists (select from documents d
+                   where d.tenant_id = owner and d.collection_id = any(open) and d.audience is null offset most);
+end $$;
+
 -- What BM25 must know of some terms, counted in what this transaction may see; no row when that is more than `most` chunks.
 create function knowlog.seen_statistics(collections uuid[], asked integer[], most integer)
 returns table (chunk_count bigint, holding json)
@@ -207,21 +224,21 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
 declare
     owner constant uuid := tenant();
-    documents constant uuid[] := array(select m.document_id from matching_documents(collections, null, most + 1) m);
-    chunks bigint;
+    documents uuid[];
 begin
-    if cardinality(documents) > most then
+    if sees_more(collections, most) then
         return;
     end if;
-    select count(*) into chunks from (
-        select from chunk_terms c where c.tenant_id = owner and c.document_id = any(documents) limit most + 1) u;
-    if chunks > most then
-        return;
-    end if;
-    return query select chunks, coalesce((select json_object_agg(h.term, h.held) from (
-        select a.term, count(*) as held from unnest(asked) a (term)
-        join chunk_terms c on c.tenant_id = owner and c.document_id = any(documents) and a.term = any(c.terms)
-        group by a.term) h), '{}');
+    documents := array(select m.document_id from matching_documents(collections, null, null) m);
+    return query
+        with seen as materialized (
+            select c.terms from chunk_terms c
+            where c.tenant_id = owner and c.document_id = any(documents) limit most + 1),
+        known as (select count(*) as chunks from seen having count(*) <= most)
+        select k.chunks, coalesce((select json_object_agg(h.term, h.held) from (
+            select a.term, count(*) as held from seen c, unnest(asked) a (term)
+            where a.term = any(c.terms) group by a.term) h), '{}')
+        from known k;
 end $$;
 
 -- The dense leg. A collection with an index of its own is asked through it: the predicate must be literal for the planner
@@ -255,12 +272,15 @@ begin
             scanned := scanned || id;
             continue;
         end if;
-        if narrow then
+        if filter is not null or narrow and not sees_more(array[id], few) then
             documents := array(select m.document_id from matching_documents(array[id], filter, few + 1) m);
             if cardinality(documents) <= few then
                 chosen := chosen || documents;
                 continue;
             end if;
+        end if;
+        if narrow then
+            perform set_config('hnsw.ef_search', '300', true);  -- until the function ends: in one go, what would take two
         end if;
         parts := parts || format(
             '(select v.chunk_id, v.embedding::halfvec(%s) <#> $1 as distance from vectors v
@@ -331,11 +351,10 @@ declare
     ids bigint[] := '{}';
     scores double precision[] := '{}';
 begin
-    if narrow then
+    if filter is not null or narrow and not sees_more(collections, few) then
         documents := array(select m.document_id from matching_documents(collections, filter, few + 1) m);
         if cardinality(documents) > few then
             documents := null;
-            closed := closed_collections();
         elsif cardinality(documents) <= all_below and (select count(*) from (
                select from chunk_terms c where c.tenant_id = owner and c.document_id = any(documents)
                limit all_below + 1) u) <= all_below then
@@ -345,20 +364,21 @@ begin
             return;
         end if;
     end if;
+    closed := closed_collections();
     prune := prune and (select sum(h) from unnest(holding) h) > all_below;
     while used < lexemes and (not prune or used = 0 or postings < first_step) loop
         used := used + 1;
         postings := postings + holding[used];
     end loop;
     while read < used loop
-        looked_up := case when narrow and documents is null then 20 * most else most end;
+        looked_up := case when narrow and documents is null then 4 * most else most end;
         loop
             select coalesce(array_agg(u.chunk_id), '{}'), coalesce(array_agg(u.bm25), '{}') into fresh, fresh_scores
             from (select found.chunk_id, found.bm25 from (
                       select c.chunk_id, c.document_id, -(c.weights <#> query) as bm25 from chunk_terms c
                       where c.tenant_id = owner and c.collection_id = any(collections)
                         and c.terms && asked[read * width + 1 : used * width]
-                        and (documents is null or c.document_id = any(documents))
+                        and (documents is null or c.document_id in (select unnest(documents)))
                       order by 3 desc, 1 limit looked_up) found
                   where not narrow or documents is not null or (
                       select true from documents d
@@ -368,7 +388,7 @@ begin
                         and (filter is null or d.metadata @@ filter))
                   order by 2 desc, 1 limit most) u;
             exit when not narrow or documents is not null or looked_up is null or cardinality(fresh) >= most;
-            looked_up := null;
+            looked_up := case when looked_up < 20 * most then 20 * most end;
         end loop;
         select array_agg(best.id order by best.bm25 desc, best.id), array_agg(best.bm25 order by best.bm25 desc, best.id)
         into ids, scores
@@ -388,6 +408,7 @@ begin
     return query select * from unnest(ids, scores);
 end $$;
 select knowlog.give_to_definer('knowlog_app', array[
-    'matching_documents(uuid[], jsonpath, integer)', 'seen_statistics(uuid[], integer[], integer)',
+    'matching_documents(uuid[], jsonpath, integer)', 'sees_more(uuid[], integer)',
+    'seen_statistics(uuid[], integer[], integer)',
     'dense_search(uuid[], text, public.halfvec, integer, jsonpath, boolean)',
     'lexical_search(uuid[], integer[], real[], bigint[], public.sparsevec, integer, boolean, jsonpath)']);
