@@ -53,7 +53,11 @@ async def _measure() -> Report:
             await _until(process, _SERVING)
             await asyncio.sleep(_SETTLING_S)
             server = EmbeddedServer(folder, load_settings(environ).database).process_id
-            memory = {"knowlog": _memory_mb(process.pid), "postgresql": _memory_mb(server) if server else 0.0}
+            database = set(tree(server)) if server else set()
+            memory = {
+                "knowlog": _memory_mb({*tree(process.pid)} - database),
+                "postgresql": _memory_mb(database),
+            }
     packages = installed_packages()
     figures = {
         "installed_mb": sum(map(installed_bytes, packages)) / _MB,
@@ -94,5 +98,5 @@ async def _until(process: Process, wanted: re.Pattern[str]) -> None:
     raise Unavailable("The demo did not come to its end. Run `knowlog demo --once`, which says why.")
 
 
-def _memory_mb(pid: int) -> float:
-    return sum(map(pss_bytes, tree(pid))) / _MB
+def _memory_mb(pids: set[int]) -> float:
+    return sum(map(pss_bytes, pids)) / _MB
