@@ -20,7 +20,7 @@ from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
-from knowlog.tenants import complete_receipt, delete_tenant
+from knowlog.tenants import Limiter, Vault, complete_receipt, delete_tenant, open_vault, require_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class App:
     parser: Parser
     indexer: Indexer
     inbox: Inbox
+    vault: Vault
+    limiter: Limiter
 
     def complete_profile(self, profile: Profile) -> Profile:
         """Return the profile with every default written out. Raises Invalid for what no room understands."""
@@ -69,6 +71,16 @@ class App:
         return await complete_receipt(self.database, tenant_id, removed, left)
 
 
+def is_here(settings: Settings) -> bool:
+    """Whether all data is on this machine, in the embedded PostgreSQL: a laptop, a trial, a developer's."""
+    return settings.database.url is None
+
+
+def require_safe(settings: Settings) -> None:
+    """Raise Misconfigured for settings with which a server of many customers must not run."""
+    require_key(settings.secrets, settings.data_dir, here=is_here(settings))
+
+
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open everything that the settings name, and close it at the end. Raises Misconfigured or Unavailable."""
@@ -89,7 +101,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(parser.close)
         blobs = open_blob_store(settings.documents, settings.data_dir)
         store = open_shared_store(settings.stores)
-        receiver = Receiver(blobs, settings.documents)
+        receiver = Receiver(blobs, settings.documents, settings.limits)
+        limiter = Limiter(database, settings.limits)
+        limiter.start()
+        stack.push_async_callback(limiter.close)
+        vault = open_vault(settings.secrets, settings.data_dir, here=is_here(settings))
 
         async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
             from knowlog.edge import fetch  # loads the client of HTTP, which few need
@@ -100,6 +116,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         yield App(
             settings, database, blobs, receiver, embedder, models, store, parser,
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
-                settings.parsing.max_chunks),
-            Inbox(database, blobs, receiver, store, fetch_url, settings.sources),
+                settings.parsing.max_chunks, settings.limits),
+            Inbox(database, blobs, receiver, store, fetch_url, settings.sources), vault, limiter,
         )  # fmt: skip

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from knowlog.ingestion import ParsingSettings
     from knowlog.sources import SourcesSettings
     from knowlog.stores import StoresSettings
+    from knowlog.tenants import LimitsSettings, SecretsSettings
 
 
 class _Rooms(Mapping[str, type[BaseModel]]):
@@ -34,6 +35,8 @@ class _Rooms(Mapping[str, type[BaseModel]]):
 
     _PLACES = {  # noqa: RUF012 - a table, never changed
         "database": "knowlog.database:DatabaseSettings",
+        "secrets": "knowlog.tenants:SecretsSettings",
+        "limits": "knowlog.tenants:LimitsSettings",
         "documents": "knowlog.documents:DocumentsSettings",
         "embedding": "knowlog.embedding:EmbeddingSettings",
         "stores": "knowlog.stores:StoresSettings",
@@ -76,6 +79,8 @@ class Settings:
 
     data_dir: Path
     database: "DatabaseSettings"
+    secrets: "SecretsSettings"
+    limits: "LimitsSettings"
     documents: "DocumentsSettings"
     embedding: "EmbeddingSettings"
     stores: "StoresSettings"

@@ -24,11 +24,13 @@ from knowlog.api import (
     health,
     jobs,
     keys,
+    limits,
     lives,
     origins,
     queues,
     schedules,
     search,
+    secrets,
     sources,
     tenants,
     uploads,
@@ -61,6 +63,8 @@ ROUTERS = tuple(
         collections,
         access,
         keys,
+        limits,
+        secrets,
         jobs,
         schedules,
         webhooks,
@@ -131,6 +135,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
+    api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)
     api.state.fetches = asyncio.Semaphore(settings.fetches_at_once)
     api.state.progress = Progress(app.database)

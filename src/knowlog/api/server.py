@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from knowlog.api.application import create_api
-from knowlog.bootstrap import open_app
+from knowlog.bootstrap import open_app, require_safe
 from knowlog.edge import ApiSettings, bounded_protocol, set_up_logging, set_up_spans
 from knowlog.kernel.errors import Misconfigured
 from knowlog.settings import Settings
@@ -30,6 +30,7 @@ async def run_server(settings: Settings) -> None:
     _check_certificate(settings.api)
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)
+    require_safe(settings)
     listener = listen(settings.api)
     try:
         async with open_app(settings) as app:

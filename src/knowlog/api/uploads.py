@@ -20,7 +20,7 @@ from knowlog.api.model import Body, problems
 from knowlog.api.upload_schema import BATCH, UPLOAD
 from knowlog.bootstrap import App
 from knowlog.documents import DocumentState, Received, Upload, sha256_of
-from knowlog.edge import Answer, fingerprint, once
+from knowlog.edge import Answer, fingerprint, once, visit_of
 from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
@@ -86,9 +86,11 @@ async def upload(
     The same external id again is the same document: other bytes become its next version; the same bytes are not
     indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """
+    await _admit(request, caller, 1)
     await app.receiver.room.require(app.database, caller.scope)
     described = describe(external_id, title, metadata, access)
     async with read_uploads(request, app, filename, described) as uploads:
+        await _admit(request, caller, len(uploads) - 1)
         return await _receive(request, caller, collection, uploads, idempotency_key)
 
 
@@ -108,9 +110,22 @@ async def upload_batch(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take many texts in at once, all of them or none: up to 1,000 in one request."""
+    await _admit(request, caller, 1)
     await app.receiver.room.require(app.database, caller.scope)
     uploads = await read_batch(request, app.settings.api.max_batch_items)
+    await _admit(request, caller, len(uploads) - 1)
     return await _receive(request, caller, collection, uploads, idempotency_key)
+
+
+async def _admit(request: Request, caller: Principal, count: int) -> None:
+    """Raise LimitReached when the caller has uploaded as many documents as it may in a minute. The first is counted
+    before the body is read, so that a refusal costs neither side anything.
+    """
+    if count:
+        app: App = request.app.state.knowlog
+        rate = await app.limiter.admit_uploads(caller, count)
+        visit = visit_of(request.scope)
+        visit.rates = [*visit.rates[:1], rate] if rate else visit.rates
 
 
 async def _receive(

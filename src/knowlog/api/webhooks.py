@@ -120,7 +120,9 @@ async def create(
             found = None if named is None else await resolve_collections(connection, caller.scope, named)
             ids = None if found is None else [each[0] for each in found]
             wish = Wish(body.url, body.description, body.types)
-            made, secret = await create_webhook(connection, caller.scope, wish, ids, app.settings.webhooks)
+            made, secret = await create_webhook(
+                connection, caller.scope, wish, ids, app.settings.webhooks, app.vault
+            )
             await _record(connection, caller, "created", made.endpoint_id, **_told(made))
             location = {"Location": f"/v1/webhooks/{made.endpoint_id}"}
             return Answer(201, {"webhook": as_json(made), "secret": None}, location, {"secret": secret})
@@ -181,7 +183,7 @@ async def delete(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
 async def rotate(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Give a webhook a new secret. For 24 hours deliveries carry a signature by each."""
     async with app.database.transaction(caller.scope) as connection:
-        webhook, secret = await rotate_secret(connection, caller.scope, endpoint_id)
+        webhook, secret = await rotate_secret(connection, caller.scope, endpoint_id, app.vault)
         await _record(connection, caller, "rotated", endpoint_id)
     return reply({"webhook": webhook, "secret": secret})
 

@@ -91,6 +91,7 @@ from knowlog.bus.settings import BusSettings, WebhooksSettings, WorkerSettings
 from knowlog.bus.timetable import Timetable
 from knowlog.bus.webhooks import (
     EVERYTHING,
+    Sealer,
     Webhook,
     WebhookState,
     Wish,
@@ -99,6 +100,7 @@ from knowlog.bus.webhooks import (
     get_webhook,
     list_webhooks,
     rotate_secret,
+    seal_webhooks,
     update_webhook,
 )
 
@@ -131,6 +133,7 @@ __all__ = [
     "QueueDepth",
     "Resting",
     "Schedule",
+    "Sealer",
     "Shelf",
     "Subscription",
     "Timetable",
@@ -198,6 +201,7 @@ __all__ = [
     "retry_all",
     "rotate_secret",
     "run_schedule",
+    "seal_webhooks",
     "settle_delivery",
     "try_webhook",
     "unpack",

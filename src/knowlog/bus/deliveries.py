@@ -18,7 +18,7 @@ from knowlog.bus.log import get_event, whole_up_to
 from knowlog.bus.model import Event, JobState
 from knowlog.bus.rounds import one_by_one
 from knowlog.bus.settings import WebhooksSettings
-from knowlog.bus.webhooks import SQL, get_webhook, wanted_types
+from knowlog.bus.webhooks import SQL, Sealer, get_webhook, secrets_of, wanted_types
 from knowlog.database import Connection, Database, Scope
 from knowlog.kernel.errors import Conflict, KnowlogError, NotFound
 
@@ -129,9 +129,12 @@ async def request_deliveries(
     return await append_events(connection, KIND, items)
 
 
-async def parcel_of(connection: Connection, scope: Scope, delivery: Event) -> Parcel:
-    """Read what a delivery is to send. Raises NotFound, Conflict when the webhook is disabled, Resting until later."""
-    target = await connection.fetchrow(SQL["target"], UUID(delivery.data["endpoint_id"]))
+async def parcel_of(connection: Connection, scope: Scope, delivery: Event, vault: Sealer) -> Parcel:
+    """Read what a delivery is to send. Raises NotFound, Conflict when the webhook is disabled, Resting until later,
+    Unavailable when its secret does not open.
+    """
+    endpoint_id = UUID(delivery.data["endpoint_id"])
+    target = await connection.fetchrow(SQL["target"], endpoint_id)
     if target is None:
         raise NotFound("The webhook was deleted.")
     if target["state"] != "active":
@@ -139,9 +142,8 @@ async def parcel_of(connection: Connection, scope: Scope, delivery: Event) -> Pa
     if target["resting_until"]:
         raise Resting("The endpoint is left alone for a while.", until=target["resting_until"])
     envelope = await get_event(connection, scope, UUID(delivery.data["event_id"]))
-    return Parcel(
-        target["url"], envelope, [each for each in (target["secret"], target["old_secret"]) if each]
-    )
+    stored = [(target["sealed"], target["secret"]), (target["old_sealed"], target["old_secret"])]
+    return Parcel(target["url"], envelope, await secrets_of(vault, connection, endpoint_id, stored))
 
 
 async def put_off(connection: Connection, worker: str, delivery: Event, until: datetime) -> None:

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from knowlog.bus.catalogue import CATALOGUE
 from knowlog.bus.log import present_position
 from knowlog.bus.settings import WebhooksSettings
-from knowlog.database import Connection, Scope, load_queries
+from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -22,6 +22,16 @@ _OLD_SECRET_KEPT = timedelta(hours=24)
 _SECRET_BYTES = 32
 _DELETED = "The webhook was deleted."
 _DISABLED = "The webhook is disabled."
+
+
+class Sealer(Protocol):
+    """What keeps secrets for the tenant of a transaction (`tenants.Vault`)."""
+
+    async def seal(self, connection: Connection, purpose: str, text: str) -> bytes:
+        """Encrypt."""
+
+    async def open(self, connection: Connection, purpose: str, sealed: bytes) -> str:
+        """Decrypt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ async def create_webhook(
     wish: Wish,
     collections: Sequence[UUID] | None,
     settings: WebhooksSettings,
+    vault: Sealer,
 ) -> tuple[Webhook, str]:
     """Create a webhook and return it with its secret, which is not shown again. It gets what happens from now on.
 
@@ -75,7 +86,8 @@ async def create_webhook(
     endpoint_id, secret = new_id(), _new_secret()
     await connection.execute(
         SQL["insert"], endpoint_id, wish.url, wish.description or "", list(wish.types or (EVERYTHING,)),
-        None if collections is None else list(collections), secret, scope.principal,
+        None if collections is None else list(collections), await seal_for(vault, connection, endpoint_id, secret),
+        scope.principal,
         await present_position(connection),
     )  # fmt: skip
     return await get_webhook(connection, scope, endpoint_id), secret
@@ -110,11 +122,15 @@ async def update_webhook(connection: Connection, scope: Scope, endpoint_id: UUID
     return await get_webhook(connection, scope, endpoint_id)
 
 
-async def rotate_secret(connection: Connection, scope: Scope, endpoint_id: UUID) -> tuple[Webhook, str]:
+async def rotate_secret(
+    connection: Connection, scope: Scope, endpoint_id: UUID, vault: Sealer
+) -> tuple[Webhook, str]:
     """Give a webhook a new secret. For 24 hours deliveries are signed with both. Raises NotFound."""
     await get_webhook(connection, scope, endpoint_id)
+    await _seal_one(connection, endpoint_id, vault)
     secret = _new_secret()
-    await connection.execute(SQL["rotate"], endpoint_id, secret, now() + _OLD_SECRET_KEPT)
+    sealed = await seal_for(vault, connection, endpoint_id, secret)
+    await connection.execute(SQL["rotate"], endpoint_id, sealed, now() + _OLD_SECRET_KEPT)
     return await get_webhook(connection, scope, endpoint_id), secret
 
 
@@ -124,6 +140,48 @@ async def delete_webhook(connection: Connection, scope: Scope, endpoint_id: UUID
     await connection.execute(SQL["delete"], endpoint_id)
     await connection.execute(SQL["end_waiting"], endpoint_id, "cancelled", _DELETED)
     await connection.execute(SQL["cancel_running"], endpoint_id, _DELETED)
+
+
+async def seal_for(vault: Sealer, connection: Connection, endpoint_id: UUID, secret: str) -> bytes:
+    """Encrypt the secret of a webhook, so that it serves for no other."""
+    return await vault.seal(connection, _purpose(endpoint_id), secret)
+
+
+async def secrets_of(
+    vault: Sealer,
+    connection: Connection,
+    endpoint_id: UUID,
+    stored: Sequence[tuple[bytes | None, str | None]],
+) -> list[str]:
+    """The secrets of a webhook in the clear: of each (sealed, not sealed yet), the newer."""
+    return [
+        clear or await vault.open(connection, _purpose(endpoint_id), sealed or b"")
+        for sealed, clear in stored
+        if clear or sealed
+    ]
+
+
+async def seal_webhooks(database: Database, vault: Sealer, most: int = 100) -> int:
+    """Seal the secrets that an earlier version of knowlog stored in the clear, up to `most` webhooks; each in a
+    transaction of its own, so that it goes on where it was stopped. Returns how many.
+    """
+    async with database.system() as connection:
+        found = await connection.fetch(SQL["unsealed"], most)
+    for row in found:
+        async with database.transaction(Scope(row["tenant_id"], "upkeep")) as connection:
+            await _seal_one(connection, row["endpoint_id"], vault)
+    return len(found)
+
+
+async def _seal_one(connection: Connection, endpoint_id: UUID, vault: Sealer) -> None:
+    row = await connection.fetchrow(SQL["clear"], endpoint_id)
+    if row is not None:
+        sealed = [each and await seal_for(vault, connection, endpoint_id, each) for each in row]
+        await connection.execute(SQL["seal"], endpoint_id, *sealed)
+
+
+def _purpose(endpoint_id: UUID) -> str:
+    return f"webhook:{endpoint_id}"
 
 
 def wanted_types(types: Collection[str]) -> list[str]:

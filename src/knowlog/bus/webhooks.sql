@@ -1,6 +1,6 @@
 -- name: insert
 -- Make a webhook that follows the log from the present on.
-insert into webhooks (tenant_id, endpoint_id, url, description, types, collections, secret, created_by, place)
+insert into webhooks (tenant_id, endpoint_id, url, description, types, collections, sealed, created_by, place)
 values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8)
 returning endpoint_id
 
@@ -32,9 +32,23 @@ returning endpoint_id
 
 -- name: rotate
 -- A new secret; the present one is good until `$3`, the one before that no more.
-update webhooks set old_secret = secret, old_secret_until = $3, secret = $2
+update webhooks set old_sealed = sealed, old_secret_until = $3, sealed = $2
 where tenant_id = tenant() and endpoint_id = $1
 returning endpoint_id
+
+-- name: unsealed
+-- Webhooks of all tenants whose secrets are stored in the clear.
+select tenant_id, endpoint_id from unsealed_webhooks($1)
+
+-- name: clear
+-- The secrets of a webhook that are stored in the clear, held until they are sealed.
+select secret, old_secret from webhooks
+where tenant_id = tenant() and endpoint_id = $1 and (secret is not null or old_secret is not null) for update
+
+-- name: seal
+-- Keep them sealed, and no other way.
+update webhooks set sealed = coalesce($2, sealed), old_sealed = coalesce($3, old_sealed), secret = null, old_secret = null
+where tenant_id = tenant() and endpoint_id = $1
 
 -- name: delete
 -- Remove a webhook.
@@ -96,7 +110,9 @@ where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = 
 
 -- name: target
 -- What a delivery needs to know of its webhook.
-select url, state, secret, case when resting_until > clock_timestamp() then resting_until end as resting_until, case when old_secret_until > now() then old_secret end as old_secret
+select url, state, sealed, secret, case when resting_until > clock_timestamp() then resting_until end as resting_until,
+       case when old_secret_until > now() then old_sealed end as old_sealed,
+       case when old_secret_until > now() then old_secret end as old_secret
 from webhooks where tenant_id = tenant() and endpoint_id = $1
 
 -- name: delivered

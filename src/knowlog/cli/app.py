@@ -18,6 +18,7 @@ from knowlog.cli import (
     keys,
     origins,
     schedules,
+    secrets,
     sources,
     tenants,
     webhooks,
@@ -32,6 +33,7 @@ from knowlog.cli.output import out
 from knowlog.cli.search import search
 from knowlog.cli.serve import serve
 from knowlog.cli.up import up
+from knowlog.cli.usage import usage
 from knowlog.cli.worker import worker
 
 
@@ -67,7 +69,7 @@ app = typer.Typer(
 for command, panel in (
     (up, "Run"), (demo, "Run"), (serve, "Run"), (worker, "Run"),
     (ingest, "Use"), (search, "Use"), (ask, "Use"),
-    (doctor, "Look after"), (config, "Look after"),
+    (doctor, "Look after"), (usage, "Look after"), (config, "Look after"),
 ):  # fmt: skip
     app.command(rich_help_panel=panel)(command)
 for group, name, panel in (
@@ -83,6 +85,7 @@ for group, name, panel in (
     (domains.app, "domains", "Look after"),
     (origins.app, "origins", "Look after"),
     (audit.app, "audit", "Look after"),
+    (secrets.app, "secrets", "Look after"),
     (tenants.app, "tenants", "Look after"),
     (bench, "bench", "Measure"),
 ):

@@ -7,9 +7,11 @@ import typer
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, say, show, table
+from knowlog.cli.usage import Changes, changed
+from knowlog.cli.usage import render as render_limits
 from knowlog.cli.values import an_id
 
-app = typer.Typer(help="API keys: list, create, revoke.", no_args_is_help=True)
+app = typer.Typer(help="API keys: list, create, limits, revoke.", no_args_is_help=True)
 Role = Literal["reader", "editor", "admin", "owner"]
 
 
@@ -66,6 +68,23 @@ def revoke(
     with connect(url, key) as client:
         client.delete(f"/v1/keys/{an_id(key_id, 'a key', 'knowlog keys list')}")
     emit({"revoked": key_id}, as_json, lambda _: say(f"Key {key_id} is revoked."))
+
+
+@app.command()
+def limits(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as `knowlog keys list` shows it.")],
+    changes: Changes = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a key may use and has used; with --set, change what it may, within what the tenant may."""
+    place = f"/v1/keys/{an_id(key_id, 'a key', 'knowlog keys list')}/limits"
+    with connect(url, key) as client:
+        found = client.get(place)
+        if changes:
+            found = client.call("PUT", place, value=changed(found["limits"], changes))
+    emit(found, as_json, render_limits)
 
 
 def _render(listed: dict[str, Any], names: dict[str, str]) -> None:

@@ -19,9 +19,11 @@ Port = Annotated[
 
 def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None:
     """Run one HTTP server process, and nothing else. Workers run beside it with `knowlog worker`."""
+    from knowlog.bootstrap import require_safe
     from knowlog.cli.processes import require_port
 
     settings = load_settings({**os.environ, **listen_environment(host, port)})
+    require_safe(settings)
     if settings.api.port:
         require_port(settings.api.host, settings.api.port)
     url = local_url(settings.api.host, settings.api.port)

@@ -11,11 +11,13 @@ from knowlog.cli.connection import connect_operator
 from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, emit_list, out, say, show, table
+from knowlog.cli.usage import Changes, changed
+from knowlog.cli.usage import render as render_limits
 from knowlog.cli.values import an_id
 
 app = typer.Typer(
-    help="Tenants: list, create, key, slug, release, weight, queues, suspend, resume, export, import, receipt, delete."
-    " Needs the operator key.",
+    help="Tenants: list, create, key, slug, release, weight, limits, queues, suspend, resume, export, import, receipt,"
+    " delete. Needs the operator key.",
     no_args_is_help=True,
 )
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
@@ -111,6 +113,23 @@ def release(
     with connect_operator(url, operator_key) as client:
         client.delete(f"{_address(tenant)}/domains/{quote(domain, safe='')}")
     emit({"released": domain}, as_json, lambda _: say(f"{domain} leads to {tenant} no longer."))
+
+
+@app.command()
+def limits(
+    tenant: TenantId,
+    changes: Changes = None,
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a tenant may use and has used; with --set, change what it may."""
+    place = f"{_address(tenant)}/limits"
+    with connect_operator(url, operator_key) as client:
+        found = client.get(place)
+        if changes:
+            found = client.call("PUT", place, value=changed(found["limits"], changes))
+    emit(found, as_json, render_limits)
 
 
 @app.command()

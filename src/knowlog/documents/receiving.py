@@ -18,8 +18,18 @@ from knowlog.documents.port import BlobStore
 from knowlog.documents.room import Room
 from knowlog.documents.settings import DocumentsSettings
 from knowlog.kernel import new_id
-from knowlog.kernel.errors import Invalid, TooLarge
+from knowlog.kernel.errors import Invalid, LimitReached, TooLarge
 from knowlog.kernel.nesting import MOST_LEVELS, too_deep
+from knowlog.tenants import (
+    STORING,
+    Allowance,
+    LimitsSettings,
+    allowance,
+    hold_within,
+    key_of,
+    require_within,
+    spend,
+)
 
 _SQL = load_queries("knowlog.documents")
 _Outcome = Literal["created", "updated", "relabelled", "unchanged"]
@@ -37,9 +47,12 @@ class _Incoming:
 class Receiver:
     """Takes uploads in. When `receive` returns, they survive a crash."""
 
-    def __init__(self, blobs: BlobStore, settings: DocumentsSettings) -> None:
+    def __init__(
+        self, blobs: BlobStore, settings: DocumentsSettings, limits: LimitsSettings | None = None
+    ) -> None:
         self._blobs = blobs
         self._settings = settings
+        self._limits = limits or LimitsSettings.model_validate({})
         self.room = Room(blobs, settings)
 
     async def receive(
@@ -50,7 +63,7 @@ class Receiver:
         Identity is the external id: other bytes become a new version, which replaces the old one when it is
         indexed. The same bytes again are not indexed again, also when they have failed (`retry_document` is for
         that): at most, title and metadata are taken over, and a new title has its version indexed again. Raises
-        NotFound for the collection, Invalid, TooLarge, Unavailable.
+        NotFound for the collection, Invalid, TooLarge, LimitReached, Unavailable.
         """
         for upload in uploads:
             self.check(upload)
@@ -62,12 +75,13 @@ class Receiver:
             await connection.execute(_SQL["withdraw_documents"], [item.document_id for item in new])
             return await self.receive(connection, scope, collection, uploads)
         await self._renew(connection, renewed)
-        await self._blobs.put({item.blob: item.upload.content for item in (*new, *renewed)})
+        allowed = await self._store(connection, scope, (*new, *renewed))
         relabelled, retitled = await _relabel(connection, scope, unchanged)
         kept = [(upload, document_id) for document_id, upload in unchanged.values()]
         taken = [(item.upload, item.document_id) for item in (*new, *renewed)]
         await _limit(connection, scope, [*taken, *kept])
         jobs = await self._announce(connection, scope, collection_id, (*new, *renewed))
+        await self._hold(connection, allowed, (*new, *renewed))
         outcomes: dict[str, tuple[UUID, _Outcome]] = {
             **{item.upload.external_id: (item.document_id, "created") for item in new},
             **{item.upload.external_id: (item.document_id, "updated") for item in renewed},
@@ -124,6 +138,35 @@ class Receiver:
             [item.upload.title for item in renewed], [item.upload.metadata for item in renewed],
         )  # fmt: skip
         await _insert_versions(connection, renewed)
+
+    async def _store(
+        self, connection: Connection, scope: Scope, items: Sequence[_Incoming]
+    ) -> Allowance | None:
+        """Store the bytes of what has been written, unless the tenant has used up its limits: that is to cost no disk.
+
+        Returns what is allowed; None where there is nothing to store.
+        """
+        if not items:
+            return None
+        allowed = await allowance(connection, self._limits, key_of(scope))
+        size = sum(size_of(item.upload.content) for item in items)
+        await spend(connection, "upload_bytes", size, key_of(scope))
+        await require_within(connection, allowed, STORING)
+        await self._blobs.put({item.blob: item.upload.content for item in items})
+        return allowed
+
+    async def _hold(
+        self, connection: Connection, allowed: Allowance | None, items: Sequence[_Incoming]
+    ) -> None:
+        """Hold the transaction against the limits exactly: what others of the tenant do at the same time comes before or
+        after. Last of all, so that they wait for little.
+        """
+        try:
+            if allowed is not None:
+                await hold_within(connection, allowed, STORING)
+        except LimitReached:
+            await self._blobs.delete([item.blob for item in items])
+            raise
 
     async def _announce(
         self, connection: Connection, scope: Scope, collection_id: UUID, items: Sequence[_Incoming]

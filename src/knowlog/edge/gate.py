@@ -272,6 +272,9 @@ class _Exchange:
             headers += cors.answer_headers(self.visit.readable_by)
         if self.visit.secure and self._hsts_s:
             headers.append((b"strict-transport-security", b"max-age=%d; includeSubDomains" % self._hsts_s))
+        if rates := self.visit.rates:
+            headers.append((b"ratelimit-policy", ", ".join(each.policy for each in rates).encode()))
+            headers.append((b"ratelimit", ", ".join(each.state for each in rates).encode()))
         if self._closes:
             headers.append((b"connection", b"close"))
         message["headers"] = headers

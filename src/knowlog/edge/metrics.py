@@ -1,6 +1,8 @@
 """Figures for Prometheus. None of them names a tenant."""
 
+from collections import Counter as Counted
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -46,6 +48,17 @@ class Metrics:
             "knowlog_documents_received",
             "Documents accepted, by outcome.",
             ["outcome"],
+            registry=self.registry,
+        )
+        self._takes = self._gauge(
+            "knowlog_limits_takes",
+            "How often a store was asked for requests or uploads of a minute, since the start.",
+            "store",
+        )
+        self._refused = Counter(
+            "knowlog_limits_refused",
+            "Requests that a limit of a tenant or a key refused, by limit.",
+            ["limit"],
             registry=self.registry,
         )
 
@@ -125,6 +138,20 @@ class Metrics:
     def document_received(self, outcome: str) -> None:
         """Count one accepted document."""
         self._received.labels(outcome).inc()
+
+    def limit_reached(self, limit: str) -> None:
+        """Count one request that a limit refused."""
+        self._refused.labels(limit).inc()
+
+    def watch_limits(self, takes: Counted[str], rests: Callable[[], bool]) -> None:
+        """Show how often the store of the limits was asked, and whether Redis is replaced at the moment."""
+        for store in ("postgresql", "redis"):
+            self._takes.labels(store).set_function(partial(takes.__getitem__, store))
+        self._watch(
+            "knowlog_limits_redis_resting",
+            "1 while Redis does not answer and PostgreSQL counts requests in its place.",
+            rests,
+        )
 
     async def render(self, database: Database) -> bytes:
         """Read the queue, and write every figure in Prometheus' text form. Raises Unavailable."""

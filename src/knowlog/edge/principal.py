@@ -15,7 +15,7 @@ from knowlog.edge.hints import check_hints
 from knowlog.edge.strangers import Strangers
 from knowlog.edge.visit import Visit, visit_of
 from knowlog.kernel.errors import Forbidden, Unauthenticated
-from knowlog.tenants import Principal, Role, authenticate
+from knowlog.tenants import Limiter, OverRate, Principal, Role, authenticate
 
 _OPERATOR = "operator"
 _HOW = "Send the header `Authorization: Bearer <API key>`."
@@ -43,8 +43,9 @@ class Caller(Demand, SecurityBase):
     async def __call__(self, request: Request) -> Principal:
         """Find the principal.
 
-        Raises Unauthenticated, Forbidden when its role is not enough, LimitReached for an address that offers
-        one wrong key after the other, Unavailable when the server has too much in hand.
+        Raises Unauthenticated, Forbidden when its role is not enough, LimitReached for a caller that has made all its
+        requests of a minute and for an address that offers one wrong key after the other, Unavailable when the server
+        has too much in hand.
         """
         visit = visit_of(request.scope)
         if visit.caller is None:
@@ -57,6 +58,7 @@ class Caller(Demand, SecurityBase):
         visit.tenant, visit.principal = str(principal.scope.tenant_id), principal.scope.principal
         await check_hints(request.app.state.database, visit.hints, principal.scope.tenant_id)
         visit.readable_by = await check_origin(request.app.state.database, principal.scope, visit.origin)
+        await _hold_to_rate(request, visit, principal)
         principal.require(self.role)
         visit.stay.begin(visit.tenant)
         return principal
@@ -86,6 +88,17 @@ class Operator(Demand, SecurityBase):
         await check_origin(request.app.state.database, None, visit.origin)
         visit.principal = _OPERATOR
         visit.stay.begin(_OPERATOR)
+
+
+async def _hold_to_rate(request: Request, visit: Visit, principal: Principal) -> None:
+    """Raise LimitReached when the tenant, or the key, has made the requests that it may. The answer tells how it is."""
+    limiter: Limiter = request.app.state.knowlog.limiter
+    try:
+        rate = await limiter.admit(principal)
+    except OverRate as error:
+        visit.rates += filter(None, [error.rate])
+        raise
+    visit.rates += filter(None, [rate])
 
 
 @contextmanager

@@ -102,6 +102,8 @@ async def handle(request: Request, caught: Exception) -> Response:
     error = as_error(caught)
     if error.status == 405:
         error.extra["allow"] = _allowed_methods(request)
+    if "limit" in error.extra:
+        request.app.state.metrics.limit_reached(error.extra["limit"])
     return response(error, visit_of(request.scope).request_id)
 
 

@@ -11,7 +11,7 @@ from knowlog.kernel import new_id
 
 if TYPE_CHECKING:  # whoever only logs does without the database
     from knowlog.edge.hints import Hint
-    from knowlog.tenants import Principal
+    from knowlog.tenants import Principal, Rate
 
 KEY = "knowlog.visit"
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="-")
@@ -27,6 +27,7 @@ class Visit:
     `hints` are the names of a tenant that address and headers hold; `origin` is that of the page which calls, None where
     it is this server's own; `readable_by` is the origin whose page may read the answer.
     `secure`: by TLS, as far as we or our proxy know. `prefix` was taken off the path, and named the tenant.
+    `rates`: what the answer says of the caller's limits.
     """
 
     request_id: str
@@ -41,6 +42,7 @@ class Visit:
     readable_by: bytes | None = None
     secure: bool = False
     prefix: str = ""
+    rates: "list[Rate]" = field(default_factory=list)
 
 
 def visit_of(scope: Any) -> Visit:

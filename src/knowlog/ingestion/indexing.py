@@ -10,6 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -17,15 +18,26 @@ from uuid import UUID
 import numpy as np
 from opentelemetry import trace
 
-from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, complete, fail, notify_progress
+from knowlog.bus import (
+    Event,
+    LeaseLost,
+    WorkerSettings,
+    append_events,
+    complete,
+    fail,
+    notify_progress,
+    put_off,
+)
 from knowlog.chunking import ChunkingProfile, Span, chunk
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import BlobStore, ParsedText, dump_structure
 from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.ingestion.hashing import content_hash
 from knowlog.ingestion.parsing import Parser
-from knowlog.kernel.errors import InternalError, KnowlogError, ParseFailed, Unavailable
+from knowlog.kernel import now
+from knowlog.kernel.errors import InternalError, KnowlogError, LimitReached, ParseFailed, Unavailable
 from knowlog.stores import ChunkRow, DocumentChunks, Vectors, VectorStore, index_chunks, remove_chunks
+from knowlog.tenants import LimitsSettings, allowance, check, spend
 
 _SQL = load_queries("knowlog.ingestion")
 _LOG = logging.getLogger("knowlog.ingestion")
@@ -69,6 +81,7 @@ class _Prepared:
     parsed: ParsedText
     rows: DocumentChunks
     hashes: tuple[UUID, ...]
+    tokens: tuple[int, ...]
 
     def texts(self) -> Iterator[tuple[UUID, str]]:
         """What is embedded of it, by content hash."""
@@ -89,7 +102,9 @@ class Indexer:
     def __init__(
         self, database: Database, blobs: BlobStore, parser: Parser, embedder: Embedder, store: VectorStore,
         settings: WorkerSettings, open_model: OpenModel = no_other, most_chunks: int = 20_000,
+        limits: LimitsSettings | None = None,
     ) -> None:  # fmt: skip
+        self._limits = limits or LimitsSettings.model_validate({})
         self._most_chunks = most_chunks
         self._open_model = open_model
         self._resting: dict[str, float] = {}
@@ -124,6 +139,10 @@ class Indexer:
             vectors = await self._embed(scope, prepared, models)
         except _Outdated:
             await self._let_go(worker, scope, prepared)
+            return
+        except LimitReached as error:
+            for item in prepared:
+                await self.give_up(worker, scope, item.source.event, error)
             return
         try:
             await self._write(worker, scope, prepared, vectors)
@@ -201,16 +220,18 @@ class Indexer:
         title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
         rows = [_row(ordinal, span, parsed) for ordinal, span in enumerate(spans)]
         chunks = DocumentChunks(source.collection_id, source.event.subject, source.version, title, rows)
-        return _Prepared(
-            source, parsed, chunks, tuple(content_hash(text) for text in chunks.searchable_texts())
-        )
+        hashes = tuple(content_hash(text) for text in chunks.searchable_texts())
+        return _Prepared(source, parsed, chunks, hashes, tuple(span.token_count for span in spans))
 
     async def _embed(self, scope: Scope, prepared: Sequence[_Prepared], models: dict[str, Embedder]) -> Made:
         """Make the vectors of each document, by the model that answers for it and by the configured one.
 
-        One of the two may fail. Raises what the configured one raised where a document has no vectors at all.
+        One of the two may fail. Raises what the configured one raised where a document has no vectors at all, and
+        LimitReached when the tenant has had embedded what it may in a day.
         """
         async with self._database.transaction(scope) as connection:
+            allowed = await allowance(connection, self._limits, None)
+            await check(connection, allowed, ["embedding_tokens_per_day"])
             await self._set_states(connection, "embedding", [item.source.event for item in prepared])
         made: Made = {}
         for key, model in models.items():
@@ -250,7 +271,19 @@ class Indexer:
                 digests = missing[start : start + _SLICE]
                 made = await model.embed_documents([wanted[digest] for digest in digests])
                 vectors |= dict(zip(digests, made, strict=True))
+        await self._count_tokens(scope, prepared, missing)
         return vectors
+
+    async def _count_tokens(
+        self, scope: Scope, prepared: Sequence[_Prepared], embedded: Sequence[UUID]
+    ) -> None:
+        """Count the tokens of texts that were embedded just now."""
+        if not embedded:
+            return
+        tokens = dict(pair for item in prepared for pair in zip(item.hashes, item.tokens, strict=True))
+        async with self._database.transaction(scope) as connection:
+            await connection.execute("set local synchronous_commit = off")
+            await spend(connection, "embedding_tokens", sum(tokens[digest] for digest in embedded))
 
     async def _require_current(
         self, scope: Scope, prepared: Sequence[_Prepared], done: Collection[UUID]
@@ -364,7 +397,12 @@ class Indexer:
                     await complete(connection, worker, [item.source.event])
 
     async def give_up(self, worker: str, scope: Scope, event: Event, error: Exception) -> None:
-        """Record that an attempt failed: for good if trying again cannot help, else until later."""
+        """Record that an attempt failed: for good if trying again cannot help, else until later. One that a limit of the
+        tenant has stopped waits for the limit's end, and does not count.
+        """
+        if isinstance(error, LimitReached):
+            await self._put_off(worker, scope, event, error)
+            return
         known = (
             error
             if isinstance(error, KnowlogError)
@@ -393,6 +431,15 @@ class Indexer:
                     await append_events(connection, "document.failed", [(event.subject, data)])
         except LeaseLost:
             return
+
+    async def _put_off(self, worker: str, scope: Scope, event: Event, error: LimitReached) -> None:
+        until = now() + timedelta(seconds=error.extra.get("retry_after_s", 60))
+        number = event.attempts - 1
+        async with self._database.transaction(scope) as connection:
+            await connection.execute(_SQL["lock_documents"], [event.subject])
+            await put_off(connection, worker, event, until)
+            told = (event.subject, event.data["version"], "received", error.detail, number)
+            await connection.execute(_SQL["fail_document"], *told)
 
     async def _set_states(self, connection: Connection, state: str, events: Sequence[Event]) -> None:
         # Progress may be lost in a crash, so it need not wait for the disk.

@@ -58,6 +58,7 @@ class Deliverer:
 
     def __init__(self, app: App, resolver: Resolver = resolve) -> None:
         self._database = app.database
+        self._vault = app.vault
         self._settings = app.settings.webhooks
         self._reach = reach_of_webhooks(self._settings.ports, self._settings.private_hosts)
         self._resolver = resolver
@@ -72,7 +73,7 @@ class Deliverer:
         scope = Scope(event.tenant_id, f"worker:{worker}")
         try:
             async with self._database.transaction(scope) as connection:
-                parcel = await parcel_of(connection, scope, event)
+                parcel = await parcel_of(connection, scope, event, self._vault)
         except Resting as error:
             async with self._database.transaction(scope) as connection:
                 await put_off(connection, worker, event, error.extra["until"])

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from knowlog.bootstrap import App, open_app
+from knowlog.bootstrap import App, open_app, require_safe
 from knowlog.bus import Broker, Event, claim_orphans, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
 from knowlog.kernel.errors import KnowlogError
@@ -282,7 +282,8 @@ class Worker:
 
 
 async def run_worker(settings: Settings) -> None:
-    """Run one worker until SIGTERM or SIGINT."""
+    """Run one worker until SIGTERM or SIGINT. Raises Misconfigured for settings with which it must not run."""
+    require_safe(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

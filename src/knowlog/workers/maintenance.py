@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import TypeVar
 
 from knowlog.bootstrap import App
-from knowlog.bus import fire_due, forget_events, next_due_s
+from knowlog.bus import fire_due, forget_events, next_due_s, seal_webhooks
 from knowlog.ingestion import Rebuilder, Rechunker, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import forget_inbox
 from knowlog.stores import fold_statistics, graduate_large_collections
-from knowlog.tenants import unfinished_receipts
+from knowlog.tenants import fold_usage, unfinished_receipts
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -38,8 +38,9 @@ Step = Callable[[], Awaitable[object]]
 
 
 class Upkeep:
-    """Folds statistics, brings vectors under the configured model's key and chunks under their profile, fires schedules,
-    gives large collections their index, forgets old idempotency keys and events, sweeps away originals that nobody knows.
+    """Folds statistics and usage, brings vectors under the configured model's key and chunks under their profile, fires
+    schedules, gives large collections their index, seals secrets that an earlier version stored in the clear, forgets old
+    idempotency keys and events, sweeps away originals that nobody knows.
     """
 
     def __init__(self, app: App) -> None:
@@ -66,6 +67,8 @@ class Upkeep:
                 self._when_woken(self._rechunker.rechunk),
                 self._fire_schedules(),
                 _every(_ANNOUNCE_S, self._announce_model),
+                _every(_IDLE_S, self._in_turn("usage", _IDLE_S / 2, lambda: fold_usage(database))),
+                _every(_SELDOM_S, lambda: seal_webhooks(database, self._app.vault)),
                 _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
                 _every(_AGAIN_S, self._in_turn("hourly", _RARELY_S, self._hourly)),
             )

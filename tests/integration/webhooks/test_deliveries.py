@@ -38,7 +38,9 @@ from knowlog.workers.deliveries import Deliverer
 async def make(app: App, scope: Scope, url: str, *types: str, collections=None) -> tuple[UUID, str]:
     async with app.database.transaction(scope) as connection:
         wish = Wish(url, "", types or ("*",))
-        webhook, secret = await create_webhook(connection, scope, wish, collections, app.settings.webhooks)
+        webhook, secret = await create_webhook(
+            connection, scope, wish, collections, app.settings.webhooks, app.vault
+        )
     return webhook.endpoint_id, secret
 
 
@@ -138,7 +140,7 @@ async def test_another_tenants_events_do_not_arrive(app, working, receiver, tena
             get_delivery(connection, other_tenant, endpoint_id, made.delivery_id),
             replay_delivery(connection, other_tenant, endpoint_id, made.delivery_id),
             replay_since(connection, other_tenant, endpoint_id, now()),
-            rotate_secret(connection, other_tenant, endpoint_id),
+            rotate_secret(connection, other_tenant, endpoint_id, app.vault),
             try_webhook(connection, other_tenant, endpoint_id),
         ):
             with pytest.raises(NotFound):
@@ -346,7 +348,7 @@ async def test_two_secrets_are_good_after_a_rotation(app, working, receiver, ten
     """For a day; who holds the old one has time to change it."""
     endpoint_id, old = await make(app, tenant, receiver.url)
     async with app.database.transaction(tenant) as connection:
-        _, new = await rotate_secret(connection, tenant, endpoint_id)
+        _, new = await rotate_secret(connection, tenant, endpoint_id, app.vault)
     await happen(app, tenant)
     (taken,) = await receiver.until(1)
     assert taken.verify(old) == taken.verify(new)

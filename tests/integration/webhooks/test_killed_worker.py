@@ -34,7 +34,7 @@ async def test_kill_9_in_mid_delivery(app, receiver, tenant) -> None:
     receiver.hang = True
     async with app.database.transaction(tenant) as connection:
         webhook, secret = await create_webhook(
-            connection, tenant, Wish(receiver.url), None, app.settings.webhooks
+            connection, tenant, Wish(receiver.url), None, app.settings.webhooks, app.vault
         )
     async with app.database.transaction(tenant) as connection:
         (event_id,) = await append_events(connection, "document.deleted", [(new_id(), {"blobs": []})])

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
+from knowlog.cli.doctor.limits import check_limits
 from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.model import Finding, fail, ok
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
 from knowlog.cli.doctor.safety import check_safety
+from knowlog.cli.doctor.secrets import check_secrets
 from knowlog.cli.doctor.server import Target, check_server
 from knowlog.cli.doctor.sources import check_sources
 from knowlog.cli.running import here
@@ -20,6 +22,12 @@ Check = Callable[[Settings], AsyncIterator[Finding]]
 CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("machine", check_machine, "Set KNOWLOG_DATA_DIR to a folder that this user may write."),
     ("database", check_database, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
+    ("secrets", check_secrets, "Start PostgreSQL, or correct KNOWLOG_SECRETS_KEY; then run this again."),
+    (
+        "limits",
+        check_limits,
+        "Start PostgreSQL, or correct the KNOWLOG_LIMITS_ settings; then run this again.",
+    ),
     ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
     ("sources", check_sources, "Start PostgreSQL, or correct the KNOWLOG_SOURCES_ settings."),
     (

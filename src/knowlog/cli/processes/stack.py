@@ -22,6 +22,7 @@ from knowlog.cli.running import is_up
 from knowlog.database import EmbeddedServer, connect, start_embedded
 from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
 from knowlog.settings import Settings, load_settings
+from knowlog.tenants import KEY_FILE, make_key_file
 
 _READY_TIMEOUT_S = 120.0
 _MOST_FAILED_STARTS = 4
@@ -84,10 +85,23 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
 def _environment(settings: Settings, environ: Mapping[str, str], port: int) -> tuple[str, dict[str, str]]:
     """The operator key, and the environment of the programs: the given one with what was decided here."""
     environment = {**environ, "KNOWLOG_DATA_DIR": str(settings.data_dir), "KNOWLOG_API_PORT": str(port)}
+    if settings.secrets.key is None:
+        environment["KNOWLOG_SECRETS_KEY_FILE"] = str(_key_file(settings))
     if settings.api.operator_key is not None:
         return settings.api.operator_key.get_secret_value(), environment
     environment["KNOWLOG_API_OPERATOR_KEY_FILE"] = str(settings.data_dir / "operator.key")
     return make_operator_key(settings.data_dir), environment
+
+
+def _key_file(settings: Settings) -> Path:
+    """The key file of this machine, made if there is none."""
+    path = settings.data_dir / KEY_FILE
+    if make_key_file(path):
+        say(
+            f"KNOWLOG_SECRETS_KEY is not set: what tenants entrust is kept under a new key in {path}. Keep a copy of it"
+            " apart from the data."
+        )
+    return path
 
 
 def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
