@@ -13,7 +13,7 @@ from knowlog.stores.terms import lexemes, salt, term
 _SQL = load_queries("knowlog.stores")
 _MOST_LEXEMES = 200
 _MOST_CHANGES = 500
-_FEW = 2000
+_FEW = 500
 """Chunks up to which they are counted anew for a caller who does not see all."""
 
 

@@ -141,7 +141,7 @@ async def amount(request: pytest.FixtureRequest, database: Database) -> AsyncIte
     changes = {
         "dense_search": ("few constant integer := 12000", "few constant integer := 20"),
         "lexical_search": (
-            "all_below constant integer := 6000;\n    few constant integer := 12000",
+            "all_below constant integer := 6000;\n    few constant integer := 4000",
             "all_below constant integer := 20;\n    few constant integer := 20",
         ),
     }

@@ -329,7 +329,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
 declare
     all_below constant integer := 6000;
-    few constant integer := 12000;
+    few constant integer := 4000;
     first_step constant bigint := 1000;
     at_most constant bigint := 20000;
     reach constant double precision := 0.7 * 2.2;
