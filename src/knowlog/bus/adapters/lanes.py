@@ -5,10 +5,10 @@ itself (partitions); for the others the adapters do it with the same numbers.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from zlib import crc32
 
-from knowlog.bus.port import Message
+from knowlog.bus.port import Delivery, Message
 from knowlog.kernel.errors import TooLarge
 
 LANES = 16
@@ -26,6 +26,11 @@ def lane_of(key: str) -> int:
 def lanes_of(rank: int, members: int) -> set[int]:
     """The lanes of the member that is number `rank` of so many."""
     return set(range(rank, LANES, members))
+
+
+def again(deliveries: Sequence[Delivery], ours: Callable[[Delivery], bool]) -> list[Delivery]:
+    """Those that are handed back and are still ours, each with one more attempt."""
+    return [Delivery(each.message, each.attempt + 1, each.receipt) for each in deliveries if ours(each)]
 
 
 def require_size(messages: Sequence[Message], most_bytes: int) -> None:
