@@ -70,6 +70,8 @@ OTHERS = {
     "KNOWLOG_KEY": "API key that the command line uses.",
     "KNOWLOG_DATA": "Folder of the evaluation data, for tests and benchmarks.",
     "KNOWLOG_TEST_DATABASE_URL": "PostgreSQL for the tests, instead of the embedded one.",
+    "KNOWLOG_TEST_OUTAGE_S": "So long a broker is away in the tests; 8 unless set.",
+    "KNOWLOG_TEST_SEED": "Which moments the tests choose to kill at.",
 }
 
 
