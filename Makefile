@@ -7,7 +7,7 @@ JOBS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types laws docs schemas bench check clean lock services services-install services-stop
+.PHONY: help run test lint types laws docs schemas bench isolation check clean lock services services-install services-stop
 
 help:  ## List the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -50,6 +50,9 @@ bench: $(READY)  ## Run a benchmark: make bench ARGS="retrieval --data DIR"
 
 chaos: $(READY)  ## Kill -9 everything while documents come in, with each broker (ARGS="--kills 50 --events 25000")
 	@for broker in postgres redis rabbitmq kafka; do $(BIN)/knowlog bench chaos --broker $$broker $(ARGS) || exit 1; done
+
+isolation: $(READY)  ## Play owner, colleagues and strangers against everything (ARGS="--calls 1000000 --revocations 10000")
+	@$(BIN)/python -m pytest -q tests/isolation $(ARGS)
 
 check: lint types laws test  ## Everything that CI asks for
 

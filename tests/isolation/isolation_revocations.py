@@ -1,0 +1,116 @@
+"""Revocations: after each, the very next call on every surface knows of it."""
+
+import asyncio
+from dataclasses import replace
+from itertools import cycle
+
+from isolation_oracle import Person
+from isolation_scene import LEGAL, SALES, Paper, Scene
+
+
+async def revoke_everything(scene: Scene) -> int:
+    """Take back one of everything that can be granted, and try each surface at once. Returns the number of pairs."""
+    alice = scene.of("north")[0]
+    (paper,) = await scene.upload(alice, "handbook", frozenset({SALES}))
+    pairs = await revoke_key(scene, alice, paper)
+    pairs += await revoke_grants(scene, alice, paper, 10)
+    pairs += await close_collection(scene, alice, paper)
+    pairs += await revoke_in_streams(scene, alice)
+    return pairs
+
+
+async def revoke_key(scene: Scene, owner: Person, paper: Paper) -> int:
+    """A key is used everywhere, revoked, and refused everywhere."""
+    guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
+    key_id = scene.things[owner.tenant]["key_id"]
+    before = await _try(scene, guest, paper)
+    if any(status >= 300 for status in before):
+        scene.world.tally.leak(f"a fresh key is refused: {before}")
+    await scene.world.good(owner, "DELETE", f"/v1/keys/{key_id}")
+    scene.leave(guest)
+    return _held(scene, "key", await _try(scene, guest, paper), 401)
+
+
+async def revoke_grants(scene: Scene, owner: Person, paper: Paper, times: int) -> int:
+    """A paper is granted to sales and to legal in turns; whoever lost it does not find it with the next call."""
+    pairs = 0
+    bob, bella = (_named(scene, name) for name in ("bob", "bella"))
+    for group in (group for group, _ in zip(cycle((LEGAL, SALES)), range(times), strict=False)):
+        await scene.allow(owner, paper, frozenset({group}))
+        loser, winner = (bob, bella) if group == LEGAL else (bella, bob)
+        pairs += _held(scene, "grant", await _try_paper(scene, loser, paper), 404)
+        seen = await scene.world.call(
+            winner, "GET", f"/v1/documents/{paper.document_id}", surface="revocations"
+        )
+        if seen.status != 200:
+            scene.world.tally.leak(f"{winner} was not granted {paper.document_id}: {seen.body!r}")
+    await scene.allow(owner, paper, frozenset({SALES}))
+    return pairs
+
+
+async def close_collection(scene: Scene, owner: Person, paper: Paper) -> int:
+    """A paper that inherits goes with its collection."""
+    drawer = f"drawer-{paper.document_id}"
+    bob = _named(scene, "bob")
+    await scene.world.good(owner, "POST", "/v1/collections", {"name": drawer})
+    (inside,) = await scene.upload(owner, drawer)
+    await scene.world.good(owner, "PUT", f"/v1/collections/{drawer}/access", {"subjects": [LEGAL]})
+    inside.audience = frozenset({LEGAL})
+    scene.admit(inside)
+    pairs = _held(scene, "collection", await _try_paper(scene, bob, inside), 404)
+    gone = await scene.world.call(bob, "GET", f"/v1/collections/{drawer}", surface="revocations")
+    pairs += _held(scene, "collection", [gone.status], 404)
+    await scene.world.good(owner, "DELETE", f"/v1/collections/{drawer}")
+    scene.forget(inside)
+    return pairs
+
+
+async def revoke_in_streams(scene: Scene, owner: Person) -> int:
+    """The streams of a key that was revoked tell nothing of what comes afterwards, and end."""
+    guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
+    key_id = scene.things[owner.tenant]["key_id"]
+    scene.leave(guest)
+    async with scene.world.socket(guest, "/v1/events/stream") as reader:
+        hearing = asyncio.create_task(scene.world.heard(guest, reader, "/v1/events/stream", 10))
+        await asyncio.sleep(0.15)
+        await scene.world.good(owner, "DELETE", f"/v1/keys/{key_id}")
+        await scene.upload(owner, "handbook", frozenset({SALES}))
+        heard = await hearing
+    if b"unauthenticated" not in heard:
+        scene.world.tally.leak(f"the stream of a revoked key goes on: {heard!r}")
+    return 1
+
+
+def _named(scene: Scene, name: str) -> Person:
+    return next(each for full, each in scene.people.items() if full.partition("-")[0] == name)
+
+
+async def _try(scene: Scene, who: Person, paper: Paper) -> list[int]:
+    """Every surface that a reader has."""
+    asked = {"question": f"price of the {paper.word} probe"}
+    known = replace(who)
+    calls = [("GET", f"/v1/{each}", None) for each in ("documents", "collections", "jobs", "events")]
+    calls += [("POST", "/v1/search", asked), ("POST", "/v1/answers", asked)]
+    place = f"/v1/documents/{paper.document_id}"
+    calls += [("GET", place, None), ("GET", f"{place}/text", None), ("GET", f"{place}/content", None)]
+    got = await asyncio.gather(*(scene.world.call(known, *each, surface="revocations") for each in calls))
+    return [each.status for each in got]
+
+
+async def _try_paper(scene: Scene, who: Person, paper: Paper) -> list[int]:
+    """Every surface that leads to one paper; searches and lists are held to the dictionary, so that they count as 404."""
+    place, asked = f"/v1/documents/{paper.document_id}", {"question": f"price of the {paper.word} probe"}
+    direct = [("GET", place + rest) for rest in ("", "/text", "/content", "/events")]
+    direct += [("GET", f"/v1/jobs/{paper.job_id}")]
+    around = [("POST", "/v1/search", asked), ("POST", "/v1/answers", asked), ("GET", "/v1/documents", None)]
+    around += [("GET", "/v1/jobs", None), ("GET", "/v1/events", None)]
+    world = scene.world
+    got = await asyncio.gather(*(world.call(who, *each, surface="revocations") for each in direct))
+    shown = await asyncio.gather(*(world.call(who, *each, surface="revocations") for each in around))
+    return [*(each.status for each in got), *(404 if each.status == 200 else each.status for each in shown)]
+
+
+def _held(scene: Scene, what: str, statuses: list[int], wanted: int) -> int:
+    if any(status != wanted for status in statuses):
+        scene.world.tally.leak(f"after the {what} was revoked: {statuses}, not {wanted}")
+    return len(statuses)
