@@ -131,16 +131,11 @@ async def _events(watch: Watch, progress: Progress, request_id: str) -> AsyncIte
     settings = watch.app.settings.api
     ends = monotonic() + settings.stream_limit_s
     try:
-        async with progress.watch(watch.tenant_id, watch.subject, *_key_of(watch.caller)) as watcher:
+        async with progress.watch(watch.tenant_id, watch.subject, *watch.caller.watched) as watcher:
             async for piece in _changes(watch, watcher, ends, settings.stream_heartbeat_s):
                 yield piece
     except KnowlogError as error:
         yield event("error", problem_document(error, request_id))
-
-
-def _key_of(caller: Principal) -> tuple[UUID, ...]:
-    """What is reported when the caller's key is revoked."""
-    return () if caller.key_id is None else (caller.key_id,)
 
 
 async def _changes(watch: Watch, watcher: Watcher, ends: float, heartbeat_s: float) -> AsyncIterator[bytes]:

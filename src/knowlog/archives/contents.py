@@ -40,6 +40,9 @@ TABLES: tuple[Table, ...] = (
     Table("domains", without=frozenset({"token"})),
     Table("api_keys", without=frozenset({"secret_hash"})),
     Table("webhooks", without=frozenset({"secret", "old_secret", "sealed", "old_sealed"})),
+    Table("members", without=frozenset({"person_id"})),
+    Table("groups"),
+    Table("group_members"),
     Table("sources"),
     Table("inbox"),
     Table("dead_letters", only="not withheld"),
@@ -62,6 +65,7 @@ LEFT_OUT: Mapping[str, str] = {
     "document_subjects": "follows from the lists of documents and collections",
     "audit_heads": "follows from the records",
     "audit_waiting": "empty between transactions",
+    "people": "belong to no tenant; their passwords stay here, and they become members elsewhere anew",
     "log_readers": "belongs to no tenant",
     "tenant_receipts": "belongs to no tenant",
 }

@@ -1,9 +1,8 @@
-"""Tenants, their keys, and who is calling."""
+"""Tenants, their keys, members and groups, addresses and secrets, and who is calling."""
 
 from knowlog.tenants.actions import (
     SUSPENDED,
     authenticate,
-    clean_name,
     create_key,
     create_tenant,
     create_tenant_once,
@@ -45,7 +44,21 @@ from knowlog.tenants.audit import (
     record_as_operator,
     record_in_operators_chain,
 )
-from knowlog.tenants.chain import NO_HASH, Anchor, Verdict, verify
+from knowlog.tenants.chain import (
+    NO_HASH,
+    Anchor,
+    Verdict,
+    verify,
+)
+from knowlog.tenants.groups import (
+    add_to_group,
+    create_group,
+    delete_group,
+    get_group,
+    list_groups,
+    remove_from_group,
+    rename_group,
+)
 from knowlog.tenants.life import (
     complete_receipt,
     delete_tenant,
@@ -55,7 +68,11 @@ from knowlog.tenants.life import (
     suspend_tenant,
     unfinished_receipts,
 )
-from knowlog.tenants.limiter import Limiter, OverRate, Rate
+from knowlog.tenants.limiter import (
+    Limiter,
+    OverRate,
+    Rate,
+)
 from knowlog.tenants.limits import (
     KINDS,
     KINDS_OF_KEYS,
@@ -76,8 +93,41 @@ from knowlog.tenants.limits import (
     usage_by_day,
     usage_now,
 )
-from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant, subjects_of
-from knowlog.tenants.origins import Origin, add_origin, clean_origin, delete_origin, is_listed, list_origins
+from knowlog.tenants.members import (
+    add_member,
+    change_member,
+    clean_email,
+    disable_member,
+    enable_member,
+    ensure_member,
+    find_member,
+    get_member,
+    list_members,
+    member_principal,
+    remove_member,
+    require_whole_tenant,
+)
+from knowlog.tenants.model import (
+    ROLES,
+    Group,
+    Key,
+    Member,
+    Principal,
+    Role,
+    Tenant,
+    subjects_of,
+)
+from knowlog.tenants.naming import (
+    clean_name,
+)
+from knowlog.tenants.origins import (
+    Origin,
+    add_origin,
+    clean_origin,
+    delete_origin,
+    is_listed,
+    list_origins,
+)
 from knowlog.tenants.secrets import (
     MOST_SECRET_CHARS,
     SECRET_NAME,
@@ -87,7 +137,11 @@ from knowlog.tenants.secrets import (
     remove_secret,
     set_secret,
 )
-from knowlog.tenants.settings import LimitsSettings, Most, SecretsSettings
+from knowlog.tenants.settings import (
+    LimitsSettings,
+    Most,
+    SecretsSettings,
+)
 from knowlog.tenants.vault import (
     INSTALLATION,
     KEY_FILE,
@@ -119,9 +173,11 @@ __all__ = [
     "Call",
     "DayUsed",
     "Domain",
+    "Group",
     "Key",
     "Limiter",
     "LimitsSettings",
+    "Member",
     "Most",
     "Origin",
     "OverRate",
@@ -138,37 +194,52 @@ __all__ = [
     "Verdict",
     "WantedRecords",
     "add_domain",
+    "add_member",
     "add_origin",
+    "add_to_group",
     "allowance",
     "audit_head",
     "authenticate",
+    "change_member",
     "check",
     "clean_domain",
+    "clean_email",
     "clean_name",
     "clean_origin",
     "complete_receipt",
+    "create_group",
     "create_key",
     "create_tenant",
     "create_tenant_once",
     "delete_domain",
+    "delete_group",
     "delete_origin",
     "delete_tenant",
+    "disable_member",
     "drop_domain",
+    "enable_member",
+    "ensure_member",
+    "find_member",
     "fold_usage",
     "get_domain",
+    "get_group",
     "get_key",
+    "get_member",
     "get_tenant",
     "get_tenant_receipt",
     "hold_within",
     "is_listed",
     "key_of",
     "list_domains",
+    "list_groups",
     "list_keys",
+    "list_members",
     "list_origins",
     "list_records",
     "list_secrets",
     "list_tenants",
     "make_key_file",
+    "member_principal",
     "note_proof",
     "open_vault",
     "operator_principal",
@@ -178,8 +249,12 @@ __all__ = [
     "record_as_operator",
     "record_in_operators_chain",
     "release_domain",
+    "remove_from_group",
+    "remove_member",
     "remove_secret",
+    "rename_group",
     "require_key",
+    "require_whole_tenant",
     "require_within",
     "resume_tenant",
     "revoke_key",

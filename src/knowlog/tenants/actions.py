@@ -13,7 +13,8 @@ from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from knowlog.tenants.audit import record_as_operator
-from knowlog.tenants.model import ROLES, Key, Principal, Role, Tenant, subjects_of
+from knowlog.tenants.model import Key, Principal, Role, Tenant, subjects_of
+from knowlog.tenants.naming import clean_name, known_role
 
 _SQL = load_queries("knowlog.tenants")
 _KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
@@ -151,15 +152,17 @@ async def get_key(connection: Connection, key_id: UUID) -> Key:
 async def revoke_key(connection: Connection, revoker: Principal, key_id: UUID) -> Key:
     """Revoke a key, at once.
 
-    Raises NotFound, Forbidden for a key that may do more than its revoker, Conflict for the last one of an owner.
+    Raises NotFound, Forbidden for a key that may do more than its revoker, Conflict for the last one of an owner
+    where no member is one.
     """
     key = await get_key(connection, key_id)
     if not revoker.may(key.role):
         raise Forbidden(f"A key with the role {key.role} can be revoked by the role {key.role} or above.")
     owns = key.role == "owner" and key.revoked_at is None
-    if owns and not await connection.fetchval(_SQL["other_owner_key"], key_id):
+    if owns and not await connection.fetchval(_SQL["other_owner"], key_id):
         raise Conflict(
-            "This is the last key of the role owner. Create another first, or nobody can manage the tenant."
+            "This is the last key of the role owner, and no member owns the tenant. Create another first, or nobody"
+            " can manage it."
         )
     await notify_progress(connection, revoker.scope.tenant_id, key_id)  # ends the streams that it opened
     return _key(await connection.fetchrow(_SQL["revoke_key"], key_id))
@@ -170,14 +173,6 @@ def operator_principal(tenant_id: UUID) -> Principal:
     return Principal(Scope(tenant_id, "operator"), "owner")
 
 
-def clean_name(name: str) -> str:
-    """Return the name without outer blanks. Raises Invalid when it is empty, too long or not printable."""
-    name = name.strip()
-    if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise Invalid("A name has 1 to 200 printable characters.")
-    return name
-
-
 async def _record_creation(connection: Connection, tenant_id: UUID, name: str) -> None:
     scope = operator_principal(tenant_id).scope
     await record_as_operator(
@@ -186,10 +181,8 @@ async def _record_creation(connection: Connection, tenant_id: UUID, name: str) -
 
 
 def _check_rights(creator: Principal, role: Role, collections: Sequence[UUID] | None) -> None:
-    if role not in ROLES:
-        raise Invalid(f"There is no role {role}. Choose one of {', '.join(ROLES)}.")
-    if not creator.may(role):
-        raise Forbidden(f"A key with the role {creator.role} cannot make one with the role {role}.")
+    if not creator.may(known_role(role)):
+        raise Forbidden(f"With the role {creator.role} you cannot make a key with the role {role}.")
     allowed = creator.scope.collections
     if allowed is not None and (collections is None or not allowed.issuperset(collections)):
         raise Forbidden(

@@ -1,4 +1,4 @@
-"""The nouns of tenants: tenant, key, role, principal."""
+"""The nouns of tenants: tenant, key, member, group, role, principal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,12 +57,45 @@ def subjects_of(role: Role, subjects: Iterable[UUID]) -> frozenset[UUID] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A person in one tenant, with a role there. One that is disabled keeps its groups and opens nothing."""
+
+    member_id: UUID
+    email: str
+    name: str
+    role: Role
+    groups: tuple[UUID, ...]
+    created_at: datetime
+    created_by: str
+    disabled_at: datetime | None
+    last_seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A named set of members of one tenant."""
+
+    group_id: UUID
+    name: str
+    member_count: int
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, with what right, and what the call may touch."""
+    """Who is calling, with what right, and what the call may touch: a key, or a member in a session of theirs."""
 
     scope: Scope
     role: Role
     key_id: UUID | None = None
+    member_id: UUID | None = None
+    session_id: UUID | None = None
+
+    @property
+    def watched(self) -> tuple[UUID, ...]:
+        """What is reported (`bus.notify_progress`) when the principal's rights change or end."""
+        return tuple(each for each in (self.key_id, self.member_id, self.session_id) if each is not None)
 
     def may(self, role: Role) -> bool:
         """Say whether the principal may do what `role` may."""
@@ -71,4 +104,5 @@ class Principal:
     def require(self, role: Role) -> None:
         """Raise Forbidden unless the principal may do what `role` may."""
         if not self.may(role):
-            raise Forbidden(f"This needs the role {role}; your key has the role {self.role}.")
+            holder = "you have" if self.member_id else "your key has"
+            raise Forbidden(f"This needs the role {role}; {holder} the role {self.role}.")

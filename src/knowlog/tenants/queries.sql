@@ -42,8 +42,10 @@ select tenant_id, name, created_at, (select count(*) from documents d where d.te
        weight, suspended_at, suspended_because
 from tenants t where tenant_id = tenant()
 
--- name: other_owner_key
--- Whether the tenant keeps a valid owner's key without a deadline or limit when this key is gone; the rows are locked, so
--- that two revocations at once cannot take the last two.
+-- name: other_owner
+-- Whether the tenant keeps an owner when the key or member $1 is gone: a valid key without a deadline or limit, or a member.
+-- The rows are locked, so that two changes at once cannot take the last two.
 select exists (select from api_keys where tenant_id = tenant() and key_id <> $1 and role = 'owner' and revoked_at is null
                and expires_at is null and collections is null for update)
+    or exists (select from members where tenant_id = tenant() and member_id <> $1 and role = 'owner'
+               and disabled_at is null for update)

@@ -1,0 +1,33 @@
+"""What tenants, keys, members and groups may be called, and which roles there are."""
+
+from uuid import UUID
+
+from knowlog.kernel.errors import Invalid
+from knowlog.tenants.model import ROLES, Role
+
+
+def clean_name(name: str) -> str:
+    """Return the name without outer blanks. Raises Invalid when it is empty, too long or not printable."""
+    name = name.strip()
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise Invalid("A name has 1 to 200 printable characters.")
+    return name
+
+
+def name_in_addresses(name: str) -> str:
+    """Return a name that may stand in an address, where an id could too. Raises Invalid for one that looks like an id."""
+    name = clean_name(name)
+    if name in (".", "..") or set(name) & set("/\\?#%"):
+        raise Invalid("This name stands in addresses: it has none of / \\ ? # % and is not . or ..")
+    try:
+        UUID(name)
+    except ValueError:
+        return name
+    raise Invalid("A name must not be an id. Choose words.")
+
+
+def known_role(role: Role) -> Role:
+    """Return the role. Raises Invalid for one that there is not."""
+    if role not in ROLES:
+        raise Invalid(f"There is no role {role}. Choose one of {', '.join(ROLES)}.")
+    return role
