@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from knowlog.ingestion import ParsingSettings
     from knowlog.sources import SourcesSettings
     from knowlog.stores import StoresSettings
-    from knowlog.tenants import LimitsSettings, SecretsSettings
+    from knowlog.tenants import LimitsSettings, MailSettings, PeopleSettings, SecretsSettings
 
 
 class _Rooms(Mapping[str, type[BaseModel]]):
@@ -45,6 +45,8 @@ class _Rooms(Mapping[str, type[BaseModel]]):
         "worker": "knowlog.bus:WorkerSettings",
         "webhooks": "knowlog.bus:WebhooksSettings",
         "sources": "knowlog.sources:SourcesSettings",
+        "people": "knowlog.tenants:PeopleSettings",
+        "mail": "knowlog.tenants:MailSettings",
         "api": "knowlog.edge:ApiSettings",
         "telemetry": "knowlog.edge:TelemetrySettings",
     }
@@ -68,6 +70,8 @@ OTHERS = {
     "KNOWLOG_DATA_DIR": "Folder of everything that knowlog keeps on this machine.",
     "KNOWLOG_URL": "Address of the server that the command line talks to.",
     "KNOWLOG_KEY": "API key that the command line uses.",
+    "KNOWLOG_PASSWORD": "Password that `knowlog sessions` uses instead of asking for it.",
+    "KNOWLOG_NEW_PASSWORD": "New password, likewise.",
     "KNOWLOG_DATA": "Folder of the evaluation data, for tests and benchmarks.",
     "KNOWLOG_TEST_DATABASE_URL": "PostgreSQL for the tests, instead of the embedded one.",
     "KNOWLOG_TEST_OUTAGE_S": "So long a broker is away in the tests; 8 unless set.",
@@ -91,6 +95,8 @@ class Settings:
     worker: "WorkerSettings"
     webhooks: "WebhooksSettings"
     sources: "SourcesSettings"
+    people: "PeopleSettings"
+    mail: "MailSettings"
     api: "ApiSettings"
     telemetry: "TelemetrySettings"
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -35,7 +35,7 @@ from knowlog.edge import (
     STREAM_TYPE,
     Slots,
     as_error,
-    bearer_secret,
+    credential_of,
     event,
     problem_document,
     visit_of,
@@ -140,7 +140,7 @@ async def _events(
         ):
             yield b""  # waits until the client has taken what was sent
             if perf_counter() - checked > _KEY_HOLDS_S:
-                await authenticate(app.database, bearer_secret(request))
+                await authenticate(app.database, credential_of(request))
                 checked = perf_counter()
             yield _event(app, happened, found, started)
     except Exception as caught:

@@ -23,16 +23,20 @@ from knowlog.api import (
     events,
     groups,
     health,
+    invitations,
     jobs,
     keys,
     limits,
     lives,
     members,
     origins,
+    passwords,
     queues,
     schedules,
     search,
+    second_factor,
     secrets,
+    sessions,
     sources,
     tenants,
     uploads,
@@ -43,6 +47,7 @@ from knowlog.edge import (
     HANDLED,
     Admission,
     Connections,
+    Cookies,
     Gate,
     Metrics,
     Progress,
@@ -52,6 +57,7 @@ from knowlog.edge import (
     handle,
 )
 from knowlog.settings import Settings
+from knowlog.tenants import Sessions, SigningIn
 
 ROUTERS = tuple(
     noun.router
@@ -67,6 +73,10 @@ ROUTERS = tuple(
         keys,
         limits,
         secrets,
+        sessions,
+        passwords,
+        second_factor,
+        invitations,
         members,
         groups,
         jobs,
@@ -138,6 +148,10 @@ def _furnish(api: FastAPI, app: App) -> None:
     )
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)
+    people = app.settings.people
+    api.state.cookies = Cookies(people.session_days, insecure=people.insecure_cookies)
+    api.state.signing_in = SigningIn(app.database, app.vault, people)
+    api.state.sessions = Sessions(app.database, app.vault, people)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)

@@ -33,7 +33,7 @@ from knowlog.edge import (
     STREAM_HEADERS,
     STREAM_TYPE,
     Slots,
-    bearer_secret,
+    credential_of,
     decode_cursor,
     encode_cursor,
     event,
@@ -143,7 +143,7 @@ async def stream(
     """
     slots: Slots = request.app.state.slots
     slots.check(caller.scope.tenant_id)
-    tail = Tail(app, bearer_secret(request))
+    tail = Tail(app, credential_of(request))
     wanted = await tail.start(Wanted(types or (), subject, last_event_id or since))
     pieces = _pieces(tail, wanted, visit_of(request.scope).request_id)
     held = slots.hold(caller.scope.tenant_id, pieces)

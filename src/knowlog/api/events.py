@@ -23,7 +23,7 @@ from knowlog.edge import (
     Progress,
     Slots,
     Watcher,
-    bearer_secret,
+    credential_of,
     event,
     problem_document,
     visit_of,
@@ -86,7 +86,7 @@ async def document_events(document_id: UUID, request: Request, caller: AsReader,
         }
         return seen, document.state in {"indexed", "failed"}
 
-    return await _stream(request, Watch(app, bearer_secret(request), caller, document_id, look))
+    return await _stream(request, Watch(app, credential_of(request), caller, document_id, look))
 
 
 @router.get(
@@ -113,7 +113,7 @@ async def job_events(job_id: UUID, request: Request, caller: AsReader, app: TheA
         }
         return seen, job.state in {"done", "failed", "cancelled"}
 
-    return await _stream(request, Watch(app, bearer_secret(request), caller, subject, look))
+    return await _stream(request, Watch(app, credential_of(request), caller, subject, look))
 
 
 async def _stream(request: Request, watch: Watch) -> Response:

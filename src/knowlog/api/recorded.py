@@ -24,6 +24,17 @@ RECORDED: Mapping[str, str] = {
     "PATCH /v1/documents/{document_id:uuid}": "document.changed",
     "DELETE /v1/documents/{document_id:uuid}": "document.deleted",
     "POST /v1/documents/{document_id}:retry": "document.retried",
+    "POST /v1/sessions": "session.opened",
+    "POST /v1/sessions:switch": "session.opened",
+    "DELETE /v1/sessions/{session_id}": "session.ended",
+    "DELETE /v1/sessions": "session.ended",
+    "PUT /v1/password": "password.changed",
+    "POST /v1/second-factor:confirm": "second_factor.added",
+    "POST /v1/second-factor:remove": "second_factor.removed",
+    "POST /v1/invitations": "invitation.created",
+    "POST /v1/invitations:accept": "invitation.accepted",
+    "DELETE /v1/invitations/{invitation_id}": "invitation.withdrawn",
+    "DELETE /v1/signing-keys": "signing_keys.taken_back",
     "POST /v1/members": "member.added",
     "PATCH /v1/members/{member_id}": "member.changed",
     "DELETE /v1/members/{member_id}": "member.removed",
@@ -76,6 +87,11 @@ RECORDED: Mapping[str, str] = {
 
 NOT_RECORDED: Mapping[str, str] = {
     "POST /v1/search": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
+    "POST /v1/sessions:refresh": "goes on with a session whose opening was recorded; a token used twice is recorded",
+    "POST /v1/password-resets": "asked by anybody, for addresses that may be nobody's",
+    "POST /v1/password-resets:use": "concerns a person over all tenants and no tenant; the person is mailed",
+    "POST /v1/second-factor": "in force once it was confirmed, which is recorded",
+    "POST /v1/invitations:read": "changes nothing; whoever accepts is recorded",
     "POST /v1/answers": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
 }
 """Method and route -> why a success need not be recorded."""

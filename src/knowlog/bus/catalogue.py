@@ -114,6 +114,12 @@ class CollectionRechunked(_OfCollection):
     )
 
 
+class MailRequested(EventData):
+    """A person is to be mailed."""
+
+    letter: str = Field(description="What the mail is about: invitation, reset, or a notice. Never a secret.")
+
+
 class RefreshRequested(_OfCollection):
     """The documents of a collection that came from a URL are to be fetched again."""
 
@@ -241,6 +247,7 @@ _TYPES = (
     EventType("webhook.disabled", WebhookDisabled, of_admins=True),
     EventType("webhook.tested", WebhookTested, of_admins=True),
     EventType("delivery.requested", DeliveryRequested, queue="deliveries", inner=True, of_admins=True),
+    EventType("mail.requested", MailRequested, queue="mail", inner=True, of_admins=True),
 )
 _EVERY: dict[str, EventType] = {each.name: each for each in _TYPES}
 CATALOGUE: dict[str, EventType] = {each.name: each for each in _TYPES if not each.inner}

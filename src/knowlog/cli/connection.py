@@ -41,6 +41,13 @@ def connect(url: str | None = None, key: str | None = None) -> "Client":
     return _patient(settings, url, found)
 
 
+def connect_nobody(url: str | None = None) -> "Client":
+    """Open a client for who is nobody yet, and signs in."""
+    settings = here(load_local())
+    await_start(settings, url, lambda: True)
+    return _patient(settings, url, None)
+
+
 def find_key(settings: Local, key: str | None = None) -> str | None:
     """The tenant's key: as given, from KNOWLOG_KEY, or the first that this machine keeps.
 
@@ -84,7 +91,7 @@ def _find_operator_key(settings: Local, key: str | None) -> str | None:
     return setting.get_secret_value() if setting else operator_key(settings.data_dir)
 
 
-def _patient(settings: Local, url: str | None, key: str) -> "Client":
+def _patient(settings: Local, url: str | None, key: str | None) -> "Client":
     """A client that waits for a server that is away, unless it is known that none runs here."""
     from knowlog.cli.client import Client  # here, as it takes longer to load than all the rest
 

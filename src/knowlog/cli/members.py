@@ -14,7 +14,10 @@ from knowlog.kernel.errors import NotFound
 if TYPE_CHECKING:
     from knowlog.cli.client import Client
 
-app = typer.Typer(help="Members: list, add, change, disable, enable, remove.", no_args_is_help=True)
+app = typer.Typer(
+    help="Members: list, invite, invitations, withdraw, add, change, disable, enable, remove.",
+    no_args_is_help=True,
+)
 TheMember = Annotated[str, typer.Argument(help="E-mail address or id of the member.", metavar="MEMBER")]
 GroupName = Annotated[str | None, typer.Option("--group", "-g", help="Only those in this group.")]
 
@@ -28,6 +31,40 @@ def list_members(
         found = client.listed("/v1/members", limit, group=group)
         named = {} if as_json else {each["group_id"]: each["name"] for each in client.pages("/v1/groups")}
     emit_list(found, as_json, lambda value: _render(value, named))
+
+
+@app.command()
+def invite(
+    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
+    role: Annotated[Role, typer.Option("--role", "-r", help="What they may do.")] = "reader",
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Invite somebody. The link is mailed to them alone; where no mail server is set, the worker prints it."""
+    with connect(url, key) as client:
+        made = client.post("/v1/invitations", {"email": email, "role": role})
+    emit(made, as_json, lambda value: say(f"{value['email']} is invited; the link is mailed to them."))
+
+
+@app.command()
+def invitations(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """List invitations that wait to be accepted, with whether their mail was sent."""
+    with connect(url, key) as client:
+        emit(client.get("/v1/invitations"), as_json, _render_invitations)
+
+
+@app.command()
+def withdraw(
+    invitation: Annotated[str, typer.Argument(help="Id of the invitation.")],
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let nobody accept an invitation any more."""
+    with connect(url, key) as client:
+        gone = client.delete(f"/v1/invitations/{quote(invitation, safe='')}")
+    emit(gone, as_json, lambda value: say(f"The invitation of {value['email']} is withdrawn."))
 
 
 @app.command()
@@ -98,6 +135,15 @@ def _change(member: str, wanted: dict[str, Any], url: str | None, key: str | Non
 def _told(member: dict[str, Any]) -> str:
     state = "disabled" if member["disabled_at"] else f"a member with the role {member['role']}"
     return f"{member['email']} is {state}."
+
+
+def _render_invitations(listed: dict[str, Any]) -> None:
+    rows = (
+        [each["invitation_id"], each["email"], each["role"], each["expires_at"],
+         each["failure"] or each["sent_at"] or "not yet"]
+        for each in listed["items"]
+    )  # fmt: skip
+    show(table(("Invitation", "E-mail", "Role", "Until", "Mailed"), rows))
 
 
 def _render(listed: dict[str, Any], groups: dict[str, str]) -> None:

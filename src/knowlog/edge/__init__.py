@@ -13,15 +13,16 @@ from knowlog.edge.settings import ApiSettings, TelemetrySettings
 if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
     from knowlog.edge.connections import Connections
+    from knowlog.edge.cookies import CSRF_HEADER, Cookies, check_named
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.demand import Demand, Open
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
-    from knowlog.edge.hints import WrongTenant, hinted_tenant
+    from knowlog.edge.hints import WrongTenant, check_hints, hinted_tenant
     from knowlog.edge.idempotency import KEPT, Answer, check_key, fingerprint, once, once_claimed
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
     from knowlog.edge.preconditions import entity_tag, expected_revision
-    from knowlog.edge.principal import Caller, Operator, bearer_secret
+    from knowlog.edge.principal import Caller, Operator, credential_of, origin_of_request
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
     from knowlog.edge.proofs import find_proof, where_to_prove
     from knowlog.edge.protocol import bounded_protocol
@@ -44,15 +45,16 @@ if TYPE_CHECKING:
 _PLACES = {
     "admission": ("Admission",),
     "connections": ("Connections",),
+    "cookies": ("CSRF_HEADER", "Cookies", "check_named"),
     "cursor": ("decode_cursor", "encode_cursor"),
     "demand": ("Demand", "Open"),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
-    "hints": ("WrongTenant", "hinted_tenant"),
+    "hints": ("WrongTenant", "check_hints", "hinted_tenant"),
     "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "once", "once_claimed"),
     "metrics": ("METRICS_TYPE", "Metrics"),
     "preconditions": ("entity_tag", "expected_revision"),
-    "principal": ("Caller", "Operator", "bearer_secret"),
+    "principal": ("Caller", "Operator", "credential_of", "origin_of_request"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
     "proofs": ("find_proof", "where_to_prove"),
     "protocol": ("bounded_protocol",),
@@ -75,6 +77,7 @@ _PLACES = {
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
+    "CSRF_HEADER",
     "HANDLED",
     "HEARTBEAT",
     "KEPT",
@@ -86,6 +89,7 @@ __all__ = [
     "ApiSettings",
     "Caller",
     "Connections",
+    "Cookies",
     "Demand",
     "FetchFailed",
     "Fetched",
@@ -103,12 +107,14 @@ __all__ = [
     "Watcher",
     "WrongTenant",
     "as_error",
-    "bearer_secret",
     "bounded_protocol",
     "check_body",
+    "check_hints",
     "check_key",
+    "check_named",
     "checked_address",
     "connection_to",
+    "credential_of",
     "decode_cursor",
     "encode_cursor",
     "entity_tag",
@@ -121,6 +127,7 @@ __all__ = [
     "hinted_tenant",
     "once",
     "once_claimed",
+    "origin_of_request",
     "parse_url",
     "problem_document",
     "reach_of_webhooks",

@@ -61,6 +61,11 @@ class Metrics:
             ["limit"],
             registry=self.registry,
         )
+        self._reused = Counter(
+            "knowlog_refresh_tokens_reused",
+            "Refresh tokens that were offered a second time, so that their session was ended.",
+            registry=self.registry,
+        )
 
     def _measure_work(self) -> None:
         self._queue = self._gauge("knowlog_queue_jobs", "Jobs in the queue, by state.", "state")
@@ -152,6 +157,10 @@ class Metrics:
             "1 while Redis does not answer and PostgreSQL counts requests in its place.",
             rests,
         )
+
+    def token_reused(self) -> None:
+        """Count a refresh token that was offered a second time."""
+        self._reused.inc()
 
     async def render(self, database: Database) -> bytes:
         """Read the queue, and write every figure in Prometheus' text form. Raises Unavailable."""

@@ -9,6 +9,8 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 
+from knowlog.edge.addresses import origin_of
+from knowlog.edge.cookies import Cookies, check_forgery
 from knowlog.edge.cors import check_origin
 from knowlog.edge.demand import Demand
 from knowlog.edge.hints import check_hints
@@ -18,26 +20,44 @@ from knowlog.kernel.errors import Forbidden, Unauthenticated
 from knowlog.tenants import Limiter, OverRate, Principal, Role, authenticate
 
 _OPERATOR = "operator"
-_HOW = "Send the header `Authorization: Bearer <API key>`."
+_HOW = "Send the header `Authorization: Bearer <API key or access token>`."
 
 
-def bearer_secret(request: Request) -> str:
-    """Return what stands behind `Bearer` in Authorization. Raises Unauthenticated when nothing does."""
+def credential_of(request: Request) -> str:
+    """Return what the caller offers: the header goes before the cookie. Raises Unauthenticated when there is nothing."""
+    offered = _bearer(request) or _in_cookie(request)
+    if not offered:
+        raise Unauthenticated(f"This needs an API key or an access token. {_HOW}")
+    return offered
+
+
+def origin_of_request(request: Request) -> str:
+    """Where a request comes from, as wrong secrets are counted."""
+    return origin_of(request.client.host) if request.client else ""
+
+
+def _bearer(request: Request) -> str:
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not secret.strip():
-        raise Unauthenticated(f"This needs an API key. {_HOW}")
-    return secret.strip()
+    return secret.strip() if kind.lower() == "bearer" else ""
+
+
+def _in_cookie(request: Request) -> str:
+    """The access token of a browser's session; where the header names something else, none."""
+    cookies: Cookies = request.app.state.cookies
+    return "" if "authorization" in request.headers else cookies.access_token(request) or ""
 
 
 class Caller(Demand, SecurityBase):
-    """Dependency: the principal of the API key that was sent, who must have at least `role`.
+    """Dependency: the principal of the API key or access token that was sent, who must have at least `role`.
 
     A route asks it before the body is read, and FastAPI once more afterwards: the first answer holds.
     """
 
     def __init__(self, role: Role) -> None:
         self.role = role
-        self.model = HTTPBearer(description=f"An API key of a tenant. {_HOW}")
+        self.model = HTTPBearer(
+            description=f"An API key of a tenant, or the access token of a session. {_HOW}"
+        )
         self.scheme_name = "api_key"
 
     async def __call__(self, request: Request) -> Principal:
@@ -55,6 +75,8 @@ class Caller(Demand, SecurityBase):
     async def _find(self, request: Request, visit: Visit) -> Principal:
         with _counted(request) as secret:
             principal = await authenticate(request.app.state.database, secret)
+            if not _bearer(request):
+                check_forgery(request, secret)
         visit.tenant, visit.principal = str(principal.scope.tenant_id), principal.scope.principal
         await check_hints(request.app.state.database, visit.hints, principal.scope.tenant_id)
         visit.readable_by = await check_origin(request.app.state.database, principal.scope, visit.origin)
@@ -104,7 +126,7 @@ async def _hold_to_rate(request: Request, visit: Visit, principal: Principal) ->
 @contextmanager
 def _counted(request: Request) -> Iterator[str]:
     """Yield the secret that was sent, unless its address has offered too many wrong ones; count one more."""
-    secret = bearer_secret(request)
+    secret = credential_of(request)
     strangers: Strangers = request.app.state.strangers
     address = request.client.host if request.client else ""
     strangers.check(address, secret)

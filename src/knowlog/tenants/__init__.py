@@ -1,7 +1,6 @@
 """Tenants, their keys, members and groups, addresses and secrets, and who is calling."""
 
 from knowlog.tenants.actions import (
-    SUSPENDED,
     authenticate,
     create_key,
     create_tenant,
@@ -59,6 +58,21 @@ from knowlog.tenants.groups import (
     remove_from_group,
     rename_group,
 )
+from knowlog.tenants.invitations import (
+    Invitation,
+    Offer,
+    accept_invitation,
+    get_invitation,
+    invite,
+    list_invitations,
+    read_invitation,
+    withdraw_invitation,
+)
+from knowlog.tenants.letters import (
+    Letter,
+    note_sending,
+    write_letter,
+)
 from knowlog.tenants.life import (
     complete_receipt,
     delete_tenant,
@@ -92,6 +106,10 @@ from knowlog.tenants.limits import (
     spend,
     usage_by_day,
     usage_now,
+)
+from knowlog.tenants.mail import (
+    Mail,
+    open_mail,
 )
 from knowlog.tenants.members import (
     add_member,
@@ -128,6 +146,14 @@ from knowlog.tenants.origins import (
     is_listed,
     list_origins,
 )
+from knowlog.tenants.passwords import is_known
+from knowlog.tenants.people_settings import (
+    MailSettings,
+    PeopleSettings,
+)
+from knowlog.tenants.second_factor import (
+    Proposal,
+)
 from knowlog.tenants.secrets import (
     MOST_SECRET_CHARS,
     SECRET_NAME,
@@ -137,10 +163,38 @@ from knowlog.tenants.secrets import (
     remove_secret,
     set_secret,
 )
+from knowlog.tenants.sessions import (
+    SUSPENDED,
+    Device,
+    Method,
+    Opened,
+    Session,
+    Sessions,
+    csrf_of_refresh_token,
+    end_all_sessions,
+    end_session,
+    end_sessions_of_member,
+    list_sessions,
+    own_member,
+    person_of_caller,
+    tenant_of_token,
+)
 from knowlog.tenants.settings import (
     LimitsSettings,
     Most,
     SecretsSettings,
+)
+from knowlog.tenants.signing_in import (
+    Credentials,
+    Membership,
+    SigningIn,
+    memberships,
+)
+from knowlog.tenants.signing_keys import (
+    drop_signing_keys,
+)
+from knowlog.tenants.tokens import (
+    is_guarded,
 )
 from knowlog.tenants.vault import (
     INSTALLATION,
@@ -171,28 +225,44 @@ __all__ = [
     "Allowance",
     "Anchor",
     "Call",
+    "Credentials",
     "DayUsed",
+    "Device",
     "Domain",
     "Group",
+    "Invitation",
     "Key",
+    "Letter",
     "Limiter",
     "LimitsSettings",
+    "Mail",
+    "MailSettings",
     "Member",
+    "Membership",
+    "Method",
     "Most",
+    "Offer",
+    "Opened",
     "Origin",
     "OverRate",
+    "PeopleSettings",
     "Principal",
     "ProofKind",
+    "Proposal",
     "Rate",
     "Role",
     "Rotation",
     "SecretsSettings",
+    "Session",
+    "Sessions",
+    "SigningIn",
     "StoredSecret",
     "Tenant",
     "Used",
     "Vault",
     "Verdict",
     "WantedRecords",
+    "accept_invitation",
     "add_domain",
     "add_member",
     "add_origin",
@@ -211,38 +281,55 @@ __all__ = [
     "create_key",
     "create_tenant",
     "create_tenant_once",
+    "csrf_of_refresh_token",
     "delete_domain",
     "delete_group",
     "delete_origin",
     "delete_tenant",
     "disable_member",
     "drop_domain",
+    "drop_signing_keys",
     "enable_member",
+    "end_all_sessions",
+    "end_session",
+    "end_sessions_of_member",
     "ensure_member",
     "find_member",
     "fold_usage",
     "get_domain",
     "get_group",
+    "get_invitation",
     "get_key",
     "get_member",
     "get_tenant",
     "get_tenant_receipt",
     "hold_within",
+    "invite",
+    "is_guarded",
+    "is_known",
     "is_listed",
     "key_of",
     "list_domains",
     "list_groups",
+    "list_invitations",
     "list_keys",
     "list_members",
     "list_origins",
     "list_records",
     "list_secrets",
+    "list_sessions",
     "list_tenants",
     "make_key_file",
     "member_principal",
+    "memberships",
     "note_proof",
+    "note_sending",
+    "open_mail",
     "open_vault",
     "operator_principal",
+    "own_member",
+    "person_of_caller",
+    "read_invitation",
     "read_secret",
     "record",
     "record_also_for_operator",
@@ -270,8 +357,11 @@ __all__ = [
     "suspend_tenant",
     "take_domain",
     "tenant_at",
+    "tenant_of_token",
     "unfinished_receipts",
     "usage_by_day",
     "usage_now",
     "verify",
+    "withdraw_invitation",
+    "write_letter",
 ]

@@ -15,22 +15,26 @@ from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauth
 from knowlog.tenants.audit import record_as_operator
 from knowlog.tenants.model import Key, Principal, Role, Tenant, subjects_of
 from knowlog.tenants.naming import clean_name, known_role
+from knowlog.tenants.sessions import SUSPENDED, authenticate_member
 
 _SQL = load_queries("knowlog.tenants")
 _KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
+_TOKEN = "eyJ"  # noqa: S105 - so begins every JSON Web Token
 _REFUSED = (
     "The API key is not valid. Check it for typing errors, or ask an admin of your tenant for a new one."
 )
-SUSPENDED = "Your tenant is suspended: nothing of it is lost. Ask whoever runs this installation."
 """The one sentence that every call of a suspended tenant is answered with."""
 
 
 async def authenticate(database: Database, secret: str) -> Principal:
-    """Find out whose key `secret` is. Read from the database at each call, so that revoking works at once.
+    """Find out whose API key or access token `secret` is. Read from the database at each call, so that revoking works at
+    once.
 
-    Raises Unauthenticated for a key that is malformed, unknown, expired or revoked: all with the same words; and
-    Forbidden when its tenant is suspended.
+    Raises Unauthenticated for one that is malformed, unknown, expired or revoked: all with the same words; and Forbidden
+    when its tenant is suspended.
     """
+    if secret.startswith(_TOKEN):
+        return await authenticate_member(database, secret)
     match = _KEY.fullmatch(secret)
     if match is None:
         raise Unauthenticated(_REFUSED)

@@ -33,7 +33,10 @@ update members set role = coalesce($2, role), name = coalesce($3, name)
 where tenant_id = tenant() and member_id = $1
 
 -- name: switch_member
--- Disable a member, or enable it again.
+-- Disable a member, or enable it again; its sessions are over in any case.
+with over as (
+    update sessions set ended_at = now(), end_reason = 'disabled'
+    where tenant_id = tenant() and member_id = $1 and ended_at is null)
 update members set disabled_at = case when $2 then coalesce(disabled_at, now()) end
 where tenant_id = tenant() and member_id = $1
 

@@ -7,6 +7,7 @@ from knowlog.bootstrap import App
 from knowlog.bus import QUEUES, Event, LeaseLost, WorkerSettings, complete
 from knowlog.database import Scope
 from knowlog.workers.deliveries import Deliverer
+from knowlog.workers.mail import Mailer
 from knowlog.workers.refresh import Refresher
 from knowlog.workers.retention import Retention
 
@@ -33,13 +34,17 @@ def handlers_of(app: App) -> dict[str, Handler]:
         "refresh.requested": Refresher(app).refresh,
         "retention.requested": Retention(app).apply,
         "delivery.requested": Deliverer(app).deliver,
+        "mail.requested": Mailer(app).send,
     }
 
 
 def most_attempts(app: App, kind: str) -> int:
     """How often work of a type may fail before it stays failed."""
-    deliveries = kind == "delivery.requested"
-    return app.settings.webhooks.attempts if deliveries else app.settings.worker.max_attempts
+    own = {
+        "delivery.requested": app.settings.webhooks.attempts,
+        "mail.requested": app.settings.mail.attempts,
+    }
+    return own.get(kind, app.settings.worker.max_attempts)
 
 
 def queues_served(settings: WorkerSettings) -> Mapping[str, str]:

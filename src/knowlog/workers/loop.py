@@ -34,7 +34,7 @@ _IDLE_POLL_S = 5.0
 _BROKEN_PAUSE_S = 1.0
 _LOOK_AROUND_S = 2.0
 DELIVERIES = "deliveries"
-_ABROAD = frozenset({DELIVERIES, "refresh"})
+_ABROAD = frozenset({DELIVERIES, "mail", "refresh"})
 """The queues of work that waits on others' machines."""
 _MOST_TENANTS = 8
 """Batches of so many tenants at most wait for their turn in one worker."""

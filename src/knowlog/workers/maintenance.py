@@ -31,6 +31,7 @@ _SELDOM_S = 30.0
 _RARELY_S = 3600.0
 _AGAIN_S = 300.0
 """So often each worker asks whether it is to do what is done once an hour."""
+_SIGN_INS_KEPT = timedelta(days=30)
 _IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 Result = TypeVar("Result")
@@ -128,6 +129,7 @@ class Upkeep:
         await _safely(self._forget_events)
         await _safely(self._forget_inbox)
         await _safely(self._finish_receipts)
+        await _safely(self._forget_sign_ins)
         await _safely(lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S))
 
     async def _forget_events(self) -> None:
@@ -141,6 +143,10 @@ class Upkeep:
         """Remove the original bytes of deleted tenants where a process was killed between two steps."""
         for tenant_id in await unfinished_receipts(self._app.database):
             await self._app.finish_receipt(tenant_id)
+
+    async def _forget_sign_ins(self) -> None:
+        async with self._app.database.system() as connection:
+            await connection.execute("select forget_sign_ins($1)", _SIGN_INS_KEPT)
 
     async def _forget_idempotency_keys(self) -> None:
         async with self._app.database.system() as connection:

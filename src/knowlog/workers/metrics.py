@@ -28,6 +28,11 @@ MODELS_DIFFER = Gauge(
     "1 while workers have different embedding models, and make no vectors anew.",
 )
 PUBLISHED = Counter("knowlog_worker_published", "Events that this worker published to the operator's topic.")
+MAILS = Counter(
+    "knowlog_worker_mails",
+    "Attempts to send a mail: sent, failed (tried again), dead (not tried again), needless.",
+    ["result"],
+)
 DELIVERIES = Counter(
     "knowlog_webhook_deliveries",
     "Attempts to deliver to webhooks: delivered, failed (tried again), dead (not tried again).",

@@ -15,7 +15,7 @@ _UNSUSPECTED = 2
 """What was begun so often may travel with others; after that it may be what ended its workers."""
 _SHARE_ABROAD = 4
 """One tenant has at most every fourth of the places for work that waits on others."""
-_ABROAD = frozenset({"delivery.requested", "refresh.requested"})
+_ABROAD = frozenset({"delivery.requested", "mail.requested", "refresh.requested"})
 LaneName = Literal["small", "large", "abroad"]
 
 

@@ -15,6 +15,7 @@ import uvicorn
 from api_scene import Client, MakeClient, client_of, settled, upload, working
 from fastapi import FastAPI
 from hint_scene import BASE, PLACES, Named, with_settings
+from people_scene import People
 
 from knowlog.api import create_api
 from knowlog.api.server import configuration, listen
@@ -176,3 +177,12 @@ async def carl(hinting: FastAPI, database: Database, charlie: Client, other_tena
     await set_slug(database, other_tenant.tenant_id, slug)
     assert await take_domain(database, other_tenant.tenant_id, f"{slug}.charlie.example")
     return Named(hinting, charlie, slug)
+
+
+@pytest.fixture
+async def people(api: FastAPI, database: Database) -> AsyncIterator[People]:
+    """Invites people and lets them sign in."""
+    made = People(api, database)
+    yield made
+    for each in made.opened:
+        await each.aclose()

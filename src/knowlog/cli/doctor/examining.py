@@ -8,6 +8,7 @@ from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.limits import check_limits
 from knowlog.cli.doctor.machine import check_machine
+from knowlog.cli.doctor.mail import check_mail
 from knowlog.cli.doctor.model import Finding, fail, ok
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
 from knowlog.cli.doctor.safety import check_safety
@@ -40,6 +41,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         check_embeddings,
         "Start PostgreSQL and correct the KNOWLOG_EMBEDDING_ settings; then run this again.",
     ),
+    ("mail", check_mail, "Correct the KNOWLOG_MAIL_ and KNOWLOG_PEOPLE_ settings; then run this again."),
     ("parser", check_parser, "Install knowlog again; its readers of files do not start."),
     ("safety", check_safety, "Start PostgreSQL, or correct the setting that is named; then run this again."),
     ("blob store", check_blobs, "Correct KNOWLOG_DOCUMENTS_BLOBS, or make that place writable."),
