@@ -1,6 +1,7 @@
 """Take documents in: bytes, document, version and the event that asks for indexing, all or nothing."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -32,6 +33,8 @@ from knowlog.tenants import (
 )
 
 _SQL = load_queries("knowlog.documents")
+_AWAKE_S = 5.0
+"""Shorter than a transaction may stand still."""
 _Outcome = Literal["created", "updated", "relabelled", "unchanged"]
 
 
@@ -152,7 +155,8 @@ class Receiver:
         size = sum(size_of(item.upload.content) for item in items)
         await spend(connection, "upload_bytes", size, key_of(scope))
         await require_within(connection, allowed, STORING)
-        await self._blobs.put({item.blob: item.upload.content for item in items})
+        puts = self._blobs.put({item.blob: item.upload.content for item in items})
+        await _awake_during(connection, puts)
         return allowed
 
     async def _hold(
@@ -177,6 +181,17 @@ class Receiver:
             if item.version > 1:
                 await notify_progress(connection, scope.tenant_id, item.document_id)
         return {item.document_id: job for item, job in zip(items, jobs, strict=True)}
+
+
+async def _awake_during(connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for work that may take long, and use the transaction meanwhile: one that stands still is ended."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait([task], timeout=_AWAKE_S))[0]:
+            await connection.execute("select 1")
+        await task
+    finally:
+        task.cancel()
 
 
 def _received(collection_id: UUID, item: _Incoming) -> dict[str, Any]:

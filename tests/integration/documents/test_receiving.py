@@ -1,5 +1,7 @@
 """Documents are taken in whole, once, by identity."""
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from knowlog.bus import list_jobs
 from knowlog.database import Database, Scope
 from knowlog.documents import (
+    Content,
     DocumentsSettings,
     Profile,
     Received,
@@ -15,7 +18,9 @@ from knowlog.documents import (
     create_collection,
     get_document,
     open_blob_store,
+    receiving,
 )
+from knowlog.documents.adapters.directory import DirectoryBlobStore
 from knowlog.kernel.errors import Invalid, NotFound
 
 
@@ -38,6 +43,28 @@ async def test_new_document_gets_version_one_and_a_job(receive) -> None:
     (received,) = await receive(Upload("a", "a.txt", b"hello"))
     assert (received.outcome, received.document.latest, received.document.version) == ("created", 1, None)
     assert received.job_id is not None
+
+
+class SlowDisk(DirectoryBlobStore):
+    """A store that takes its time, as one far away does with a large file."""
+
+    async def put(self, blobs: Mapping[str, Content]) -> None:
+        await asyncio.sleep(2.5)
+        await super().put(blobs)
+
+
+async def test_a_slow_store_does_not_cost_the_transaction(
+    database, tenant, tmp_path: Path, monkeypatch
+) -> None:
+    """PostgreSQL ends transactions that stand still for longer than it takes here."""
+    monkeypatch.setattr(receiving, "_AWAKE_S", 0.2)
+    receiver = Receiver(SlowDisk(tmp_path), DocumentsSettings())
+    async with database.transaction(tenant) as connection:
+        await create_collection(connection, tenant, "notes", Profile())
+    async with database.transaction(tenant) as connection:
+        await connection.execute("set local idle_in_transaction_session_timeout = '1s'")
+        (received,) = await receiver.receive(connection, tenant, "notes", [Upload("a", "a.txt", b"hello")])
+    assert received.outcome == "created"
 
 
 async def test_same_bytes_change_nothing(receive) -> None:
