@@ -90,7 +90,7 @@ async def test_without_the_token_a_domain_leads_nowhere(anne: Client, zone: Zone
     found = (await anne.post("/v1/domains/unproven.example.com/proof")).json()["domain"]
     assert found["proven_by"] is None
     assert "has a TXT record with another value" in found["problem"]
-    assert "does not lead to a public address" in found["problem"]
+    assert "http://unproven.example.com/.well-known/knowlog-verification: " in found["problem"]
     assert await tenant_at(database, "domain", "unproven.example.com") is None
 
 
