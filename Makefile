@@ -7,7 +7,7 @@ JOBS ?= 3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types laws docs schemas bench isolation check clean lock services services-install services-stop
+.PHONY: help run test lint types laws docs schemas bench isolation check clean lock services services-install services-stop scan audit
 
 help:  ## List the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,12 @@ types: $(READY)  ## Strict type check
 laws: $(READY)  ## The import law of the house
 	@$(BIN)/lint-imports
 
+scan: $(READY)  ## Look for insecure code (bandit)
+	@$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
+
+audit: $(READY)  ## Ask the advisories for every pinned version; says so when they cannot be reached
+	@$(BIN)/python deploy/audit.py $(ARGS)
+
 docs: $(READY)  ## Check that docs are current and their examples run
 	@$(BIN)/python -m pytest -q tests/house
 
@@ -54,7 +60,7 @@ chaos: $(READY)  ## Kill -9 everything while documents come in, with each broker
 isolation: $(READY)  ## Play owner, colleagues and strangers against everything (ARGS="--calls 1000000 --revocations 10000")
 	@$(BIN)/python -m pytest -q tests/isolation $(ARGS)
 
-check: lint types laws test  ## Everything that CI asks for
+check: lint types laws scan test  ## Everything that CI asks for
 
 services: $(READY)  ## Install and start real Redis, RabbitMQ and Kafka on loopback, without Docker
 	@$(BIN)/python deploy/services.py start

@@ -16,7 +16,7 @@ from knowlog.settings import Local, Settings, load_local
 if TYPE_CHECKING:
     from knowlog.cli.client import Client
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound  # nosec B104
 
 
 PATIENCE_S = 20.0

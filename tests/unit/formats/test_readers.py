@@ -194,9 +194,14 @@ def test_a_damaged_file_is_refused_with_a_reason(content: bytes, name: str):
         extracted(content, name)
 
 
-def test_a_presentation_that_defines_entities_is_refused():
-    """No office program writes them; they are there to swell."""
-    bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><p:presentation>&b;</p:presentation>'
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_presentation_that_defines_entities_is_refused(encoding: str):
+    """No office program writes them; they are there to swell. Nor does another encoding hide them."""
+    told = f'<?xml version="1.0" encoding="{encoding}"?>'.encode(
+        "utf-16" if encoding == "utf-16" else "ascii"
+    )
+    entities = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><p:presentation>&b;</p:presentation>'
+    bomb = told + entities.encode("utf-16-le" if encoding == "utf-16" else encoding)
     with pytest.raises(ParseFailed, match="entities"):
         extracted(zipped({"[Content_Types].xml": "x", "ppt/presentation.xml": bomb}), "a.pptx")
 

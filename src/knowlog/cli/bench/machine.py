@@ -46,7 +46,7 @@ def _cpu() -> str:
 def _git(folder: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *arguments],  # noqa: S607
+            ["git", *arguments],  # noqa: S607  # nosec B607
             cwd=folder, capture_output=True, text=True, timeout=10, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
