@@ -24,6 +24,10 @@ SOURCE = Path(application.__file__).parents[1]
 LOCAL = {
     "up": "starts the processes", "serve": "is a process", "worker": "is a process", "demo": "makes a tenant of its own",
     "doctor": "looks at this machine", "config": "prints settings", "bench": "measures throw-away installations",
+    **dict.fromkeys(
+        ("sessions accept", "sessions sign-in", "sessions refresh", "sessions forgot", "sessions reset-password"),
+        "sends what becomes a credential: a password, a refresh token, the secret of a mailed link",
+    ),
     "tenants import": "writes into the database that this machine's settings name",
 }  # fmt: skip
 """Commands that call no server with a credential, and why."""
