@@ -19,10 +19,14 @@ class Table:
 
 
 _SHIFTED = {"chunk_id": "x.chunk_id + $2"}
+_PERSON_HERE = {"person_id": "person_of(x.email, gen_random_uuid())"}
 _OWN_BLOB = {"blob": "tenant()::text || substr(x.blob, 37)"}
 
 TABLES: tuple[Table, ...] = (
     Table("tenants", without=frozenset({"log_key", "suspended_at", "suspended_because"})),
+    Table("members", restored=True, made=_PERSON_HERE),
+    Table("groups", restored=True),
+    Table("group_members", restored=True),
     Table("collections", restored=True),
     Table("documents", restored=True),
     Table("versions", restored=True, made=_OWN_BLOB),
@@ -40,9 +44,6 @@ TABLES: tuple[Table, ...] = (
     Table("domains", without=frozenset({"token"})),
     Table("api_keys", without=frozenset({"secret_hash"})),
     Table("webhooks", without=frozenset({"secret", "old_secret", "sealed", "old_sealed"})),
-    Table("members", without=frozenset({"person_id"})),
-    Table("groups"),
-    Table("group_members"),
     Table("sources"),
     Table("inbox"),
     Table("dead_letters", only="not withheld"),
@@ -71,7 +72,7 @@ LEFT_OUT: Mapping[str, str] = {
     "password_resets": "belong to no tenant, and are good for an hour",
     "sign_in_failures": "belong to no tenant, and are forgotten within a day",
     "sign_in_origins": "belong to no tenant",
-    "people": "belong to no tenant; their passwords stay here, and they become members elsewhere anew",
+    "people": "belong to no tenant; their passwords stay here, members are known elsewhere by their addresses",
     "log_readers": "belongs to no tenant",
     "tenant_receipts": "belongs to no tenant",
 }

@@ -157,6 +157,27 @@ async def test_a_suspended_tenant_is_exported_by_the_operator(
     assert first["detail"]["from_tenant"] == str(tenant.tenant_id)
 
 
+async def test_members_and_groups_come_along_and_lists_hold(
+    app: App, api: FastAPI, operator: Client, alice: Client, tenant: Scope, tmp_path: Path
+) -> None:
+    """With their ids: what is for a group only, is for the same people afterwards."""
+    bob = (await alice.post("/v1/members", json={"email": "bob@example.com"})).json()["member_id"]
+    group = (await alice.post("/v1/groups", json={"name": "board"})).json()["group_id"]
+    await alice.post(f"/v1/groups/{group}/members", json={"member_id": bob})
+    limited = await alice.put("/v1/collections/handbook/access", json={"subjects": [group]})
+    assert limited.status_code == 200
+    async with brought_in(app, api, await exported(operator, tenant, tmp_path)) as (brought, owner):
+        assert [each["member_id"] for each in (await owner.get("/v1/members")).json()["items"]] == [bob]
+        assert (await owner.get("/v1/collections/handbook/access")).json()["subjects"] == [group]
+        wanted = {"name": "k", "role": "reader", "groups": [group]}
+        inside = (await owner.post("/v1/keys", json=wanted)).json()["secret"]
+        outside = (await owner.post("/v1/keys", json={"name": "k"})).json()["secret"]
+        for secret, seen in ((inside, 1), (outside, 0)):
+            async with client_of(api, secret) as reader:
+                assert len((await reader.get("/v1/collections")).json()["items"]) == seen
+    assert (brought.rows["members"], brought.rows["group_members"]) == (1, 1)
+
+
 Attack = Callable[[Members], Members]
 
 
