@@ -73,6 +73,7 @@ async def _measure(
                 await shooting
             say("Waiting for calm ...")
             calm_s = await until_calm(database)
+            await workload.finish()
             figures = await judge(database, system.tenant_id, workload, killer.deaths)
         finally:
             await database.close()

@@ -46,6 +46,10 @@ class Workload:
                 await self._send(numbers, version)
                 self.acknowledged += len(numbers)
                 seen(self.acknowledged)
+
+    async def finish(self) -> None:
+        """Wait until the API answers: it may have been killed last."""
+        await self._patiently("GET", "/v1/collections")
         await self._http.aclose()
 
     async def _send(self, numbers: range, version: int) -> None:
