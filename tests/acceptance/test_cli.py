@@ -1,5 +1,6 @@
 """The command line as a person uses it: real processes, from nothing to a cited answer."""
 
+import base64
 import json
 import os
 import shutil
@@ -139,8 +140,12 @@ def test_up_says_soon_that_postgresql_does_not_answer(tmp_path: Path) -> None:
 
 def test_doctor_blames_the_database_alone(tmp_path: Path) -> None:
     """What rests on it is not told as a fault of its own."""
-    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
-    done = knowlog(environment(tmp_path, KNOWLOG_DATABASE_URL=url), "doctor", "--json")
+    env = environment(
+        tmp_path,
+        KNOWLOG_DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/none",
+        KNOWLOG_SECRETS_KEY=base64.b64encode(os.urandom(32)).decode(),
+    )
+    done = knowlog(env, "doctor", "--json")
     assert [each["part"] for each in json.loads(done.stdout)["checks"] if each["outcome"] == "fail"] == [
         "database"
     ]

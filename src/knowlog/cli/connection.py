@@ -22,7 +22,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: 
 PATIENCE_S = 20.0
 """So long a command waits for a server that is away."""
 _STARTING_S = 60.0  # for one that is known to start: a first start makes the database and the model
-_NOTICED_S = 2.0  # until a `knowlog up &` of a moment ago has taken hold of its data directory
+_NOTICED_S = 5.0  # until a `knowlog up &` of a moment ago has taken hold of its data directory
 
 
 def connect(url: str | None = None, key: str | None = None) -> "Client":

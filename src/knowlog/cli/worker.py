@@ -46,9 +46,11 @@ Concurrency = Annotated[
 
 def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJson = False) -> None:
     """Run one worker process, which takes jobs until it is stopped. Any number may run at once."""
+    from knowlog.bootstrap import require_safe
     from knowlog.edge import set_up_logging, set_up_spans
 
     settings = load_settings({**os.environ, **worker_environment(queues, concurrency)})
+    require_safe(settings)
     emit(
         {"worker": "started", "pid": os.getpid()},
         as_json,

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -221,7 +222,7 @@ async def test_a_server_that_is_too_old_is_told_by_every_command(
     url, _ = old_server
     environ = {
         **os.environ, "KNOWLOG_DATABASE_URL": url, "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_API_PORT": "0",
-        "KNOWLOG_EMBEDDING_MODEL": "fake",
+        "KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_SECRETS_KEY": b64encode(os.urandom(32)).decode(),
     }  # fmt: skip
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-m", "knowlog", *command],

@@ -155,7 +155,6 @@ begin
     end if;
     return null;
 end $$;
-select knowlog.give_to_definer('knowlog_system', array['count_stored()']);
 
 create trigger count_made after insert on knowlog.documents
     referencing new table as changed for each statement execute function knowlog.count_stored();
@@ -165,6 +164,8 @@ create trigger count_made after insert on knowlog.versions
     referencing new table as changed for each statement execute function knowlog.count_stored();
 create trigger count_gone after delete on knowlog.versions
     referencing old table as changed for each statement execute function knowlog.count_stored();
+-- Given away last: who makes a trigger must be allowed to call its function.
+select knowlog.give_to_definer('knowlog_system', array['count_stored()']);
 
 -- What is there already.
 grant create on schema knowlog to knowlog_definer;
