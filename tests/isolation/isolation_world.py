@@ -189,7 +189,7 @@ async def open_world(urls: tuple[str, str], folder, tally: Tally) -> AsyncIterat
         "KNOWLOG_DATA_DIR": str(folder), "KNOWLOG_DATABASE_URL": urls[0], "KNOWLOG_DATABASE_OWNER_URL": urls[1],
         "KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_API_OPERATOR_KEY": OPERATOR.secret, "KNOWLOG_API_PORT": "0",
         "KNOWLOG_API_STREAM_HEARTBEAT_S": "0.05", "KNOWLOG_API_WRONG_KEYS_PER_MINUTE": "1000000",
-        "KNOWLOG_WEBHOOKS_PRIVATE_HOSTS": "127.0.0.1", "KNOWLOG_SECRETS_KEY": b64encode(bytes(32)).decode(),
+        "KNOWLOG_WEBHOOKS_PRIVATE_HOSTS": "127.0.0.1", "KNOWLOG_SECRETS_KEY": b64encode(os.urandom(32)).decode(),
         "KNOWLOG_DATABASE_POOL_SIZE": "6", "KNOWLOG_API_CONCURRENCY": "512", "KNOWLOG_API_TENANT_SHARE": "1",
     }  # fmt: skip
     async with AsyncExitStack() as stack:
