@@ -16,7 +16,6 @@ def test_nothing_leaks(stage, request: pytest.FixtureRequest) -> None:
     play(world, stage.runner, request.config.getoption("seed", SEED))
     report(request, world.tally.figures())
     assert not world.tally.leaks, world.tally.leaks[0]
-    assert 0.6 < world.tally.timing() < 1.6
 
 
 @pytest.mark.timeout(0)

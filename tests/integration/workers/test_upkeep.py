@@ -7,6 +7,7 @@ from time import monotonic
 
 import pytest
 
+from at_work import at_work, fake_app
 from knowlog.bus import WorkerSettings, append_events, claim
 from knowlog.cli.processes.stack import _programs
 from knowlog.database import Database, Scope
@@ -49,6 +50,20 @@ async def test_a_clock_that_was_set_back_does_not_stop_the_turns(database: Datab
             "select setval('knowlog.turn_hourly', extract(epoch from now())::bigint + 100000)"
         )
     assert await turn(database, timedelta(hours=1))
+
+
+async def test_no_step_of_house_keeping_fails(
+    server_dir: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every step has its first turn within seconds; one that failed would be logged, and tried again for ever."""
+    async with database.owner() as owner:
+        turns = await owner.fetch(
+            "select setval(c.oid, 0) from pg_class c where c.relkind = 'S' and c.relname like 'turn%'"
+        )
+    async with fake_app(server_dir) as app, at_work(app):
+        await asyncio.sleep(8)
+    assert len(turns) == 3
+    assert [each.getMessage() for each in caplog.records if "maintenance" in each.getMessage()] == []
 
 
 async def took_s(intake: PostgresIntake) -> float:

@@ -179,6 +179,10 @@ from knowlog.versions group by tenant_id;
 reset role;
 revoke create on schema knowlog from knowlog_definer;
 
+-- One worker folds for all: when that was done last (see take_turn).
+create sequence knowlog.turn_usage minvalue 0 start 0;
+grant select, update on sequence knowlog.turn_usage to knowlog_definer;
+
 -- Fold changes into usage, up to `most`. Not while a tenant is being deleted.
 create function knowlog.fold_usage(most integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, knowlog, pg_temp as $$
