@@ -21,6 +21,10 @@ _OF_THE_MOMENT = re.compile(
 _HEADERS_OF_THE_MOMENT = re.compile(r"x-request-id|date|content-length|retry-after|(?:x-)?ratelimit.*")
 
 
+_NOBODYS = "00000000-0000-0000-0000-000000000000"
+"""Stands in rows that are of no key, in every tenant."""
+
+
 def canary() -> str:
     """A word that nobody can guess and no text holds by chance."""
     return f"kq{secrets.token_hex(12)}"
@@ -78,7 +82,7 @@ class Oracle:
 
     def beyond(self, who: Person | None, got: bytes, said: bytes) -> set[str]:
         """What stands in `got` and is not for `who`."""
-        found = {each.decode() for each in set(_SECRET.findall(got)) if each not in said}
+        found = {each.decode() for each in set(_SECRET.findall(got)) if each not in said} - {_NOBODYS}
         return {each for each in found if not self._fits(who, each)}
 
     def _fits(self, who: Person | None, secret: str) -> bool:

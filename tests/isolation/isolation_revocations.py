@@ -1,6 +1,7 @@
 """Revocations: after each, the very next call on every surface knows of it."""
 
 import asyncio
+import secrets
 from dataclasses import replace
 from itertools import cycle
 
@@ -50,7 +51,7 @@ async def revoke_grants(scene: Scene, owner: Person, paper: Paper, times: int) -
 
 async def close_collection(scene: Scene, owner: Person, paper: Paper) -> int:
     """A paper that inherits goes with its collection."""
-    drawer = f"drawer-{paper.document_id}"
+    drawer = f"drawer-{secrets.token_hex(6)}"
     bob = _named(scene, "bob")
     await scene.world.good(owner, "POST", "/v1/collections", {"name": drawer})
     (inside,) = await scene.upload(owner, drawer)
