@@ -12,8 +12,10 @@ from knowlog.tenants import create_tenant
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes make no names: those of an archive hold the time, and every process must find the same tests."""
-    return argname if isinstance(val, bytes) else None
+    """Bytes and long texts make no names: they may hold the time or a random id, and every process must find the same
+    tests.
+    """
+    return argname if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60) else None
 
 
 @pytest.fixture(scope="session")
