@@ -1,14 +1,16 @@
 """What a route may ask of its caller."""
 
+from abc import ABC, abstractmethod
+
 from starlette.requests import Request
 
 
-class Demand:
+class Demand(ABC):
     """Dependency that finds out who is calling. Every route has exactly one (see `routing`)."""
 
+    @abstractmethod
     async def __call__(self, request: Request) -> object:
         """Find the caller. Raises Unauthenticated, Forbidden."""
-        raise NotImplementedError
 
 
 class Open(Demand):

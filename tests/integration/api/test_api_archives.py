@@ -163,7 +163,8 @@ async def test_members_and_groups_come_along_and_lists_hold(
     """With their ids: what is for a group only, is for the same people afterwards."""
     bob = (await alice.post("/v1/members", json={"email": "bob@example.com"})).json()["member_id"]
     group = (await alice.post("/v1/groups", json={"name": "board"})).json()["group_id"]
-    await alice.post(f"/v1/groups/{group}/members", json={"member_id": bob})
+    joined = await alice.post(f"/v1/groups/{group}/members", json={"members": [bob]})
+    assert joined.status_code == 200, joined.text
     limited = await alice.put("/v1/collections/handbook/access", json={"subjects": [group]})
     assert limited.status_code == 200
     async with brought_in(app, api, await exported(operator, tenant, tmp_path)) as (brought, owner):
