@@ -19,8 +19,8 @@ _DOORS = {
 }  # fmt: skip
 """Where somebody who is nobody yet shows a password or the secret of a link. Their attacks: test_api_sessions.py."""
 _OWN = {
-    "/v1/sessions", "/v1/sessions/{session_id}", "/v1/sessions:switch", "/v1/password", "/v1/second-factor",
-    "/v1/second-factor:confirm", "/v1/second-factor:remove",
+    "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{session_id}", "/v1/sessions:switch",
+    "/v1/password", "/v1/second-factor", "/v1/second-factor:confirm", "/v1/second-factor:remove",
 }  # fmt: skip
 """What people do with their own sessions and passwords, whatever their role."""
 OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPERS

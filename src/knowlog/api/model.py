@@ -58,6 +58,7 @@ _MEANINGS = {
     416: "The file has no such bytes.",
     422: "A value is not acceptable.",
     429: "Too much for now; Retry-After says when to come back.",
+    431: "The headers, or the address, are over the limit.",
     507: "No room for more bytes; Retry-After says when to come back.",
     503: "Something that this rests on is down; Retry-After says when to come back.",
 }
@@ -68,5 +69,5 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {
         status: {"description": _MEANINGS[status], "content": {"application/problem+json": schema}}
-        for status in sorted({400, 401, 403, 422, 429, 503, *statuses})
+        for status in sorted({400, 401, 403, 422, 429, 431, 503, *statuses})
     }

@@ -27,6 +27,7 @@ RECORDED: Mapping[str, str] = {
     "POST /v1/sessions": "session.opened",
     "POST /v1/sessions:switch": "session.opened",
     "DELETE /v1/sessions/{session_id}": "session.ended",
+    "DELETE /v1/sessions/current": "session.ended",
     "DELETE /v1/sessions": "session.ended",
     "PUT /v1/password": "password.changed",
     "POST /v1/second-factor:confirm": "second_factor.added",

@@ -38,6 +38,7 @@ from knowlog.tenants import (
 router = APIRouter(prefix="/v1", tags=["sessions"], route_class=Route, responses=problems())
 
 Secret = Annotated[str, Field(min_length=1, max_length=1024)]
+_NONE = UUID(int=0)
 EVEN_S = 0.25
 """What could tell by its time whether an address is known takes so long at least."""
 
@@ -193,6 +194,14 @@ async def current(caller: AsReader, app: TheApp) -> Response:
         person_id, method = await person_of_caller(connection, caller)
     found = await memberships(app.database, person_id) if method == "password" else None
     return reply({"member": member, "session_id": caller.session_id, "memberships": found})
+
+
+@router.delete("/sessions/current", status_code=204, summary="Sign out of this session")
+async def sign_out_here(request: Request, caller: AsReader, app: TheApp) -> Response:
+    """End the session that calls, at once, with the event streams it has open."""
+    async with app.database.transaction(caller.scope) as connection:
+        await end_session(connection, caller, caller.session_id or _NONE)
+    return _goodbye(request, forget=True)
 
 
 @router.delete(

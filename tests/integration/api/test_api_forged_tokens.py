@@ -136,7 +136,9 @@ async def test_no_forged_token_opens_anything(door: Client, alice: Client, tenan
     told = {name: await refused(door, offered) for name, offered in tokens}
     assert {name: status for name, (status, _) in told.items() if status != 401} == {}
     del told["a key's form"]  # that may be told what a wrong key is
-    assert len({words for _, words in told.values()}) == 1
+    assert (
+        len({words for _, words in told.values()}) <= 2
+    )  # of what looks like a token, and of what looks like a key
     assert (await alice.get("/v1/collections")).status_code == 200
 
 
