@@ -487,7 +487,9 @@ async def test_no_webhook_costs_nothing(app, tenant) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-async def test_three_thousand_events_wait_for_an_endpoint_that_is_down(app, working, receiver, tenant) -> None:
+async def test_three_thousand_events_wait_for_an_endpoint_that_is_down(
+    app, working, receiver, tenant
+) -> None:
     """Down, they wait in the log and the queue stays short; up again, each arrives."""
     receiver.answer = lambda _: (503, {}, b"")
     endpoint_id, _ = await make(app, tenant, receiver.url)
