@@ -20,8 +20,12 @@ from knowlog.evaluation.metrics import (
     ndcg,
     overlap,
     percentile,
+    precision_omega,
     ranked,
     recall,
+    span_iou,
+    span_precision,
+    span_recall,
     word_overlap,
 )
 
@@ -43,7 +47,11 @@ __all__ = [
     "ndcg",
     "overlap",
     "percentile",
+    "precision_omega",
     "ranked",
     "recall",
+    "span_iou",
+    "span_precision",
+    "span_recall",
     "word_overlap",
 ]
