@@ -70,7 +70,7 @@ async def create(
                 None
                 if body.collections is None
                 else [
-                    found[0]
+                    found.collection_id
                     for found in await resolve_collections(connection, caller.scope, body.collections)
                 ]
             )

@@ -23,7 +23,7 @@ async def documents_page(
     arrival.
     """
     ids = [
-        found[0]
+        found.collection_id
         for found in await resolve_collections(
             connection, scope, None if collection is None else [collection]
         )

@@ -73,8 +73,9 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
 
     async def resolve(connection: Connection) -> Search:
         found = await resolve_collections(connection, scope, asked.collections)
-        profile = RetrievalProfile(**found[0][2].retrieval) if len(found) == 1 else RetrievalProfile()
-        return Search(asked.question, tuple(each[0] for each in found), limit, wanted, profile)
+        profile = RetrievalProfile(**found[0].profile.retrieval) if len(found) == 1 else RetrievalProfile()
+        keys = {each.collection_id: each.embedding_key for each in found}
+        return Search(asked.question, tuple(keys), limit, wanted, profile, keys)
 
     return await retrieve_resolved(
         app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open

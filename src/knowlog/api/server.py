@@ -1,6 +1,7 @@
 """The server process."""
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import Callable
@@ -34,7 +35,9 @@ async def run_server(settings: Settings) -> None:
     listener = listen(settings.api)
     try:
         async with open_app(settings) as app:
-            await uvicorn.Server(configuration(create_api(app), settings.api)).serve([listener])
+            api = create_api(app)
+            gc.freeze()  # what lives as long as the process is not looked through again and again
+            await uvicorn.Server(configuration(api, settings.api)).serve([listener])
             await asyncio.sleep(0)
     finally:
         listener.close()

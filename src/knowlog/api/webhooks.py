@@ -118,7 +118,7 @@ async def create(
         async def act() -> Answer:
             named = body.collections
             found = None if named is None else await resolve_collections(connection, caller.scope, named)
-            ids = None if found is None else [each[0] for each in found]
+            ids = None if found is None else [each.collection_id for each in found]
             wish = Wish(body.url, body.description, body.types)
             made, secret = await create_webhook(
                 connection, caller.scope, wish, ids, app.settings.webhooks, app.vault

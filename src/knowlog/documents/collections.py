@@ -1,7 +1,7 @@
 """What is done with collections."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -71,17 +71,29 @@ async def hold_collection(connection: Connection, scope: Scope, name_or_id: str)
     return found.collection_id
 
 
+class Resolved(NamedTuple):
+    """What is searched: `embedding_key` says which model's vectors it holds, None before the first."""
+
+    collection_id: UUID
+    name: str
+    profile: Profile
+    embedding_key: str | None
+
+
 async def resolve_collections(
     connection: Connection, scope: Scope, names_or_ids: Sequence[str] | None
-) -> list[tuple[UUID, str, Profile]]:
-    """Find the (id, name, profile) of the named collections, or of all in the scope. Raises NotFound."""
+) -> list[Resolved]:
+    """Find the named collections, or all in the scope. Raises NotFound."""
     wanted = None if names_or_ids is None else list(names_or_ids)
     rows = await connection.fetch(_SQL["resolve_collections"], wanted, within(scope))
     found = {row["name"] for row in rows} | {str(row["collection_id"]) for row in rows}
     for name in wanted or ():
         if name not in found:
             raise _absent(name)
-    return [(row["collection_id"], row["name"], Profile(**row["profile"])) for row in rows]
+    return [
+        Resolved(row["collection_id"], row["name"], Profile(**row["profile"]), row["embedding_key"])
+        for row in rows
+    ]
 
 
 async def list_collections(

@@ -1,6 +1,6 @@
 """Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -36,13 +36,17 @@ _DEFAULT = RetrievalProfile()
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is asked: the question, where, how many passages, and of which documents."""
+    """What is asked: the question, where, how many passages, and of which documents.
+
+    `embedding_keys` of the collections are looked up where the caller has not seen them.
+    """
 
     question: str
     collections: tuple[UUID, ...]
     limit: int = 10
     filter: Filter | None = None
     profile: RetrievalProfile = _DEFAULT
+    embedding_keys: Mapping[UUID, str | None] | None = None
 
     @property
     def depth(self) -> int:
@@ -95,7 +99,7 @@ async def retrieve_resolved(
         async with database.snapshot(scope) as connection:
             search = await resolve(connection)
             _check(scope, search)
-            await embedding.choose(connection, search.collections)
+            embedding.choose(await _embedding_keys(connection, search))
             legs = _Legs(connection, scope, store, search)
             fused, statistics, questions = await legs.search(embedding)
             passages = await _fetch(connection, fused, search, reranker.depth if reranker else 0)
@@ -106,6 +110,13 @@ async def retrieve_resolved(
     degraded = ("dense",) if questions.silent else ()
     model = questions.asked[0].model if len(questions.asked) == 1 else None
     return Retrieved(tuple(passages[: search.limit]), statistics, degraded, questions.notes, model)
+
+
+async def _embedding_keys(connection: Connection, search: Search) -> Mapping[UUID, str | None]:
+    if search.embedding_keys is not None:
+        return search.embedding_keys
+    rows = await connection.fetch(_SQL["embedding_keys"], list(search.collections))
+    return {row["collection_id"]: row["embedding_key"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

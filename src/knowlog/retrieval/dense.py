@@ -11,12 +11,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from knowlog.database import Connection, load_queries
 from knowlog.embedding import Embedder, OpenModel
 from knowlog.kernel.errors import KnowlogError
 from knowlog.retrieval.fusion import scaled
 
-_SQL = load_queries("knowlog.retrieval")
 _LOG = logging.getLogger("knowlog.retrieval")
 
 _Asked = tuple[Embedder, NDArray[np.float32]]
@@ -60,12 +58,11 @@ class Embedding:
         self._collections: dict[str, list[UUID]] = {}
         self._tasks = {configured.profile.key: _begin(self._by_configured())}
 
-    async def choose(self, connection: Connection, collections: Sequence[UUID]) -> None:
-        """Find out which models are needed, and begin with those that are not at work yet."""
-        rows = await connection.fetch(_SQL["embedding_keys"], list(collections))
+    def choose(self, keys: Mapping[UUID, str | None]) -> None:
+        """Note which models are needed, and begin with those that are not at work yet."""
         by_key: dict[str, list[UUID]] = defaultdict(list)
-        for row in rows:
-            by_key[row["embedding_key"] or self._configured.profile.key].append(row["collection_id"])
+        for collection_id, key in keys.items():
+            by_key[key or self._configured.profile.key].append(collection_id)
         self._collections = dict(by_key)
         for key in by_key:
             if key not in self._tasks:
@@ -106,7 +103,7 @@ def join(groups: Sequence[Mapping[int, float]]) -> Mapping[int, float]:
     return {
         chunk_id: score
         for group in found
-        for chunk_id, score in zip(group, scaled(group, list(group), 0.0), strict=True)
+        for chunk_id, score in zip(group, scaled(group, list(group), 0.0).tolist(), strict=True)
     }
 
 

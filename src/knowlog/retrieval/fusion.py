@@ -5,6 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from knowlog.retrieval.model import Leg
 
 _MANY = 100
@@ -63,24 +66,35 @@ def fuse(
     lowest = min(dense.values(), default=0.0)
     by_meaning = scaled(dense, candidates, lowest, lowest * min(1.0, len(candidates) / _MANY))
     by_words = scaled(lexical, candidates, 0.0)
-    shares = [0.0 if each in lexical_only else share for each in candidates]
+    shares = np.array([0.0 if each in lexical_only else share for each in candidates])
+    scores = shares * by_meaning + (1 - shares) * by_words
     ranked = Ranked(dense, lexical)
-    scores = zip(candidates, shares, by_meaning, by_words, strict=True)
-    fused = [Fused(each, own * meaning + (1 - own) * words, ranked) for each, own, meaning, words in scores]
-    return sorted(fused, key=lambda each: (-each.score, each.chunk_id))
+    return [
+        Fused(candidates[place], score, ranked)
+        for place, score in zip(*_best_first(candidates, scores), strict=True)
+    ]
 
 
 def scaled(
     scores: Mapping[int, float], candidates: Sequence[int], absent: float, least: float = math.inf
-) -> list[float]:
+) -> NDArray[np.float64]:
     """Min-max over the candidates and `least`; where all are equal, each counts as the best."""
-    complete = [scores.get(chunk_id, absent) for chunk_id in candidates]
-    low, high = min(least, *complete, math.inf), max(complete, default=0.0)
+    complete = np.array([scores.get(chunk_id, absent) for chunk_id in candidates], np.float64)
+    low, high = complete.min(initial=least), complete.max(initial=0.0)
     if high <= low:
-        return [1.0] * len(complete)
-    return [(score - low) / (high - low) for score in complete]
+        return np.ones_like(complete)
+    complete -= low
+    complete /= high - low
+    return complete
+
+
+def _best_first(ids: Sequence[int], scores: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+    """The places of the ids in the order of their scores, and those scores; ties in the order of the ids."""
+    order = np.lexsort((np.array(ids, np.int64), -scores))
+    return order.tolist(), scores[order].tolist()
 
 
 def _ranks(scores: Mapping[int, float]) -> dict[int, int]:
-    ranking = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
-    return {chunk_id: rank for rank, chunk_id in enumerate(ranking, 1)}
+    ids = list(scores)
+    places, _ = _best_first(ids, np.fromiter(scores.values(), np.float64, len(ids)))
+    return {ids[place]: rank for rank, place in enumerate(places, 1)}
