@@ -33,6 +33,7 @@ from knowlog.api import (
     passwords,
     queues,
     schedules,
+    scim,
     search,
     second_factor,
     secrets,
@@ -79,6 +80,7 @@ ROUTERS = tuple(
         invitations,
         members,
         groups,
+        scim,
         jobs,
         schedules,
         webhooks,
@@ -124,6 +126,7 @@ def create_api(app: App) -> FastAPI:
         metrics=api.state.metrics,
         admission=api.state.admission,
         database=app.database,
+        form=scim.in_its_form,
     )
     return api
 

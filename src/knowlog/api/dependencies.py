@@ -32,6 +32,7 @@ AsReader = Annotated[Principal, Depends(Caller("reader"))]
 AsEditor = Annotated[Principal, Depends(Caller("editor"))]
 AsAdmin = Annotated[Principal, Depends(Caller("admin"))]
 AsOwner = Annotated[Principal, Depends(Caller("owner"))]
+AsProvisioner = Annotated[Principal, Depends(Caller("provisioner"))]
 AS_OPERATOR = Depends(Operator())
 
 

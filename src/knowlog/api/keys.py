@@ -24,7 +24,7 @@ from knowlog.database import Scope
 from knowlog.documents import resolve_collections
 from knowlog.edge import Answer, fingerprint, once
 from knowlog.kernel.errors import NotFound
-from knowlog.tenants import Key, Role, create_key, get_key, list_keys, record, revoke_key
+from knowlog.tenants import Key, KeyRole, create_key, get_key, list_keys, record, revoke_key
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=Route, responses=problems())
 
@@ -33,7 +33,7 @@ class NewKey(Body):
     """A key to create. Its role may not be above that of the key that creates it."""
 
     name: Annotated[str, Field(min_length=1, max_length=200, examples=["intranet search"]), NO_NUL]
-    role: Role = "reader"
+    role: KeyRole = "reader"
     collections: Annotated[list[Text] | None, Field(max_length=1000)] = Field(
         None, description="Names or ids of the collections that it may touch. Null: all, later ones too."
     )

@@ -13,6 +13,7 @@ from knowlog.cli.values import an_id
 
 app = typer.Typer(help="API keys: list, create, limits, revoke.", no_args_is_help=True)
 Role = Literal["reader", "editor", "admin", "owner"]
+KeyRole = Literal["reader", "editor", "admin", "owner", "provisioner"]
 
 
 @app.command("list")
@@ -29,7 +30,7 @@ def list_keys(limit: Limit = 100, url: Url = None, key: Key = None, as_json: AsJ
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    role: Annotated[Role, typer.Option("--role", "-r", help="What it may do.")] = "reader",
+    role: Annotated[KeyRole, typer.Option("--role", "-r", help="What it may do.")] = "reader",
     collection: Collections = None,
     expires: Annotated[
         str | None, typer.Option("--expires", help="When it ends, as 2027-01-31T00:00:00Z.")

@@ -150,7 +150,7 @@ def _render(listed: dict[str, Any], groups: dict[str, str]) -> None:
     rows = (
         [each["member_id"], each["email"], each["name"], each["role"],
          ", ".join(sorted(groups.get(group, group) for group in each["groups"])) or "none",
-         each["last_seen_at"] or "never", each["disabled_at"]]
+         "provisioning" if each["provisioned_at"] else "people", each["last_seen_at"] or "never", each["disabled_at"]]
         for each in listed["items"]
     )  # fmt: skip
-    show(table(("Member", "E-mail", "Name", "Role", "Groups", "Last seen", "Disabled"), rows))
+    show(table(("Member", "E-mail", "Name", "Role", "Groups", "Kept by", "Last seen", "Disabled"), rows))

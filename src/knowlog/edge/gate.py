@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from opentelemetry import propagate, trace
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from knowlog.database import Database
@@ -23,6 +24,8 @@ from knowlog.tenants import CALL, Call
 
 BodyLimit = Callable[[str, str], int]
 """(method, path) -> most bytes that the body of such a request may have."""
+Form = Callable[[str, Response], Response]
+"""(path, problem document) -> the refusal as the protocol of that address has it."""
 
 _log = logging.getLogger("knowlog.edge")
 _access = logging.getLogger("knowlog.access")
@@ -54,9 +57,11 @@ class Gate:
         metrics: Metrics,
         admission: Admission,
         database: Database,
+        form: Form,
     ) -> None:
         self._app = app
         self._database = database
+        self._form = form
         self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
@@ -98,7 +103,8 @@ class Gate:
             error = problem.as_error(caught)
             if exchange.visit.status:
                 raise  # The answer had begun: cutting the connection is the only honest end.
-            await problem.response(error, exchange.visit.request_id)(scope, exchange.receive, exchange.send)
+            refusal = problem.response(error, exchange.visit.request_id)
+            await self._form(scope["path"], refusal)(scope, exchange.receive, exchange.send)
 
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """Raise what speaks against the request as it stands."""

@@ -122,6 +122,14 @@ class Metrics:
             "Audit logs that do not end where their head says: records were removed or changed.",
         )
 
+        self._provisioned = self._gauge(
+            "knowlog_provisioning_members", "Members that identity providers keep, by SCIM."
+        )
+        self._unkept = self._gauge(
+            "knowlog_provisioning_tenants_without_key",
+            "Tenants with such members and no valid key of the role provisioner: leavers stay.",
+        )
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
 
@@ -170,12 +178,15 @@ class Metrics:
             embeddings = await connection.fetch("select * from embedding_overview()")
             life = await connection.fetchrow("select * from life_overview()")
             audit = await connection.fetchrow("select * from audit_overview()")
+            provisioning = await connection.fetchrow("select * from provisioning_overview()")
         for state in ("waiting", "running", "failed"):
             self._queue.labels(state).set(queue[state])
         self._oldest.set(queue["oldest_s"])
         self._suspended.set(life["suspended"])
         self._audit.set(audit["records"])
         self._audit_cut.set(audit["cut"])
+        self._provisioned.set(provisioning["members"])
+        self._unkept.set(provisioning["without_key"])
         counts = {row["state"]: row["documents"] for row in unfinished}
         for state in ("received", "parsing", "embedding", "failed"):
             self._documents.labels(state).set(counts.get(state, 0))

@@ -17,7 +17,7 @@ from knowlog.edge.hints import check_hints
 from knowlog.edge.strangers import Strangers
 from knowlog.edge.visit import Visit, visit_of
 from knowlog.kernel.errors import Forbidden, Unauthenticated
-from knowlog.tenants import Limiter, OverRate, Principal, Role, authenticate
+from knowlog.tenants import KeyRole, Limiter, OverRate, Principal, authenticate
 
 _OPERATOR = "operator"
 _HOW = "Send the header `Authorization: Bearer <API key or access token>`."
@@ -53,7 +53,7 @@ class Caller(Demand, SecurityBase):
     A route asks it before the body is read, and FastAPI once more afterwards: the first answer holds.
     """
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: KeyRole) -> None:
         self.role = role
         self.model = HTTPBearer(
             description=f"An API key of a tenant, or the access token of a session. {_HOW}"

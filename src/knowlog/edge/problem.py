@@ -101,7 +101,7 @@ async def handle(request: Request, caught: Exception) -> Response:
     """Answer a request whose handler raised (an exception handler of FastAPI)."""
     error = as_error(caught)
     if error.status == 405:
-        error.extra["allow"] = _allowed_methods(request)
+        error.extra.setdefault("allow", _allowed_methods(request))
     if "limit" in error.extra:
         request.app.state.metrics.limit_reached(error.extra["limit"])
     return response(error, visit_of(request.scope).request_id)

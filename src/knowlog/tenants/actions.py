@@ -13,8 +13,8 @@ from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from knowlog.tenants.audit import record_as_operator
-from knowlog.tenants.model import Key, Principal, Role, Tenant, subjects_of
-from knowlog.tenants.naming import clean_name, known_role
+from knowlog.tenants.model import Key, KeyRole, Principal, Tenant, subjects_of
+from knowlog.tenants.naming import clean_name, known_key_role
 from knowlog.tenants.sessions import SUSPENDED, authenticate_member
 
 _SQL = load_queries("knowlog.tenants")
@@ -48,6 +48,8 @@ async def authenticate(database: Database, secret: str) -> Principal:
         if row["used_again"]:
             await connection.execute(_SQL["touch_key"], row["key_id"])
     collections = None if row["collections"] is None else frozenset(row["collections"])
+    if row["role"] == "provisioner":
+        collections = frozenset()  # no route lets it near a document; this is the second wall
     subjects = subjects_of(row["role"], row["groups"])
     scope = Scope(tenant_id, f"key:{row['key_id']}", collections=collections, subjects=subjects)
     return Principal(scope, row["role"], row["key_id"])
@@ -111,7 +113,7 @@ async def create_key(
     connection: Connection,
     creator: Principal,
     name: str,
-    role: Role,
+    role: KeyRole,
     collections: Sequence[UUID] | None = None,
     expires_at: datetime | None = None,
     groups: Sequence[UUID] = (),
@@ -124,6 +126,10 @@ async def create_key(
     collection that is not there.
     """
     _check_rights(creator, role, collections)
+    if role == "provisioner" and (collections is not None or groups):
+        raise Invalid(
+            "A key of the role provisioner keeps all members and groups: name no collections and no groups."
+        )
     if collections is not None and not collections:
         raise Invalid("A key for no collection opens nothing. Name its collections, or give null for all.")
     if expires_at is not None and expires_at <= now():
@@ -161,7 +167,8 @@ async def revoke_key(connection: Connection, revoker: Principal, key_id: UUID) -
     """
     key = await get_key(connection, key_id)
     if not revoker.may(key.role):
-        raise Forbidden(f"A key with the role {key.role} can be revoked by the role {key.role} or above.")
+        least = "owner" if key.role == "provisioner" else key.role
+        raise Forbidden(f"A key with the role {key.role} can be revoked by the role {least} or above.")
     owns = key.role == "owner" and key.revoked_at is None
     if owns and not await connection.fetchval(_SQL["other_owner"], key_id):
         raise Conflict(
@@ -184,8 +191,8 @@ async def _record_creation(connection: Connection, tenant_id: UUID, name: str) -
     )
 
 
-def _check_rights(creator: Principal, role: Role, collections: Sequence[UUID] | None) -> None:
-    if not creator.may(known_role(role)):
+def _check_rights(creator: Principal, role: KeyRole, collections: Sequence[UUID] | None) -> None:
+    if not creator.may(known_key_role(role)):
         raise Forbidden(f"With the role {creator.role} you cannot make a key with the role {role}.")
     allowed = creator.scope.collections
     if allowed is not None and (collections is None or not allowed.issuperset(collections)):

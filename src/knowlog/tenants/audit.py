@@ -43,6 +43,7 @@ ACTIONS: Mapping[str, str] = {
     "group.deleted": "A group was deleted.",
     "group.joined": "Members joined a group.",
     "group.left": "Members left a group.",
+    "group.provisioned": "Provisioning let members join or leave a group, or renamed it.",
     "group.renamed": "A group got another name.",
     "invitation.accepted": "Somebody became a member by an invitation.",
     "invitation.created": "Somebody was invited.",

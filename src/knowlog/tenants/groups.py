@@ -69,11 +69,7 @@ async def add_to_group(
     """Let members join a group; those who are in it stay. Raises NotFound for a group or member that is not there."""
     require_whole_tenant(actor)
     group = await get_group(connection, name_or_id)
-    known = {row["member_id"] for row in await connection.fetch(_SQL["members_among"], list(members))}
-    for each in members:
-        if each not in known:
-            raise NotFound(f"There is no member {each}. `GET /v1/members` lists them.")
-    await _tell(connection, actor, await connection.fetch(_SQL["join_group"], group.group_id, list(members)))
+    await exchange_members(connection, actor, group.group_id, members, ())
     return await _recorded(connection, actor, "group.joined", str(group.group_id), members)
 
 
@@ -83,8 +79,28 @@ async def remove_from_group(
     """Let members leave a group; those who are not in it change nothing. Raises NotFound for the group."""
     require_whole_tenant(actor)
     group = await get_group(connection, name_or_id)
-    await _tell(connection, actor, await connection.fetch(_SQL["leave_group"], group.group_id, list(members)))
+    await exchange_members(connection, actor, group.group_id, (), members)
     return await _recorded(connection, actor, "group.left", str(group.group_id), members)
+
+
+async def exchange_members(
+    connection: Connection,
+    actor: Principal,
+    group_id: UUID,
+    joining: Sequence[UUID],
+    leaving: Sequence[UUID],
+) -> tuple[list[UUID], list[UUID]]:
+    """Let members join a group and leave it. Returns who was not in it, and who was. What this is for is the caller's to
+    record. Raises NotFound for a member that is not there.
+    """
+    known = {row["member_id"] for row in await connection.fetch(_SQL["members_among"], list(joining))}
+    for each in joining:
+        if each not in known:
+            raise NotFound(f"There is no member {each}. `GET /v1/members` lists them.")
+    joined = await connection.fetch(_SQL["join_group"], group_id, list(joining))
+    left = await connection.fetch(_SQL["leave_group"], group_id, list(leaving))
+    await _tell(connection, actor, (*joined, *left))
+    return [row["member_id"] for row in joined], [row["member_id"] for row in left]
 
 
 async def _tell(connection: Connection, actor: Principal, changed: Iterable[Any]) -> None:

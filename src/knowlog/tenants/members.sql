@@ -7,7 +7,7 @@ returning member_id
 
 -- name: get_member
 -- One member, with the groups that it is in.
-select member_id, email, name, role, created_at, created_by, disabled_at, last_seen_at,
+select member_id, email, name, role, created_at, created_by, disabled_at, last_seen_at, provisioned_at,
        array(select g.group_id from group_members g where g.tenant_id = tenant() and g.member_id = m.member_id
              order by g.group_id) as groups
 from members m where tenant_id = tenant() and member_id = $1
@@ -18,7 +18,7 @@ select member_id from members where tenant_id = tenant() and email = $1
 
 -- name: list_members
 -- Members in the order in which they came, from behind `$1`; with `$3`, those of one group.
-select member_id, email, name, role, created_at, created_by, disabled_at, last_seen_at,
+select member_id, email, name, role, created_at, created_by, disabled_at, last_seen_at, provisioned_at,
        array(select g.group_id from group_members g where g.tenant_id = tenant() and g.member_id = m.member_id
              order by g.group_id) as groups
 from members m
@@ -29,7 +29,7 @@ order by member_id limit $2
 
 -- name: update_member
 -- Change a member; what is null stays as it is.
-update members set role = coalesce($2, role), name = coalesce($3, name)
+update members set role = coalesce($2, role), name = coalesce($3, name), changed_at = now()
 where tenant_id = tenant() and member_id = $1
 
 -- name: switch_member
@@ -37,7 +37,7 @@ where tenant_id = tenant() and member_id = $1
 with over as (
     update sessions set ended_at = now(), end_reason = 'disabled'
     where tenant_id = tenant() and member_id = $1 and ended_at is null)
-update members set disabled_at = case when $2 then coalesce(disabled_at, now()) end
+update members set disabled_at = case when $2 then coalesce(disabled_at, now()) end, changed_at = now()
 where tenant_id = tenant() and member_id = $1
 
 -- name: delete_member
@@ -63,7 +63,7 @@ order by name limit $2
 
 -- name: rename_group
 -- Another name.
-update groups set name = $2 where tenant_id = tenant() and group_id = $1
+update groups set name = $2, changed_at = now() where tenant_id = tenant() and group_id = $1
 
 -- name: delete_group
 -- The group goes; its members stay members of the tenant. Returns who was in it.
@@ -72,14 +72,22 @@ select g.member_id from group_members g join gone using (group_id) where g.tenan
 
 -- name: join_group
 -- Members join a group. Returns those who were not in it.
-insert into group_members (tenant_id, group_id, member_id)
-select tenant(), $1, m.member_id from members m where m.tenant_id = tenant() and m.member_id = any($2::uuid[])
-on conflict do nothing returning member_id
+with joined as (
+    insert into group_members (tenant_id, group_id, member_id)
+    select tenant(), $1, m.member_id from members m where m.tenant_id = tenant() and m.member_id = any($2::uuid[])
+    on conflict do nothing returning member_id),
+touched as (
+    update groups set changed_at = now() where tenant_id = tenant() and group_id = $1 and exists (select from joined))
+select member_id from joined
 
 -- name: leave_group
 -- Members leave a group. Returns those who were in it.
-delete from group_members where tenant_id = tenant() and group_id = $1 and member_id = any($2::uuid[])
-returning member_id
+with gone as (
+    delete from group_members where tenant_id = tenant() and group_id = $1 and member_id = any($2::uuid[])
+    returning member_id),
+touched as (
+    update groups set changed_at = now() where tenant_id = tenant() and group_id = $1 and exists (select from gone))
+select member_id from gone
 
 -- name: members_among
 -- Which of the given ids are members'.

@@ -12,6 +12,8 @@ from knowlog.kernel.errors import Forbidden
 Role = Literal["reader", "editor", "admin", "owner"]
 ROLES: tuple[Role, ...] = get_args(Role)
 """From the least to the most that one may do."""
+KeyRole = Literal["reader", "editor", "admin", "owner", "provisioner"]
+"""What a key may do: as a member, or keep members and groups for an identity provider, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Key:
     key_id: UUID
     name: str
     hint: str
-    role: Role
+    role: KeyRole
     collections: tuple[UUID, ...] | None
     groups: tuple[UUID, ...]
     created_at: datetime
@@ -49,16 +51,19 @@ class Key:
     last_used_at: datetime | None
 
 
-def subjects_of(role: Role, subjects: Iterable[UUID]) -> frozenset[UUID] | None:
+def subjects_of(role: KeyRole, subjects: Iterable[UUID]) -> frozenset[UUID] | None:
     """For whom one with this role stands in lists of who may see a document. None for owners and admins, who may
     change those lists: they see every document.
     """
-    return None if ROLES.index(role) >= ROLES.index("admin") else frozenset(subjects)
+    return None if role in ("admin", "owner") else frozenset(subjects)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in one tenant, with a role there. One that is disabled keeps its groups and opens nothing."""
+    """A person in one tenant, with a role there. One that is disabled keeps its groups and opens nothing.
+
+    `provisioned_at`: since when an identity provider keeps the member, if one does.
+    """
 
     member_id: UUID
     email: str
@@ -69,6 +74,7 @@ class Member:
     created_by: str
     disabled_at: datetime | None
     last_seen_at: datetime | None
+    provisioned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Principal:
     """Who is calling, with what right, and what the call may touch: a key, or a member in a session of theirs."""
 
     scope: Scope
-    role: Role
+    role: KeyRole
     key_id: UUID | None = None
     member_id: UUID | None = None
     session_id: UUID | None = None
@@ -97,11 +103,13 @@ class Principal:
         """What is reported (`bus.notify_progress`) when the principal's rights change or end."""
         return tuple(each for each in (self.key_id, self.member_id, self.session_id) if each is not None)
 
-    def may(self, role: Role) -> bool:
-        """Say whether the principal may do what `role` may."""
+    def may(self, role: KeyRole) -> bool:
+        """Say whether the principal may do what `role` may. What a provisioner may, an owner may too, and nobody else."""
+        if self.role == "provisioner" or role == "provisioner":
+            return role == "provisioner" and self.role in ("provisioner", "owner")
         return ROLES.index(self.role) >= ROLES.index(role)
 
-    def require(self, role: Role) -> None:
+    def require(self, role: KeyRole) -> None:
         """Raise Forbidden unless the principal may do what `role` may."""
         if not self.may(role):
             holder = "you have" if self.member_id else "your key has"

@@ -1,9 +1,10 @@
 """What tenants, keys, members and groups may be called, and which roles there are."""
 
+from typing import get_args
 from uuid import UUID
 
 from knowlog.kernel.errors import Invalid
-from knowlog.tenants.model import ROLES, Role
+from knowlog.tenants.model import ROLES, KeyRole, Role
 
 
 def clean_name(name: str) -> str:
@@ -30,4 +31,11 @@ def known_role(role: Role) -> Role:
     """Return the role. Raises Invalid for one that there is not."""
     if role not in ROLES:
         raise Invalid(f"There is no role {role}. Choose one of {', '.join(ROLES)}.")
+    return role
+
+
+def known_key_role(role: KeyRole) -> KeyRole:
+    """Return the role of a key. Raises Invalid for one that there is not."""
+    if role not in get_args(KeyRole):
+        raise Invalid(f"There is no role {role}. Choose one of {', '.join(get_args(KeyRole))}.")
     return role

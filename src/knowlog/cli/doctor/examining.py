@@ -11,6 +11,7 @@ from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.mail import check_mail
 from knowlog.cli.doctor.model import Finding, fail, ok
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
+from knowlog.cli.doctor.provisioning import check_provisioning
 from knowlog.cli.doctor.safety import check_safety
 from knowlog.cli.doctor.secrets import check_secrets
 from knowlog.cli.doctor.server import Target, check_server
@@ -42,6 +43,11 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "Start PostgreSQL and correct the KNOWLOG_EMBEDDING_ settings; then run this again.",
     ),
     ("mail", check_mail, "Correct the KNOWLOG_MAIL_ and KNOWLOG_PEOPLE_ settings; then run this again."),
+    (
+        "provisioning",
+        check_provisioning,
+        "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again.",
+    ),
     ("parser", check_parser, "Install knowlog again; its readers of files do not start."),
     ("safety", check_safety, "Start PostgreSQL, or correct the setting that is named; then run this again."),
     ("blob store", check_blobs, "Correct KNOWLOG_DOCUMENTS_BLOBS, or make that place writable."),
