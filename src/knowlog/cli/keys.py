@@ -30,7 +30,12 @@ def list_keys(limit: Limit = 100, url: Url = None, key: Key = None, as_json: AsJ
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    role: Annotated[KeyRole, typer.Option("--role", "-r", help="What it may do.")] = "reader",
+    role: Annotated[
+        KeyRole,
+        typer.Option(
+            "--role", "-r", help="What it may do; provisioner: keep members for an identity provider."
+        ),
+    ] = "reader",
     collection: Collections = None,
     expires: Annotated[
         str | None, typer.Option("--expires", help="When it ends, as 2027-01-31T00:00:00Z.")
