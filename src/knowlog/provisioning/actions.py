@@ -151,7 +151,7 @@ def _acting(caller: Principal) -> Principal:
 
 
 def _refused(error: SCIMException) -> KnowlogError:
-    told = {"scim_type": error.scim_type or None}
+    told: dict[str, Any] = {"scim_type": error.scim_type or None}
     if isinstance(error, MethodNotAllowedException):
         told["allow"] = error.allowed
     return _ERRORS.get(error.status, BadRequest)(_in_a_sentence(error.detail), **told)

@@ -38,10 +38,8 @@ _COLUMNS = Columns(
     {
         "schemas": Several(f"(values ('{Group.__schema__}')) e (value)", {"value": "e.value"}),
         "members": Several(
-            "(select j.member_id, m.name from group_members j"
-            " join members m on m.tenant_id = j.tenant_id and m.member_id = j.member_id"
-            " where j.tenant_id = tenant() and j.group_id = u.group_id) e",
-            {"value": Id("e.member_id"), "display": "e.name", "type": "'User'::text"},
+            "(select j.member_id from group_members j where j.tenant_id = tenant() and j.group_id = u.group_id) e",
+            {"value": Id("e.member_id"), "type": "'User'::text"},
         ),
     },
     {"u.name": "u.name_key"},
@@ -78,7 +76,7 @@ async def find_groups(connection: Connection, asked: SearchRequest[Any]) -> tupl
 
 async def create_group(connection: Connection, actor: Principal, wanted: Group) -> Group:
     """Make a group, with its members. Raises UniquenessException, InvalidValueException for members who are not there."""
-    name, group_id = _called(wanted.display_name), new_id()
+    name, group_id = clean_name(wanted.display_name or ""), new_id()
     said = (name, actor.scope.principal, _external(wanted.external_id))
     if await connection.fetchval(_SQL["insert_group"], group_id, *said) is None:
         raise _taken(name)
@@ -102,7 +100,7 @@ async def change_group(
     present = await read_group(connection, group_id)
     require_version(present, seen)
     assert found is not None
-    name = _called(change.said.get("name", present.display_name))
+    name = clean_name(change.said.get("name", present.display_name) or "")
     external_id = _external(change.said.get("external_id", present.external_id))
     joined, left = await _exchange(connection, actor, found, change)
     if not joined and not left and (name, external_id) == (present.display_name, present.external_id):
@@ -161,9 +159,9 @@ async def _groups(connection: Connection, rows: Sequence[Any], *, members: bool)
             detail=f"This would list more than {MOST_MEMBERS:,} members. Add excludedAttributes=members, or ask for fewer"
             " groups at once."
         )
-    inside: dict[UUID, list[Any]] = {group_id: [] for group_id in ids}
+    inside: dict[UUID, list[UUID]] = {group_id: [] for group_id in ids}
     for each in await connection.fetch(_SQL["in_groups"], ids):
-        inside[each["group_id"]].append(each)
+        inside[each["group_id"]].append(each["member_id"])
     return [_group(row, inside[row["group_id"]]) for row in rows]
 
 
@@ -177,14 +175,6 @@ def _wants_members(wanted: ResponseParameters[Any] | None) -> bool:
     return ("members" in named) == bool(wanted.attributes)
 
 
-def _called(name: str | None) -> str:
-    """The name of a group. One that reads like an id would be found in another's place."""
-    called = clean_name(name or "")
-    if as_id(called) is not None:
-        raise Invalid("A displayName must not be an id. Choose words.")
-    return called
-
-
 def _external(value: str | None) -> str | None:
     if value and (len(value) > _LONGEST or not value.isprintable()):
         raise Invalid(f"externalId has at most {_LONGEST} characters, all of them printable.")
@@ -195,7 +185,7 @@ def _taken(name: str) -> UniquenessException:
     return UniquenessException(detail=f"There is a group {name!r} already.")
 
 
-def _group(row: Any, members: Sequence[Any]) -> Group:
+def _group(row: Any, members: Sequence[UUID]) -> Group:
     version = version_of(row["group_id"], row["name"], row["external_id"], row["state"])
     return Group(
         id=str(row["group_id"]),
@@ -204,11 +194,9 @@ def _group(row: Any, members: Sequence[Any]) -> Group:
             resource_type="Group", created=row["created_at"], last_modified=row["changed_at"], version=version
         ),
         display_name=row["name"],
-        members=[_member(str(each["member_id"]), each["name"]) for each in members] or None,
+        members=[_member(each) for each in members] or None,
     )
 
 
-def _member(member_id: str, name: str) -> GroupMember:
-    return GroupMember.model_validate(
-        {"value": member_id, "$ref": f"Users/{member_id}", "type": "User", "display": name}
-    )
+def _member(member_id: UUID) -> GroupMember:
+    return GroupMember.model_validate({"value": str(member_id), "$ref": f"Users/{member_id}", "type": "User"})

@@ -60,8 +60,7 @@ select count(*) from (select from group_members where tenant_id = tenant() and g
 
 -- name: in_groups
 -- Who is in some groups.
-select j.group_id, j.member_id, m.name
-from group_members j join members m on m.tenant_id = j.tenant_id and m.member_id = j.member_id
+select j.group_id, j.member_id from group_members j
 where j.tenant_id = tenant() and j.group_id = any($1::uuid[])
 order by j.group_id, j.member_id
 

@@ -209,15 +209,13 @@ def _provided(wanted: User) -> dict[str, Any]:
     """What is kept as it was said."""
     if len(wanted.emails or ()) > _MOST_ADDRESSES:
         raise Invalid(f"A user has at most {_MOST_ADDRESSES} e-mail addresses.")
-    told = {
-        "emails": [each.model_dump() for each in wanted.emails or ()],
-        "name": wanted.name.model_dump() if wanted.name else None,
-        "displayName": wanted.display_name or None,
-    }
-    for each in (*told["emails"], told["name"] or {}):
-        for name, value in each.items():
-            _short(value if isinstance(value, str) else None, name)
-    return {name: value for name, value in told.items() if value is not None}
+    emails = [each.model_dump() for each in wanted.emails or ()]
+    name = wanted.name.model_dump() if wanted.name else {}
+    for each in (*emails, name):
+        for part, value in each.items():
+            _short(value if isinstance(value, str) else None, part)
+    told = {"emails": emails, "name": name or None, "displayName": wanted.display_name or None}
+    return {part: value for part, value in told.items() if value is not None}
 
 
 def _short(value: str | None, name: str) -> str | None:

@@ -49,10 +49,11 @@ delete from members where tenant_id = tenant() and member_id = $1
 insert into groups (tenant_id, group_id, name, created_by) values (tenant(), $1, $2, $3)
 
 -- name: get_group
--- One group, by its name or id.
+-- One group, by its id or its name; where one is named as another's id reads, that other.
 select group_id, name, created_at, created_by,
        (select count(*) from group_members g where g.tenant_id = tenant() and g.group_id = o.group_id) as member_count
 from groups o where tenant_id = tenant() and $1 in (name, group_id::text)
+order by group_id::text = $1 desc limit 1
 
 -- name: list_groups
 -- Groups by name, from behind the name `$1`.

@@ -19,9 +19,9 @@ class Provider:
     def __init__(self, client: Client) -> None:
         self.http = client
 
-    async def user(self, name: str = "bob", **more: Any) -> dict[str, Any]:
+    async def user(self, called: str = "bob", /, **more: Any) -> dict[str, Any]:
         """Make a user whose address nobody else has."""
-        address = f"{name}-{uuid4().hex[:12]}@example.com"
+        address = f"{called}-{uuid4().hex[:12]}@example.com"
         body = {
             "schemas": [USER],
             "userName": address,

@@ -12,10 +12,19 @@ from scim2_tester import Status, check_server
 from knowlog.provisioning import schemas
 
 
-class User(schemas.User):
-    """A user as this server takes them: without an address they could not sign in, so that one is always given."""
+class Email(schemas.Email):
+    """An address that is one."""
 
-    emails: Annotated[list[schemas.Email] | None, Required.true] = None
+    value: Annotated[str | None, Required.true] = None
+
+
+class User(schemas.User):
+    """A user as this server takes them: without an address they could not sign in, so that one is always given; and they
+    are active or not, of which nothing can be taken away.
+    """
+
+    active: Annotated[bool | None, Required.true] = None
+    emails: Annotated[list[Email] | None, Required.true] = None
 
 
 class _Client(BaseSyncSCIMClient):
