@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table in the archive. `restored`: its rows come back when the archive is brought in; the others are there to be
-    read. `without`: columns that stay behind. `only`: a condition on the rows. `made`: columns that are not taken as they
-    stand, with the expression that makes them.
+    read. `without`: columns that stay behind. `only`: a condition on the rows. `made`: columns that do not come back as
+    they stand, with the expression that makes them. `told`: columns that count what all tenants do, with the expression
+    (of the row `t` and what `beside` joins to it) that numbers the tenant's own instead.
     """
 
     name: str
@@ -16,9 +17,15 @@ class Table:
     without: frozenset[str] = frozenset()
     only: str = "true"
     made: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
+    beside: str = ""
 
 
 _SHIFTED = {"chunk_id": "x.chunk_id + $2"}
+_CHUNK_NUMBERS = """
+    join (select k.chunk_id as known, row_number() over (order by k.chunk_id) as number
+          from chunks k where k.tenant_id = tenant()) n on n.known = t.chunk_id"""
+_PLACES = {"xid", "position", "place"}
 _PERSON_HERE = {"person_id": "person_of(x.email, gen_random_uuid())"}
 _OWN_BLOB = {"blob": "tenant()::text || substr(x.blob, 37)"}
 
@@ -30,24 +37,26 @@ TABLES: tuple[Table, ...] = (
     Table("collections", restored=True),
     Table("documents", restored=True),
     Table("versions", restored=True, made=_OWN_BLOB),
-    Table("chunks", restored=True, made=_SHIFTED),
-    Table("vectors", restored=True, made=_SHIFTED),
-    Table("chunk_terms", restored=True, made=_SHIFTED),
+    Table(
+        "chunks", restored=True, made=_SHIFTED, told={"chunk_id": "row_number() over (order by t.chunk_id)"}
+    ),
+    Table("vectors", restored=True, made=_SHIFTED, told={"chunk_id": "n.number"}, beside=_CHUNK_NUMBERS),
+    Table("chunk_terms", restored=True, made=_SHIFTED, told={"chunk_id": "n.number"}, beside=_CHUNK_NUMBERS),
     Table("collection_statistics", restored=True),
     Table("term_statistics", restored=True),
     Table("statistics_changes", restored=True, without=frozenset({"change_id"})),
-    Table("embedding_builds", restored=True, without=frozenset({"worker", "lease_until"})),
+    Table("embedding_builds", restored=True, without=frozenset({"worker", "lease_until", "after_chunk"})),
     Table("rechunkings", restored=True, without=frozenset({"after_document", "asked", "looked_at"})),
     Table("deletion_receipts", restored=True),
     Table("schedules", restored=True),
     Table("origins", restored=True),
     Table("domains", without=frozenset({"token"})),
     Table("api_keys", without=frozenset({"secret_hash"})),
-    Table("webhooks", without=frozenset({"secret", "old_secret", "sealed", "old_sealed"})),
+    Table("webhooks", without=frozenset({"secret", "old_secret", "sealed", "old_sealed", *_PLACES})),
     Table("sources"),
     Table("inbox"),
     Table("dead_letters", only="not withheld"),
-    Table("events"),
+    Table("events", without=frozenset({"xid"}), told={"position": "row_number() over (order by t.position)"}),
     Table("audit_records"),
     Table("secrets", without=frozenset({"sealed"})),
     Table("tenant_limits"),

@@ -111,10 +111,11 @@ async def _parts(
     connection: Connection, table: Table, columns: list[str]
 ) -> AsyncIterator[tuple[int, bytes]]:
     """Yield (number of rows, their lines): parts of some megabytes."""
-    named = ", ".join(f'"{name}"' for name in columns)
+    values = {**{name: f't."{name}"' for name in columns}, **table.told}
+    named = ", ".join(f'{values[name]} as "{name}"' for name in columns)
     query = (
-        f"select row_to_json(x)::text from (select {named} from {table.name}"  # noqa: S608 - names of ours
-        f" where tenant_id = tenant() and {table.only}) x"
+        f"select row_to_json(x)::text from (select {named} from {table.name} t {table.beside}"  # noqa: S608 - names of ours
+        f" where t.tenant_id = tenant() and {table.only}) x"
     )
     lines: list[bytes] = []
     size = 0

@@ -14,11 +14,14 @@ def new_id() -> UUID:
     """Return a fresh UUID version 7 (RFC 9562, section 5.7): milliseconds, a counter, 62 random bits.
 
     Identifiers of one process ascend strictly: within a millisecond, or when the clock stands still or goes back, the
-    counter goes on (section 6.2, method 1).
+    counter goes on. In each new millisecond it begins anywhere in its lower half, so that it does not tell how many
+    identifiers others got (section 6.2, method 1).
     """
     global _last
+    begin = int.from_bytes(os.urandom(2), "big") & 0x7FF
     with _lock:
-        _last = max(_last + 1, (time.time_ns() // 1_000_000) << 12)
+        present = time.time_ns() // 1_000_000
+        _last = present << 12 | begin if present > _last >> 12 else _last + 1
         moment, counter = _last >> 12, _last & 0xFFF
     random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
     return UUID(int=moment << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | random)

@@ -131,6 +131,33 @@ async def test_secrets_do_not_travel(alice: Client, operator: Client, tenant: Sc
         assert secret.encode() not in archive
 
 
+async def test_numbers_that_count_all_tenants_do_not_travel(
+    app: App, alice: Client, charlie: Client, operator: Client, tenant: Scope, tmp_path: Path
+) -> None:
+    """Whatever another tenant does in between: chunks and events are numbered from 1, without gaps."""
+    await charlie.post("/v1/collections", json={"name": "handbook"})
+    async with working(app):
+        for name in ("first", "second"):
+            for who in (alice, charlie):
+                paper = await upload(who, f"The {name} text of somebody.", external_id=name)
+                assert (await settled(who, paper))["state"] == "indexed"
+    members = unpacked(await exported(operator, tenant, tmp_path))
+
+    def numbers(table: str, name: str) -> list[int]:
+        return sorted(json.loads(line)[name] for line in members[f"rows/{table}/000001.jsonl"].splitlines())
+
+    assert [numbers(table, "chunk_id") for table in ("chunks", "vectors", "chunk_terms")] == [[1, 2]] * 3
+    positions = numbers("events", "position")
+    assert positions == list(range(1, len(positions) + 1))
+    tables = json.loads(members["manifest.json"])["tables"]
+    assert not {name for told in tables.values() for name in told["columns"]} & {
+        "xid",
+        "change_id",
+        "after_chunk",
+    }
+    assert not {"place", "position"} & set(tables["webhooks"]["columns"])
+
+
 async def test_only_owners_and_the_operator_export(
     alice: Client, bob: Client, charlie: Client, make_client: MakeClient, tenant: Scope, tmp_path: Path
 ) -> None:

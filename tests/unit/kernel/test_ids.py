@@ -27,3 +27,12 @@ def test_ids_of_one_process_ascend() -> None:
     """What was made later sorts later, also within a millisecond."""
     made = [new_id() for _ in range(10_000)]
     assert made == sorted(made)
+
+
+def test_an_id_does_not_tell_how_many_others_got() -> None:
+    """The counter of a millisecond begins anywhere, and not with the first."""
+    counters = set()
+    for _ in range(20):
+        time.sleep(0.0015)
+        counters.add(new_id().int >> 64 & 0xFFF)
+    assert len(counters) > 10
