@@ -28,7 +28,8 @@ _SEARCH_PATH = (
 _BEGIN_TENANT = (
     "begin; set local role knowlog_app; "
     + _SEARCH_PATH
-    + "; select set_config('knowlog.tenant', '{tenant}', true), set_config('knowlog.subjects', '{subjects}', true)"
+    + "; select set_config('knowlog.tenant', '{tenant}', true), set_config('knowlog.subjects', '{subjects}', true);"
+    " select set_config('knowlog.closed', {closed}, true)"
 )
 _BEGIN_SNAPSHOT = _BEGIN_TENANT.replace("begin;", "begin isolation level repeatable read, read only;")
 _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
@@ -112,9 +113,14 @@ class Database:
 
 
 def _begin(statements: str, scope: Scope) -> str:
-    """The statements that begin a transaction in `scope`; its values are ids, which need no quoting."""
-    subjects = "*" if scope.subjects is None else f"{{{','.join(map(str, scope.subjects))}}}"
-    return statements.format(tenant=scope.tenant_id, subjects=subjects)
+    """The statements that begin a transaction in `scope`; its values are ids, which need no quoting.
+
+    What lists close to the caller is looked up once, here, whatever the transaction will look for (migration 0036).
+    """
+    if scope.subjects is None:
+        return statements.format(tenant=scope.tenant_id, subjects="*", closed="'*'")
+    subjects = f"{{{','.join(map(str, scope.subjects))}}}"
+    return statements.format(tenant=scope.tenant_id, subjects=subjects, closed="look_at_lists()")
 
 
 async def _leave_idle(connection: Any) -> None:

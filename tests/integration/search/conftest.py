@@ -33,6 +33,10 @@ class WordEmbedder:
         """As an embedder does."""
         return self.embed(text)
 
+    def token_offsets(self, text: str) -> NDArray[np.int32]:
+        """A token is a word."""
+        return np.arange(len(text.split()), dtype=np.int32)
+
 
 Put = Callable[..., Awaitable[list[UUID]]]
 MakeCollection = Callable[[Scope, str], Awaitable[UUID]]

@@ -1,5 +1,6 @@
 """Lists are part of the search: both legs rank what may be seen, as if there were nothing else."""
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -8,7 +9,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from knowlog.database import Database, Scope
+from knowlog.database import Database, Scope, load_queries, pool
 from knowlog.retrieval import Search, retrieve
 from knowlog.stores import (
     LexicalQuery,
@@ -102,6 +103,55 @@ async def test_every_store_ranks_what_may_be_seen(
         scope = replace(tenant, subjects=subjects)
         async with database.transaction(scope) as connection:
             assert len(await chosen.search(connection, tenant.tenant_id, query)) == count
+
+
+BY_ID = ("documents_by_id", "document_access", "version_blob", "version_text")
+_STATEMENTS = load_queries("knowlog.documents") | load_queries("knowlog.documents", "access.sql")
+
+
+async def spent(
+    database: Database, scope: Scope, statement: str, *given: object
+) -> tuple[dict[str, int], int]:
+    """What a statement costs in a transaction of `scope`: calls of our functions, and blocks that are looked at."""
+    async with database.owner() as connection:
+        await connection.execute("set track_functions = 'all'")
+        await connection.execute(pool._begin(pool._BEGIN_TENANT, scope))
+        told = await connection.fetchval(f"explain (analyze, buffers, format json) {statement}", *given)
+        calls = await connection.fetch("select funcname, calls from pg_stat_xact_user_functions order by 1")
+        await connection.execute("rollback")
+    plan = json.loads(told)[0]["Plan"]
+    return dict(calls), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+@pytest.mark.parametrize("closed", ["document", "collection"])
+@pytest.mark.parametrize("name", BY_ID)
+async def test_what_is_hidden_is_looked_up_by_the_work_of_what_is_absent(
+    database, tenant, collection, put, name: str, closed: str
+) -> None:
+    """No function is called for having found it, and few blocks are read: the time of an answer tells nothing."""
+    (document,) = await put(tenant, collection, ["secret plans"])
+    async with database.transaction(tenant) as connection:
+        await connection.execute(
+            f"update {closed}s set audience = '{{}}' where collection_id = $1", collection
+        )
+    bob = replace(tenant, subjects=frozenset(uuid4() for _ in range(5)))
+    more: dict[str, tuple[object, ...]] = {
+        "version_blob": (1,),
+        "version_text": (1, 0, 9),
+        "documents_by_id": (None,),
+    }
+    hidden, absent = [
+        await spent(
+            database,
+            bob,
+            _STATEMENTS[name],
+            [each] if name == "documents_by_id" else each,
+            *more.get(name, ()),
+        )
+        for each in (document, uuid4())
+    ]
+    assert hidden[0] == absent[0]
+    assert 0 <= hidden[1] - absent[1] <= 8
 
 
 @pytest.fixture(scope="module")
