@@ -77,9 +77,11 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
         keys = {each.collection_id: each.embedding_key for each in found}
         return Search(asked.question, tuple(keys), limit, wanted, profile, keys)
 
-    return await retrieve_resolved(
+    found = await retrieve_resolved(
         app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open
     )
+    app.limiter.count_question(scope.tenant_id, found.embedded_tokens)
+    return found
 
 
 def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[dict[str, Any]]:

@@ -61,6 +61,11 @@ class Metrics:
             ["limit"],
             registry=self.registry,
         )
+        self._strangers = Counter(
+            "knowlog_callers_refused",
+            "Keys and tokens that were offered and open nothing, or not any more.",
+            registry=self.registry,
+        )
         self._reused = Counter(
             "knowlog_refresh_tokens_reused",
             "Refresh tokens that were offered a second time, so that their session was ended.",
@@ -165,6 +170,10 @@ class Metrics:
             "1 while Redis does not answer and PostgreSQL counts requests in its place.",
             rests,
         )
+
+    def caller_refused(self) -> None:
+        """Count a key or token that opens nothing."""
+        self._strangers.inc()
 
     def token_reused(self) -> None:
         """Count a refresh token that was offered a second time."""

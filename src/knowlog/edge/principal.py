@@ -134,6 +134,7 @@ def _counted(request: Request) -> Iterator[str]:
         yield secret
     except Unauthenticated:
         strangers.refuse(address)
+        request.app.state.metrics.caller_refused()
         raise
     strangers.welcome(secret)
 

@@ -24,6 +24,7 @@ from knowlog.ingestion.agreement import Agreement
 from knowlog.ingestion.hashing import content_hash
 from knowlog.kernel.errors import InternalError, KnowlogError
 from knowlog.stores import VectorRow, Vectors, VectorStore, searchable_text
+from knowlog.tenants import REBUILT, spend
 
 _SQL = load_queries("knowlog.ingestion")
 _LOG = logging.getLogger("knowlog.ingestion")
@@ -185,8 +186,19 @@ class Rebuilder:
                 connection, build.scope.tenant_id, self._key, list(hashes)
             )
         missing = {digest: text for digest, text in zip(hashes, texts, strict=True) if digest not in known}
-        made = await self._embedder.embed_documents(list(missing.values())) if missing else ()
+        if not missing:
+            return known
+        made = await self._embedder.embed_documents(list(missing.values()))
+        await self._count_tokens(build, list(missing.values()))
         return known | dict(zip(missing, made, strict=True))
+
+    async def _count_tokens(self, build: _Build, texts: Sequence[str]) -> None:
+        tokens = await asyncio.to_thread(
+            lambda: sum(len(self._embedder.token_offsets(text)) for text in texts)
+        )
+        async with self._database.transaction(build.scope) as connection:
+            await connection.execute("set local synchronous_commit = off")
+            await spend(connection, REBUILT, tokens)
 
     async def _keeping_lease(
         self, build: _Build, work: Awaitable[dict[UUID, Vectors]]

@@ -109,7 +109,8 @@ async def retrieve_resolved(
         passages = await _reranked(reranker, search.question, passages)
     degraded = ("dense",) if questions.silent else ()
     model = questions.asked[0].model if len(questions.asked) == 1 else None
-    return Retrieved(tuple(passages[: search.limit]), statistics, degraded, questions.notes, model)
+    tokens = sum(len(each.model.token_offsets(search.question)) for each in questions.asked)
+    return Retrieved(tuple(passages[: search.limit]), statistics, degraded, questions.notes, model, tokens)
 
 
 async def _embedding_keys(connection: Connection, search: Search) -> Mapping[UUID, str | None]:

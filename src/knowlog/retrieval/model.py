@@ -68,6 +68,7 @@ class Retrieved:
 
     `degraded` names the legs that had to be left out, wholly or for some collections, because what they rest on did not
     answer; `notes` say it in sentences. `model` is the one by which texts can be compared with the question now.
+    `embedded_tokens`: what models were given of the question, all of them together.
     """
 
     passages: tuple[Passage, ...]
@@ -75,3 +76,4 @@ class Retrieved:
     degraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     model: Embedder | None = None
+    embedded_tokens: int = 0

@@ -91,6 +91,7 @@ from knowlog.tenants.limiter import (
 from knowlog.tenants.limits import (
     KINDS,
     KINDS_OF_KEYS,
+    REBUILT,
     STORING,
     THE_TENANT,
     Allowance,
@@ -218,6 +219,7 @@ __all__ = [
     "MOST_SECRET_CHARS",
     "NO_HASH",
     "OPERATORS_CHAIN",
+    "REBUILT",
     "ROLES",
     "SECRET_NAME",
     "STORING",

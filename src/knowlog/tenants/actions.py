@@ -12,7 +12,7 @@ from knowlog.bus import notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from knowlog.tenants.audit import record_as_operator
+from knowlog.tenants.audit import record, record_as_operator
 from knowlog.tenants.model import Key, KeyRole, Principal, Tenant, subjects_of
 from knowlog.tenants.naming import clean_name, known_key_role
 from knowlog.tenants.sessions import SUSPENDED, authenticate_member
@@ -42,17 +42,29 @@ async def authenticate(database: Database, secret: str) -> Principal:
     async with database.transaction(Scope(tenant_id, "authentication")) as connection:
         row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
         if row is None:
-            raise Unauthenticated(_REFUSED)
-        if row["suspended"]:
+            await _note_refusal(connection, tenant_id, secret)
+        elif row["suspended"]:
             raise Forbidden(SUSPENDED)
-        if row["used_again"]:
+        elif row["used_again"]:
             await connection.execute(_SQL["touch_key"], row["key_id"])
+    if row is None:
+        raise Unauthenticated(_REFUSED)
     collections = None if row["collections"] is None else frozenset(row["collections"])
     if row["role"] == "provisioner":
         collections = frozenset()  # no route lets it near a document; this is the second wall
     subjects = subjects_of(row["role"], row["groups"])
     scope = Scope(tenant_id, f"key:{row['key_id']}", collections=collections, subjects=subjects)
     return Principal(scope, row["role"], row["key_id"])
+
+
+async def _note_refusal(connection: Connection, tenant_id: UUID, secret: str) -> None:
+    """Record that a key which opens nothing any more was offered: once an hour, and of no other secret, so that only who
+    holds what was a key can make the tenant's chain grow, and that by little.
+    """
+    row = await connection.fetchrow(_SQL["refuse_key"], _hash(secret))
+    if row is not None:
+        scope = Scope(tenant_id, f"key:{row['key_id']}")
+        await record(connection, scope, "key.refused", f"key:{row['key_id']}", {"because": row["because"]})
 
 
 async def create_tenant(database: Database, name: str) -> Tenant:

@@ -54,6 +54,7 @@ ACTIONS: Mapping[str, str] = {
     "key.created": "An API key was created.",
     "key.issued": "The operator issued a key to the tenant.",
     "key.limited": "A key got other limits.",
+    "key.refused": "A key that is revoked or has expired was offered (told once an hour).",
     "key.revoked": "An API key was revoked.",
     "member.added": "A person became a member.",
     "member.changed": "A member got another role or name, or was disabled or enabled.",

@@ -153,6 +153,11 @@ class Limiter:
         self._count(caller, "uploads", count)
         return _rate("uploads", quotas, grant.remaining, 0)
 
+    def count_question(self, tenant_id: UUID, tokens: int) -> None:
+        """Count the tokens of a question that was embedded. Questions are held against requests alone."""
+        if tokens:
+            self._counted[tenant_id, THE_TENANT, "embedding_tokens"] += tokens
+
     async def allowed(self, tenant_id: UUID, key_id: UUID | None) -> Allowance:
         """What a caller may use, as it was within the last two seconds."""
         found = self._allowances.get((tenant_id, key_id))

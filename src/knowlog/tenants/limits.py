@@ -43,6 +43,8 @@ KINDS: Mapping[str, Kind] = {
         Kind("money_micros_per_month", "money_micros", "month", "millionths of money a month", of_keys=True),
     )
 }
+REBUILT = "rebuild_tokens"
+"""Tokens embedded anew because the operator has changed the model: counted, and held against no limit."""
 KINDS_OF_KEYS = tuple(name for name, kind in KINDS.items() if kind.of_keys)
 STORING = ("stored_bytes", "documents", "upload_bytes_per_day")
 """What an upload is held against in the transaction that stores it."""
@@ -109,7 +111,10 @@ async def spend(connection: Connection, counted: str, amount: int, key_id: UUID 
     """
     if not 0 <= amount <= MOST:
         raise Invalid(f"An amount is 0 to {MOST:,}.")
-    if counted not in {kind.counted for kind in KINDS.values() if kind.window in {"day", "month"}}:
+    if counted not in {
+        REBUILT,
+        *(kind.counted for kind in KINDS.values() if kind.window in {"day", "month"}),
+    }:
         raise Invalid(f"Nothing counts {counted!r:.50}.")
     if amount:
         await connection.execute(SQL["spend"], counted, amount, [THE_TENANT, *filter(None, [key_id])])

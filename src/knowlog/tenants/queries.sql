@@ -10,6 +10,12 @@ where tenant_id = tenant() and secret_hash = $1 and revoked_at is null and (expi
 -- Remember that a key is in use, to the minute.
 update api_keys set last_used_at = now() where tenant_id = tenant() and key_id = $1
 
+-- name: refuse_key
+-- A key that was revoked or has expired is offered; no row for any other secret, nor when that was so within the hour.
+update api_keys set refused_at = now()
+where tenant_id = tenant() and secret_hash = $1 and (refused_at is null or refused_at < now() - interval '1 hour')
+returning key_id, case when revoked_at is null then 'expired' else 'revoked' end as because
+
 -- name: insert_key
 -- Keep a new key; the secret itself is kept nowhere.
 insert into api_keys (tenant_id, key_id, name, secret_hash, hint, role, collections, created_by, expires_at, groups)

@@ -51,7 +51,7 @@ async def confirm(connection: Connection, vault: Vault, person_id: UUID, code: s
     )
     if step is None:
         raise Invalid(_WRONG)
-    codes = [pyotp.random_base32(32)[:16].lower() for _ in range(_CODES)]
+    codes = [pyotp.random_base32(32)[:24].lower() for _ in range(_CODES)]
     await connection.execute(_SQL["enforce_totp"], person_id, step, [_hash(each) for each in codes])
     return codes
 
@@ -90,7 +90,7 @@ def _plain(code: str) -> str:
 
 
 def _hash(code: str) -> bytes:
-    return hashlib.sha256(code.encode()).digest()  # 80 random bits: nobody searches them
+    return hashlib.sha256(code.encode()).digest()  # 120 random bits: nobody searches them
 
 
 def _purpose(person_id: UUID) -> str:

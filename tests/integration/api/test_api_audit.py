@@ -39,6 +39,38 @@ async def test_a_refused_change_leaves_no_record(alice: Client) -> None:
     assert await records(alice) == before
 
 
+async def test_a_revoked_key_that_is_offered_is_told_once_an_hour(api: FastAPI, alice: Client) -> None:
+    """With where it came from: somebody still has it."""
+    made = (await alice.post("/v1/keys", json={"name": "lost"})).json()
+    await alice.delete(f"/v1/keys/{made['key']['key_id']}")
+    async with client_of(api, made["secret"]) as thief:
+        for _ in range(3):
+            problem(await thief.get("/v1/collections"), 401, "unauthenticated")
+    (record,) = await records(alice, action="key.refused")
+    assert record["actor"] == record["subject"] == f"key:{made['key']['key_id']}"
+    assert record["detail"] == {"because": "revoked"}
+    assert record["address"]
+
+
+async def test_strangers_cannot_make_the_log_grow(
+    api: FastAPI, alice: Client, operator: Client, tenant: Scope
+) -> None:
+    """Secrets that never were a key are counted, whatever tenant they name, and leave no record."""
+    before = await records(alice)
+    counted = await figure(operator, "knowlog_callers_refused_total")
+    for number in range(3):
+        async with client_of(api, f"kl_{tenant.tenant_id.hex}_{number:043}") as stranger:
+            problem(await stranger.get("/v1/collections"), 401, "unauthenticated")
+    assert await records(alice) == before
+    assert await figure(operator, "knowlog_callers_refused_total") == counted + 3
+
+
+async def figure(operator: Client, name: str) -> float:
+    """What the server counts."""
+    lines = (await operator.get("/metrics")).text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
 async def test_a_repeated_request_is_recorded_once(alice: Client) -> None:
     """Its effect was one."""
     for _ in range(2):

@@ -187,6 +187,7 @@ async def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
     email = new_email("bob")
     await people.joined(alice, tenant, email)
     bob, _ = await people.signed_in(email)
+    elsewhere, _ = await people.signed_in(email)
     problem(await bob.post("/v1/second-factor", json={"password": "wrong password"}), 401, "unauthenticated")
     secret = (await bob.post("/v1/second-factor", json={"password": PASSWORD})).json()["secret"]
     codes = pyotp.TOTP(secret)
@@ -194,6 +195,8 @@ async def test_a_second_factor_is_asked_for_and_each_code_is_good_once(
     now = time.time()
     first = codes.at(now)
     recovery = (await bob.post("/v1/second-factor:confirm", json={"code": first})).json()["recovery_codes"]
+    assert {len(each) for each in recovery} == {24}  # 120 bits: a plain hash will do
+    problem(await elsewhere.get("/v1/collections"), 401, "unauthenticated")
     offered = {"email": email, "password": PASSWORD}
     browser = people.browser()
     problem(await browser.post("/v1/sessions", json=offered), 401, "code-needed")

@@ -219,6 +219,17 @@ async def test_documents_wait_while_their_tenant_has_embedded_enough(
     assert 3 <= await used(alice, "embedding_tokens_per_day") <= 20
 
 
+async def test_tokens_of_questions_are_counted(app: App, alice: Client, warranty: str) -> None:
+    """Of searches and answers alike, for the tenant that asks."""
+    before = await used(alice, "embedding_tokens_per_day")
+    for kind in ("search", "answers"):
+        assert (
+            await alice.post(f"/v1/{kind}", json={"question": "How long is the warranty?"})
+        ).status_code == 200
+    await app.limiter.flush()
+    assert before + 8 <= await used(alice, "embedding_tokens_per_day") <= before + 24
+
+
 @pytest.mark.parametrize(
     "body", [{"documents": -1}, {"documents": 2**53 + 1}, {"documents": 10**30}, {"documents": 1.5},
              {"documents": "many"}, {"documnets": 1}, {"documents": True}, []],

@@ -24,7 +24,7 @@ from knowlog.kernel.errors import Misconfigured, Unavailable
 from knowlog.retrieval import Retrieved, Search, retrieve
 from knowlog.settings import load_settings
 from knowlog.stores import VectorQuery
-from knowlog.tenants import create_tenant
+from knowlog.tenants import create_tenant, usage_by_day
 
 OLD, NEW = "fake-64-512", "fake-96-512"
 OpenOne = Callable[..., Awaitable[App]]
@@ -221,6 +221,17 @@ async def test_a_collection_switches_when_all_is_made_and_the_old_vectors_go(old
     found = await ask(new, tenant, "where does zebra7 sleep", collection)
     assert by_both(found)
     assert found.model.profile.key == NEW
+
+
+async def test_what_is_embedded_anew_is_counted_by_itself(old, new, tenant) -> None:
+    """And not held against the tokens that the tenant's own documents may cost."""
+    await make_collection(old, tenant)
+    await put(old, tenant, notes(3))
+    await rebuild_all(new)
+    async with new.database.transaction(tenant) as connection:
+        counted = {each.counted: each.amount for each in await usage_by_day(connection, 1)}
+    assert 3 * 8 <= counted["rebuild_tokens"] <= 3 * 24
+    assert counted["embedding_tokens"] <= 3 * 24
 
 
 async def test_no_question_fails_or_is_mixed_while_a_collection_switches(
