@@ -1,10 +1,12 @@
 """Bringing a benchmark's texts in, through the API as anyone would."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
 from knowlog.cli.bench.connection import Connections
+from knowlog.cli.client import Refused
 from knowlog.cli.output import progress
 from knowlog.kernel.errors import Unavailable
 
@@ -12,6 +14,7 @@ COLLECTION = "benchmark"
 _BATCH = 64
 _BATCH_CHARACTERS = 4_000_000
 _POLL_S = 0.1
+_PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _SILENT_TOO_LONG_S = 300.0
 
 
@@ -42,8 +45,11 @@ async def load_texts(
 
 async def upload(api: Connections, texts: Sequence[Text], collection: str = COLLECTION) -> None:
     """Upload texts in batches, one after another."""
+    place = f"/v1/collections/{collection}/documents:batch"
     for batch in batches(texts):
-        await api.post_lines(f"/v1/collections/{collection}/documents:batch", list(batch))
+        await _patiently(
+            partial(api.post_lines, place, list(batch))
+        )  # what came in before is known by its id
 
 
 async def until_indexed(
@@ -55,7 +61,8 @@ async def until_indexed(
     """
     quiet_s, before = 0.0, -1
     while True:
-        states: dict[str, int] = (await api.get(f"/v1/collections/{collection}/states"))["states"]
+        answer = await _patiently(partial(api.get, f"/v1/collections/{collection}/states"))
+        states: dict[str, int] = answer["states"]
         indexed = states.get("indexed", 0)
         seen(indexed)
         if states.get("failed"):
@@ -69,6 +76,18 @@ async def until_indexed(
         if quiet_s > _SILENT_TOO_LONG_S:
             raise Unavailable(f"Nothing was indexed for {_SILENT_TOO_LONG_S:.0f} s. Does a worker run?")
         await asyncio.sleep(_POLL_S)
+
+
+async def _patiently(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call again where the server says that this may help: nothing is measured here, and others may use the machine."""
+    for wait_s in _PATIENCE_S:
+        try:
+            return await call()
+        except Refused as error:
+            if error.http_status != 503:
+                raise
+        await asyncio.sleep(wait_s)
+    return await call()
 
 
 def batches(texts: Sequence[Text]) -> list[list[Text]]:

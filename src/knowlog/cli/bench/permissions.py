@@ -22,7 +22,6 @@ from knowlog.cli.output import progress, say
 from knowlog.database import Scope
 from knowlog.documents import get_documents
 from knowlog.evaluation import BeirDataset, load_beir, mean, overlap, percentile
-from knowlog.kernel import new_id
 from knowlog.retrieval import Search, retrieve
 from knowlog.stores import VectorQuery
 
@@ -35,6 +34,7 @@ _NAMED = 2
 _LARGE = {0: 50, 1: 10}
 """How many percent of the documents name the first two groups as well."""
 _LOOKS = 500
+_PORTION = 2_000
 
 Chunks = Annotated[int, typer.Option("--chunks", min=LEAST, help="How many chunks, one a document.")]
 Groups = Annotated[int, typer.Option("--groups", min=100, help="Groups that the lists name.")]
@@ -106,15 +106,23 @@ async def _give_lists(bare: Bare, groups: Sequence[UUID]) -> None:
     draw = np.random.default_rng(5)
     small = draw.integers(len(_LARGE), len(groups), size=(len(ids), _NAMED))
     large = draw.random((len(ids), len(_LARGE))) < np.array(list(_LARGE.values())) / 100
-    for start in range(0, len(ids), 5_000):
-        rows = [
-            (ids[n], [groups[g] for g in (*small[n], *np.flatnonzero(large[n]))])
-            for n in range(start, min(start + 5_000, len(ids)))
-        ]
-        async with bare.app.database.transaction(bare.scope) as connection:
-            await connection.executemany("update documents set audience = $2 where document_id = $1", rows)
+    with progress() as bar:
+        task = bar.add_task("Naming", total=len(ids), note="")
+        for start in range(0, len(ids), _PORTION):
+            rows = [
+                (ids[n], [groups[g] for g in (*small[n], *np.flatnonzero(large[n]))])
+                for n in range(start, min(start + _PORTION, len(ids)))
+            ]
+            async with bare.app.database.transaction(bare.scope) as connection:
+                await connection.executemany(
+                    "update documents set audience = $2 where document_id = $1", rows
+                )
+            bar.advance(task, len(rows))
+    say("Tidying the tables up, as the database does by itself after a while ...")
     async with bare.app.database.owner() as owner:
-        await owner.execute("vacuum analyze knowlog.documents")
+        await owner.execute(
+            "vacuum analyze knowlog.documents, knowlog.document_subjects, knowlog.vectors, knowlog.chunk_terms"
+        )
 
 
 def _callers(bare: Bare, groups: Sequence[UUID]) -> dict[str, Scope]:
@@ -167,6 +175,7 @@ async def _recall(bare: Bare, callers: Mapping[str, Scope], questions: Sequence[
     vectors = [await bare.app.embedder.embed_query(question) for question in questions[:100]]
     figures: dict[str, float] = {}
     for name, scope in callers.items():
+        say(f"Comparing with an exact scan: {name.replace('_', ' ')} ...")
         same = []
         async with bare.app.database.transaction(scope) as connection:
             for vector in vectors:
@@ -188,7 +197,7 @@ async def _recall(bare: Bare, callers: Mapping[str, Scope], questions: Sequence[
 
 
 async def _absence(bare: Bare, callers: Mapping[str, Scope]) -> dict[str, float]:
-    """Look hidden documents up, and such as do not exist, in turn."""
+    """Look hidden documents up, and such as do not exist, in turn; their ids are neighbours: neither is warmer."""
     scope = callers["1_percent"]
     async with bare.app.database.transaction(scope) as connection:
         seen = {row["document_id"] for row in await connection.fetch("select document_id from documents")}
@@ -197,7 +206,7 @@ async def _absence(bare: Bare, callers: Mapping[str, Scope]) -> dict[str, float]
     hidden = [row["document_id"] for row in rows if row["document_id"] not in seen][:_LOOKS]
     taken: dict[str, list[float]] = {"hidden": [], "absent": []}
     for place, document in enumerate(hidden):
-        pair = [("hidden", document), ("absent", new_id())]
+        pair = [("hidden", document), ("absent", UUID(int=document.int ^ 1))]
         for name, wanted in pair if place % 2 else reversed(pair):
             started = perf_counter()
             async with bare.app.database.transaction(scope) as connection:
@@ -214,16 +223,22 @@ async def _staleness(bare: Bare, group: UUID, questions: Sequence[str], count: i
     async with bare.app.database.transaction(scope) as connection:
         document = await connection.fetchval("select document_id from documents limit 1")
     stale = unseen = 0
-    for number in range(count):
-        for subjects in ([group], []):
-            async with bare.app.database.transaction(bare.scope) as connection:
-                await connection.execute(
-                    "update documents set audience = $2 where document_id = $1", document, subjects
-                )
-            async with bare.app.database.transaction(scope) as connection:
-                shown = bool(await get_documents(connection, scope, [document]))
-            unseen += bool(subjects) and not shown
-            stale += not subjects and shown
-        if number % 10 == 0:
-            stale += document in await _search(bare, scope, questions[number % len(questions)])
+    with progress() as bar:
+        task = bar.add_task("Taking back", total=count, note="")
+        for number in range(count):
+            unseen += not await _shown_after(bare, scope, document, [group])
+            stale += await _shown_after(bare, scope, document, [])
+            if number % 10 == 0:
+                stale += document in await _search(bare, scope, questions[number % len(questions)])
+            bar.advance(task)
     return {"revocations": count, "stale": stale, "grants_not_seen": unseen}
+
+
+async def _shown_after(bare: Bare, scope: Scope, document: UUID, subjects: list[UUID]) -> bool:
+    """Whether a document is shown in `scope` right after it was given that list."""
+    async with bare.app.database.transaction(bare.scope) as connection:
+        await connection.execute(
+            "update documents set audience = $2 where document_id = $1", document, subjects
+        )
+    async with bare.app.database.transaction(scope) as connection:
+        return bool(await get_documents(connection, scope, [document]))
