@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from knowlog.chunking import ChunkingProfile
+from knowlog.chunking import ChunkingProfile, LanguageModel, open_language_model, require_models
 from knowlog.database import Database, Scope, open_database
 from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
 from knowlog.embedding import Embedder, Models, open_embedder
@@ -37,6 +37,7 @@ class App:
     parser: Parser
     indexer: Indexer
     inbox: Inbox
+    language: LanguageModel | None
     vault: Vault
     limiter: Limiter
 
@@ -45,13 +46,14 @@ class App:
         if profile.answering:
             raise Invalid("The profile's section answering has no settings yet. Leave it out.")
         chunking = ChunkingProfile.read(profile.chunking, self.embedder.profile.window_tokens)
+        require_models(chunking, self.language)
         try:
             retrieval = RetrievalProfile(**profile.retrieval)
         except ValidationError as error:
             first = error.errors()[0]
             raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))} {wrong_with(first)}.") from error
         return profile.model_copy(
-            update={"chunking": chunking.model_dump(), "retrieval": retrieval.model_dump()}
+            update={"chunking": chunking.settled(), "retrieval": retrieval.model_dump()}
         )
 
     async def delete_document(
@@ -101,6 +103,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(parser.close)
         blobs = open_blob_store(settings.documents, settings.data_dir)
         store = open_shared_store(settings.stores)
+        language = open_language_model(settings.chunking)
         receiver = Receiver(blobs, settings.documents, settings.limits)
         limiter = Limiter(database, settings.limits)
         limiter.start()
@@ -116,6 +119,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         yield App(
             settings, database, blobs, receiver, embedder, models, store, parser,
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
-                settings.parsing.max_chunks, settings.limits),
-            Inbox(database, blobs, receiver, store, fetch_url, settings.sources), vault, limiter,
+                settings.parsing.max_chunks, settings.limits, language),
+            Inbox(database, blobs, receiver, store, fetch_url, settings.sources), language, vault, limiter,
         )  # fmt: skip

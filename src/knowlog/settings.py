@@ -20,6 +20,7 @@ from knowlog.kernel.wording import wrong_with
 
 if TYPE_CHECKING:
     from knowlog.bus import BusSettings, WebhooksSettings, WorkerSettings
+    from knowlog.chunking import ChunkingSettings
     from knowlog.database import DatabaseSettings
     from knowlog.documents import DocumentsSettings
     from knowlog.edge import ApiSettings, TelemetrySettings
@@ -39,6 +40,7 @@ class _Rooms(Mapping[str, type[BaseModel]]):
         "limits": "knowlog.tenants:LimitsSettings",
         "documents": "knowlog.documents:DocumentsSettings",
         "embedding": "knowlog.embedding:EmbeddingSettings",
+        "chunking": "knowlog.chunking:ChunkingSettings",
         "stores": "knowlog.stores:StoresSettings",
         "parsing": "knowlog.ingestion:ParsingSettings",
         "bus": "knowlog.bus:BusSettings",
@@ -89,6 +91,7 @@ class Settings:
     limits: "LimitsSettings"
     documents: "DocumentsSettings"
     embedding: "EmbeddingSettings"
+    chunking: "ChunkingSettings"
     stores: "StoresSettings"
     parsing: "ParsingSettings"
     bus: "BusSettings"

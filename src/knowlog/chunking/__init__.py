@@ -1,7 +1,24 @@
 """Text to chunks. Pure functions; one strategy per file."""
 
-from knowlog.chunking.actions import chunk
+from knowlog.chunking.actions import chunk, estimate
 from knowlog.chunking.model import ChunkingProfile, Span, Strategy, TokenOffsets
-from knowlog.chunking.registry import STRATEGIES
+from knowlog.chunking.port import Embed, LanguageModel, Models
+from knowlog.chunking.registry import COMPARING, STRATEGIES, open_language_model, require_models
+from knowlog.chunking.settings import ChunkingSettings
 
-__all__ = ["STRATEGIES", "ChunkingProfile", "Span", "Strategy", "TokenOffsets", "chunk"]
+__all__ = [
+    "COMPARING",
+    "STRATEGIES",
+    "ChunkingProfile",
+    "ChunkingSettings",
+    "Embed",
+    "LanguageModel",
+    "Models",
+    "Span",
+    "Strategy",
+    "TokenOffsets",
+    "chunk",
+    "estimate",
+    "open_language_model",
+    "require_models",
+]

@@ -2,28 +2,56 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from knowlog.documents.model import Structure
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
+
+if TYPE_CHECKING:
+    from knowlog.chunking.work import Work
 
 _MARKS = 2  # what models put before and after a text, [CLS] and [SEP] in BERT
 
 Offsets = npt.NDArray[np.integer[Any]]
+StrategyName = Literal[
+    "fixed",
+    "sliding_window",
+    "paragraph",
+    "sentence",
+    "recursive",
+    "semantic",
+    "llm",
+    "parent_child",
+    "structure",
+    "cluster_semantic",
+]
+_OF_ALL = ("strategy", "size_tokens", "overlap")
+_OF_STRATEGY: dict[str, tuple[str, ...]] = {
+    "sentence": ("sentences",),
+    "semantic": ("similarity", "percentile"),
+    "parent_child": ("child_tokens",),
+}
+LEAST_TOKENS = 16
+"""The smallest chunk that a profile may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A chunk: characters [start, end) of a text, neither end on white space, and how many tokens it has."""
+    """A chunk: characters [start, end) of a text, neither end on white space, and how many tokens it has.
+
+    `context` is what stands elsewhere in the text and is needed to read it, such as the header of its table; it is
+    searched with the chunk and is no part of it. `parent` is the larger chunk around this one, itself one of the spans.
+    """
 
     start: int
     end: int
     token_count: int
+    context: tuple[str, ...] = ()
+    parent: tuple[int, int] | None = None
 
 
 class TokenOffsets(Protocol):
@@ -39,15 +67,37 @@ class ChunkingProfile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    strategy: Literal["recursive"] = Field(default="recursive", description="How boundaries are chosen.")
+    strategy: StrategyName = Field(default="recursive", description="How boundaries are chosen.")
     size_tokens: int = Field(
-        default=300, ge=16, le=32_768, description="Most tokens in a chunk, never exceeded."
+        default=300, ge=LEAST_TOKENS, le=32_768, description="Most tokens in a chunk, never exceeded."
     )
     overlap: float = Field(
         default=0.12,
         ge=0.0,
         lt=0.5,
-        description="Most that a chunk repeats of the one before, as a share of its size.",
+        description="Most that a chunk repeats of the one before, as a share of its size."
+        " For recursive, sliding_window and sentence; the others repeat nothing.",
+    )
+    sentences: int | None = Field(
+        default=None, ge=1, le=1000, description="For sentence: most sentences in a chunk. Unset: what fits."
+    )
+    similarity: float = Field(
+        default=0.75,
+        ge=-1.0,
+        le=1.0,
+        description="For semantic: cut where neighbouring sentences have a lower cosine.",
+    )
+    percentile: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=100.0,
+        description="For semantic: instead, cut at this percentage of the neighbours, those least alike.",
+    )
+    child_tokens: int = Field(
+        default=60,
+        ge=LEAST_TOKENS,
+        le=32_768,
+        description="For parent_child: most tokens of what is searched within a chunk of size_tokens.",
     )
 
     @classmethod
@@ -63,7 +113,12 @@ class ChunkingProfile(BaseModel):
         except ValidationError as error:
             raise Invalid(_sentence(error)) from error
         profile.require_window(window_tokens)
+        profile.require_children()
         return profile
+
+    def settled(self) -> dict[str, Any]:
+        """Return what decides where this profile cuts: what other strategies would read is left out."""
+        return self.model_dump(include={*_OF_ALL, *_OF_STRATEGY.get(self.strategy, ())})
 
     def require_window(self, window_tokens: int) -> None:
         """Raise Invalid unless a whole chunk, with the model's marks around it, fits into its window."""
@@ -74,9 +129,17 @@ class ChunkingProfile(BaseModel):
                 f" of text at once. Choose 16 to {most}."
             )
 
+    def require_children(self) -> None:
+        """Raise Invalid where children would be larger than their parents."""
+        if self.strategy == "parent_child" and self.child_tokens > self.size_tokens:
+            raise Invalid(
+                f"chunking.child_tokens is {self.child_tokens}, more than the {self.size_tokens} of the parent"
+                " (chunking.size_tokens). Choose smaller children or larger parents."
+            )
 
-Strategy = Callable[[str, ChunkingProfile, TokenOffsets, Structure], list[Span]]
-"""A pure function: text, profile, tokens and structure to spans in order of their start."""
+
+Strategy = Callable[["Work"], list[Span]]
+"""A pure function: a text with its structure to spans in order of their start."""
 
 
 def _sentence(error: ValidationError) -> str:

@@ -27,6 +27,7 @@ from knowlog.cli import (
     webhooks,
 )
 from knowlog.cli.ask import ask
+from knowlog.cli.chunk import chunk
 from knowlog.cli.config import config
 from knowlog.cli.demo import demo
 from knowlog.cli.doctor import doctor
@@ -71,7 +72,7 @@ app = typer.Typer(
 )
 for command, panel in (
     (up, "Run"), (demo, "Run"), (serve, "Run"), (worker, "Run"),
-    (ingest, "Use"), (search, "Use"), (ask, "Use"),
+    (ingest, "Use"), (search, "Use"), (ask, "Use"), (chunk, "Use"),
     (doctor, "Look after"), (usage, "Look after"), (config, "Look after"),
 ):  # fmt: skip
     app.command(rich_help_panel=panel)(command)

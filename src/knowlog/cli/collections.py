@@ -18,6 +18,15 @@ Name = Annotated[str, typer.Argument(help="Name of the collection.")]
 Profile = Annotated[
     str | None, typer.Option("--profile", help="Its profile: a JSON object, or a file that holds one.")
 ]
+Strategy = Annotated[
+    str | None, typer.Option("--strategy", help="How boundaries of chunks are chosen: chunking.strategy.")
+]
+ChildTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--child-tokens", help="For parent_child, most tokens that are searched: chunking.child_tokens."
+    ),
+]
 ChunkTokens = Annotated[
     int | None, typer.Option("--chunk-tokens", help="Most tokens in a chunk: chunking.size_tokens.")
 ]
@@ -29,6 +38,10 @@ Depth = Annotated[
 ]
 DenseWeight = Annotated[
     float | None, typer.Option("--dense-weight", help="Share of the dense score: retrieval.dense_weight.")
+]
+PassageTokens = Annotated[
+    int | None,
+    typer.Option("--passage-tokens", help="For parent_child, most tokens shown: retrieval.passage_tokens."),
 ]
 OnePerDocument = Annotated[
     bool | None,
@@ -50,17 +63,28 @@ def list_collections(limit: Limit = 100, url: Url = None, key: Key = None, as_js
 def create(
     name: Name,
     profile: Profile = None,
+    strategy: Strategy = None,
     chunk_tokens: ChunkTokens = None,
     overlap: Overlap = None,
+    child_tokens: ChildTokens = None,
     depth: Depth = None,
     dense_weight: DenseWeight = None,
+    passage_tokens: PassageTokens = None,
     one_per_document: OnePerDocument = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a collection. What its profile leaves out has its default."""
-    given = _given(chunk_tokens, overlap, depth, dense_weight, one_per_document)
+    given = _given(
+        chunking={
+            "strategy": strategy, "size_tokens": chunk_tokens, "overlap": overlap, "child_tokens": child_tokens,
+        },
+        retrieval={
+            "depth": depth, "dense_weight": dense_weight, "passage_tokens": passage_tokens,
+            "one_per_document": one_per_document,
+        },
+    )  # fmt: skip
     wanted: dict[str, Any] = {"name": name, "profile": _changed(_read(profile), given)}
     with connect(url, key) as client:
         made = client.post("/v1/collections", wanted)
@@ -81,10 +105,13 @@ def update(
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", help="Another name for it.")] = None,
     profile: Profile = None,
+    strategy: Strategy = None,
     chunk_tokens: ChunkTokens = None,
     overlap: Overlap = None,
+    child_tokens: ChildTokens = None,
     depth: Depth = None,
     dense_weight: DenseWeight = None,
+    passage_tokens: PassageTokens = None,
     one_per_document: OnePerDocument = None,
     url: Url = None,
     key: Key = None,
@@ -95,7 +122,15 @@ def update(
     What is said of retrieval holds at once. When what is said of chunking changes, workers cut all documents anew, a
     few at a time; until its turn comes, each answers by the chunks that it has. `show` tells how far that is.
     """
-    given = _given(chunk_tokens, overlap, depth, dense_weight, one_per_document)
+    given = _given(
+        chunking={
+            "strategy": strategy, "size_tokens": chunk_tokens, "overlap": overlap, "child_tokens": child_tokens,
+        },
+        retrieval={
+            "depth": depth, "dense_weight": dense_weight, "passage_tokens": passage_tokens,
+            "one_per_document": one_per_document,
+        },
+    )  # fmt: skip
     wholly = _read(profile)
     if not (new_name or wholly or given):
         raise typer.BadParameter(
@@ -120,18 +155,8 @@ def delete(name: Name, yes: Yes = False, url: Url = None, key: Key = None, as_js
     emit({"deleted": name}, as_json, lambda _: say(f"Collection {name} is deleted."))
 
 
-def _given(
-    chunk_tokens: int | None,
-    overlap: float | None,
-    depth: int | None,
-    dense_weight: float | None,
-    one_per_document: bool | None,
-) -> dict[str, dict[str, Any]]:
+def _given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The sections of a profile that the options speak of, with what they say."""
-    sections = {
-        "chunking": {"size_tokens": chunk_tokens, "overlap": overlap},
-        "retrieval": {"depth": depth, "dense_weight": dense_weight, "one_per_document": one_per_document},
-    }
     said = {
         section: {name: value for name, value in values.items() if value is not None}
         for section, values in sections.items()

@@ -5,7 +5,8 @@ from knowlog.embedding.models import Models, OpenModel, no_other
 from knowlog.embedding.port import Embedder
 from knowlog.embedding.registry import open_embedder
 from knowlog.embedding.settings import EmbeddingSettings
-from knowlog.embedding.wordpiece import token_ids
+from knowlog.embedding.wordpiece import token_ids, token_offsets
+from knowlog.embedding.wordpiece import wordpiece as bert_tokenizer
 
 __all__ = [
     "Embedder",
@@ -13,7 +14,9 @@ __all__ = [
     "EmbeddingSettings",
     "Models",
     "OpenModel",
+    "bert_tokenizer",
     "no_other",
     "open_embedder",
     "token_ids",
+    "token_offsets",
 ]

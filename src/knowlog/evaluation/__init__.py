@@ -3,6 +3,8 @@
 from knowlog.evaluation.datasets import (
     BeirDataset,
     BeirText,
+    ExcerptDataset,
+    ExcerptQuestion,
     FinanceQuestion,
     Paragraph,
     SampleFile,
@@ -11,6 +13,7 @@ from knowlog.evaluation.datasets import (
     held_out_articles,
     load_beir,
     load_document_samples,
+    load_excerpts,
     load_financebench,
     load_squad,
 )
@@ -32,6 +35,8 @@ from knowlog.evaluation.metrics import (
 __all__ = [
     "BeirDataset",
     "BeirText",
+    "ExcerptDataset",
+    "ExcerptQuestion",
     "FinanceQuestion",
     "Paragraph",
     "SampleFile",
@@ -41,6 +46,7 @@ __all__ = [
     "held_out_articles",
     "load_beir",
     "load_document_samples",
+    "load_excerpts",
     "load_financebench",
     "load_squad",
     "mean",

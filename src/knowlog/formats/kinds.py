@@ -71,6 +71,21 @@ _BY_SUFFIX: dict[str, Kind] = {
     ".srt": Kind("subtitles", "application/x-subrip", "a subtitle file"),
     ".rst": Kind("markdown", "text/x-rst", "a reStructuredText file"),
 }
+_BY_SUFFIX |= {
+    suffix: Kind("text", f"text/x-{language}", f"a {name} program")
+    for language, name, suffixes in (
+        ("python", "Python", (".py", ".pyi")),
+        ("javascript", "JavaScript", (".js", ".mjs", ".cjs", ".jsx")),
+        ("typescript", "TypeScript", (".ts", ".mts")),
+        ("tsx", "TypeScript", (".tsx",)),
+        ("java", "Java", (".java",)),
+        ("go", "Go", (".go",)),
+        ("rust", "Rust", (".rs",)),
+        ("c", "C", (".c", ".h")),
+        ("cpp", "C++", (".cpp", ".cc", ".cxx", ".hpp", ".hh")),
+    )
+    for suffix in suffixes
+}
 _BY_MEDIA_TYPE: dict[str, Kind] = {
     **{kind.media_type: kind for kind in _BY_SUFFIX.values()},
     "application/x-yaml": TEXT,

@@ -28,10 +28,11 @@ from knowlog.bus import (
     notify_progress,
     put_off,
 )
-from knowlog.chunking import ChunkingProfile, Span, chunk
+from knowlog.chunking import ChunkingProfile, LanguageModel, Span
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import BlobStore, ParsedText, dump_structure
 from knowlog.embedding import Embedder, OpenModel, no_other
+from knowlog.ingestion.cutting import Cutter
 from knowlog.ingestion.hashing import content_hash
 from knowlog.ingestion.parsing import Parser
 from knowlog.kernel import now
@@ -102,10 +103,10 @@ class Indexer:
     def __init__(
         self, database: Database, blobs: BlobStore, parser: Parser, embedder: Embedder, store: VectorStore,
         settings: WorkerSettings, open_model: OpenModel = no_other, most_chunks: int = 20_000,
-        limits: LimitsSettings | None = None,
+        limits: LimitsSettings | None = None, language: LanguageModel | None = None,
     ) -> None:  # fmt: skip
         self._limits = limits or LimitsSettings.model_validate({})
-        self._most_chunks = most_chunks
+        self._cutter = Cutter(database, embedder, language, most_chunks, self._limits)
         self._open_model = open_model
         self._resting: dict[str, float] = {}
         self._database = database
@@ -202,26 +203,11 @@ class Indexer:
             with _TRACER.start_as_current_span("parse"):
                 parsed = await self._parser.parse(content, source.filename, source.media_type)
             with _TRACER.start_as_current_span("chunk"):
-                return await asyncio.to_thread(self._cut, source, parsed, window)
+                spans = await self._cutter.cut(scope, parsed, _chunking_profile(source, window))
+                return await asyncio.to_thread(_prepared, source, parsed, spans)
         except Exception as error:
             await self.give_up(worker, scope, source.event, error)
             return None
-
-    def _cut(self, source: _Source, parsed: ParsedText, window: int) -> _Prepared:
-        profile = _chunking_profile(source, window)
-        spans = chunk(parsed.text, profile, self._embedder.token_offsets, parsed.structure)
-        if not spans:
-            raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
-        if len(spans) > self._most_chunks:
-            raise ParseFailed(
-                f"The text is cut into {len(spans):,} chunks; one document may have {self._most_chunks:,}."
-                " Split the file, or choose larger chunks."
-            )
-        title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
-        rows = [_row(ordinal, span, parsed) for ordinal, span in enumerate(spans)]
-        chunks = DocumentChunks(source.collection_id, source.event.subject, source.version, title, rows)
-        hashes = tuple(content_hash(text) for text in chunks.searchable_texts())
-        return _Prepared(source, parsed, chunks, hashes, tuple(span.token_count for span in spans))
 
     async def _embed(self, scope: Scope, prepared: Sequence[_Prepared], models: dict[str, Embedder]) -> Made:
         """Make the vectors of each document, by the model that answers for it and by the configured one.
@@ -466,12 +452,32 @@ def _source(event: Event, row: Any) -> _Source:
     )  # fmt: skip
 
 
-def _row(ordinal: int, span: Span, parsed: ParsedText) -> ChunkRow:
+def _prepared(source: _Source, parsed: ParsedText, spans: Sequence[Span]) -> _Prepared:
+    title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
+    chunks = DocumentChunks(
+        source.collection_id, source.event.subject, source.version, title, _rows(spans, parsed)
+    )
+    hashes = tuple(content_hash(text) for text in chunks.searchable_texts())
+    return _Prepared(source, parsed, chunks, hashes, tuple(span.token_count for span in spans))
+
+
+def _rows(spans: Sequence[Span], parsed: ParsedText) -> list[ChunkRow]:
+    ordinals = {(span.start, span.end): ordinal for ordinal, span in enumerate(spans) if span.parent is None}
+    families = {span.parent for span in spans}
+    rows = []
+    for ordinal, span in enumerate(spans):
+        own = (span.start, span.end)
+        family = span.parent or (own if own in families else None)
+        rows.append(_row(ordinal, span, parsed, ordinals.get(family) if family else None))
+    return rows
+
+
+def _row(ordinal: int, span: Span, parsed: ParsedText, parent: int | None) -> ChunkRow:
     structure = parsed.structure
     return ChunkRow(
         ordinal, span.start, span.end, parsed.text[span.start : span.end], structure.page_at(span.start),
         structure.headings_at(span.start), structure.pages_within(span.start, span.end),
-        structure.sections_within(span.start, span.end),
+        structure.sections_within(span.start, span.end), span.context, span.token_count, parent,
     )  # fmt: skip
 
 

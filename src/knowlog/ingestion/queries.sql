@@ -148,7 +148,7 @@ order by chunk_id limit $2
 
 -- name: chunks_to_embed
 -- What is embedded of some chunks.
-select k.chunk_id, k.document_id, k.headings, k.text, d.title, d.metadata
+select k.chunk_id, k.document_id, k.headings || coalesce(k.context, '{}') as above, k.text, d.title, d.metadata
 from chunks k join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id
 where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[]) and k.collection_id = $2
 order by k.chunk_id

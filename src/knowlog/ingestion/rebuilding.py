@@ -158,7 +158,7 @@ class Rebuilder:
         async with self._database.transaction(build.scope) as connection:
             rows = await connection.fetch(_SQL["chunks_to_embed"], list(chunk_ids), build.collection_id)
         rows = await self._without_too_long(build, rows)
-        texts = [searchable_text(row["title"], row["headings"], row["text"]) for row in rows]
+        texts = [searchable_text(row["title"], row["above"], row["text"]) for row in rows]
         hashes = [content_hash(text) for text in texts]
         vectors = await self._keeping_lease(build, self._vectors(build, texts, hashes)) if rows else {}
         async with self._database.transaction(build.scope) as connection:

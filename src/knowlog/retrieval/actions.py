@@ -1,7 +1,8 @@
 """Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.kernel.errors import Invalid, NotFound, Unavailable
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
 from knowlog.retrieval.fusion import Fused, fuse
-from knowlog.retrieval.model import Passage, Retrieved
+from knowlog.retrieval.model import Passage, Retrieved, joined
 from knowlog.retrieval.port import Reranker
 from knowlog.retrieval.settings import RetrievalProfile
+from knowlog.retrieval.windows import Rank, Window, windows
 from knowlog.stores import (
     Filter,
     LexicalQuery,
@@ -102,7 +104,8 @@ async def retrieve_resolved(
             embedding.choose(await _embedding_keys(connection, search))
             legs = _Legs(connection, scope, store, search)
             fused, statistics, questions = await legs.search(embedding)
-            passages = await _fetch(connection, fused, search, reranker.depth if reranker else 0)
+            rank = partial(legs.rank, statistics, questions)
+            passages = await _fetch(connection, fused, search, rank, reranker.depth if reranker else 0)
     finally:
         embedding.stop()
     if reranker:
@@ -143,7 +146,7 @@ class _Legs:
         missing = [chunk_id for chunk_id in dense if chunk_id not in lexical]
         if missing and lexical:
             scores = await lexical_scores(self.connection, statistics, missing)
-            lexical |= {chunk_id: score for chunk_id, score in scores.items() if score > 0}
+            lexical |= _above_zero(scores)
         silent = await self._within(questions.silent, list(lexical)) if dense else ()
         return fuse(dense, lexical, wanted.profile.dense_weight, silent), statistics, questions
 
@@ -159,6 +162,20 @@ class _Legs:
         if missing and dense:
             dense |= await self.store.score(self.connection, self.scope.tenant_id, query, missing)
         return dense
+
+    async def rank(
+        self, statistics: TermStatistics, questions: Questions, chunk_ids: Sequence[int]
+    ) -> list[Fused]:
+        """Some chunks in the order of both legs' scores, scaled among just these."""
+        ids, wanted = list(chunk_ids), self.wanted
+        lexical = await lexical_scores(self.connection, statistics, ids)
+        dense = join([await self._score(asked, ids) for asked in questions.asked])
+        silent = await self._within(questions.silent, ids) if dense else ()
+        return fuse(dense, _above_zero(lexical), wanted.profile.dense_weight, silent)
+
+    async def _score(self, asked: Asked, chunk_ids: list[int]) -> dict[int, float]:
+        query = VectorQuery(asked.collections, asked.model.profile.key, asked.vector, len(chunk_ids))
+        return await self.store.score(self.connection, self.scope.tenant_id, query, chunk_ids)
 
     async def _within(self, collections: tuple[UUID, ...], chunk_ids: list[int]) -> set[int]:
         """Those of some chunks that belong to some collections."""
@@ -184,18 +201,43 @@ def _check(scope: Scope, search: Search) -> None:
         raise NotFound("There is no such collection.")
 
 
+def _above_zero(scores: Mapping[int, float]) -> dict[int, float]:
+    return {chunk_id: score for chunk_id, score in scores.items() if score > 0}
+
+
 async def _fetch(
-    connection: Connection, fused: list[Fused], search: Search, rerank_depth: int
+    connection: Connection, fused: list[Fused], search: Search, rank: Rank, rerank_depth: int
 ) -> list[Passage]:
     most = max(search.limit, rerank_depth)
     if search.profile.one_per_document:
         fused = await _best_of_each_document(connection, fused)
-    chosen = fused[:most]
-    if not chosen:
-        return []
-    rows = await connection.fetch(_SQL["passages"], [each.chunk_id for each in chosen])
-    shown = {row["chunk_id"]: row for row in rows}
-    return [_passage(shown[each.chunk_id], each) for each in chosen if each.chunk_id in shown]
+    shown = await _shown(connection, [each.chunk_id for each in fused[:most]])
+    if not any(row["parent_ordinal"] is not None for row in shown.values()):
+        return [_passage(shown[each.chunk_id], each) for each in fused[:most] if each.chunk_id in shown]
+    chosen = await windows(connection, fused, rank, most, search.profile.passage_tokens)
+    shown = await _shown(connection, [chunk_id for window in chosen for chunk_id in window.chunk_ids])
+    return await _stretches(connection, [window for window in chosen if window.chunk_ids[0] in shown], shown)
+
+
+async def _shown(connection: Connection, chunk_ids: list[int]) -> dict[int, Any]:
+    if not chunk_ids:
+        return {}
+    return {row["chunk_id"]: row for row in await connection.fetch(_SQL["passages"], chunk_ids)}
+
+
+async def _stretches(
+    connection: Connection, chosen: Sequence[Window], shown: Mapping[int, Any]
+) -> list[Passage]:
+    """Each window as one passage: the text from its first chunk to its last."""
+    members = [
+        [_passage(shown[chunk_id], window.found.fused) for chunk_id in window.chunk_ids] for window in chosen
+    ]
+    ends = [(each[0].document_id, each[0].version, each[0].start, each[-1].end) for each in members]
+    rows = await connection.fetch(_SQL["stretches"], *map(list, zip(*ends, strict=True))) if ends else []
+    return [
+        joined(each, row["text"], window.found.score)
+        for window, each, row in zip(chosen, members, rows, strict=True)
+    ]
 
 
 async def _best_of_each_document(connection: Connection, fused: list[Fused]) -> list[Fused]:

@@ -1,7 +1,8 @@
 """The nouns of retrieval. Offsets are code points of the version's text; spans are half open."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,25 @@ class Passage:
             return () if self.page is None else (self.page,)
         first = max(0, bisect_right(self.page_starts, start, key=lambda page: page.start) - 1)
         return tuple(page.number for page in self.page_starts[first:] if page.start < end)
+
+
+def joined(parts: Sequence[Passage], text: str, score: float) -> Passage:
+    """Return neighbouring passages of one version as one, of which `text` is the whole text."""
+    first = parts[0]
+    starts = {page.number: page for part in reversed(parts) for page in part.page_starts}
+    sections = [
+        section
+        for place, part in enumerate(parts)
+        for section in ((Section(part.start, part.headings),) if place else ()) + part.sections
+    ]
+    return replace(
+        first,
+        end=parts[-1].end,
+        text=text,
+        score=score,
+        page_starts=tuple(sorted(starts.values(), key=lambda page: page.start)),
+        sections=tuple(sections),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,32 @@
 -- The documents of some chunks.
 select chunk_id, document_id from chunks where tenant_id = tenant() and chunk_id = any($1::bigint[])
 
+-- name: families
+-- Those of some chunks that are parents or children, and of which family.
+select chunk_id, document_id, version, ordinal, parent_ordinal from chunks
+where tenant_id = tenant() and chunk_id = any($1::bigint[]) and parent_ordinal is not null
+
+-- name: members
+-- Some parents and their children, in the order of the text.
+select k.chunk_id, k.document_id, k.version, k.ordinal, k.parent_ordinal, k.token_count
+from unnest($1::uuid[], $2::integer[], $3::integer[]) as wanted (document_id, version, parent_ordinal)
+join chunks k on k.tenant_id = tenant() and k.document_id = wanted.document_id and k.version = wanted.version
+             and k.parent_ordinal = wanted.parent_ordinal
+order by k.document_id, k.version, k.ordinal
+
+-- name: stretches
+-- The text of some stretches of versions, in the order given.
+select substring(v.text from wanted.start_offset + 1 for wanted.end_offset - wanted.start_offset) as text
+from unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[]) with ordinality
+     as wanted (document_id, version, start_offset, end_offset, place)
+join versions v on v.tenant_id = tenant() and v.document_id = wanted.document_id and v.version = wanted.version
+order by wanted.place
+
 -- name: passages
 -- Everything that is shown of some chunks. A version that no longer answers is left out.
 select k.chunk_id, k.document_id, k.version, c.name as collection, d.external_id, d.title, k.start_offset, k.end_offset,
        k.text, k.page, k.headings, d.metadata, coalesce(k.pages, s.pages, '{}') as pages,
-       coalesce(k.page_starts, s.page_starts, '{}') as page_starts, k.sections
+       coalesce(k.page_starts, s.page_starts, '{}') as page_starts, k.sections, k.parent_ordinal
 from chunks k
 join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id and d.version = k.version
 join collections c on c.tenant_id = d.tenant_id and c.collection_id = d.collection_id

@@ -15,4 +15,11 @@ class RetrievalProfile(BaseModel):
         le=1.0,
         description="Share of the dense score; the rest is the lexical one's.",
     )
+    passage_tokens: int | None = Field(
+        default=None,
+        ge=16,
+        le=32_768,
+        description="Most tokens that are shown around a chunk found, for collections cut into parents and children."
+        " Unset: the whole parent.",
+    )
     one_per_document: bool = Field(default=False, description="Return only the best chunk of each document.")

@@ -33,7 +33,9 @@ async def write_chunks(connection: Connection, documents: Sequence[DocumentChunk
     for some in portions(counted):
         stored = await connection.fetchmany(_SQL["insert_chunk"], [_chunk(d, chunk) for d, chunk, _ in some])
         own = [record["chunk_id"] for record in stored]
-        terms = [(i, *_terms(d, counts, averages)) for i, (d, _, counts) in zip(own, some, strict=True)]
+        terms = [
+            (i, *_terms(d, chunk, counts, averages)) for i, (d, chunk, counts) in zip(own, some, strict=True)
+        ]
         await connection.executemany(_SQL["insert_terms"], terms)
         ids += own
     await connection.executemany(_SQL["append_change"], _changes(counted))
@@ -112,7 +114,7 @@ async def _averages(connection: Connection, counted: Sequence[Counted]) -> dict[
 
 def _counts(document: DocumentChunks, chunk: ChunkRow) -> Counter[int]:
     collection_salt = salt(document.collection_id)
-    found = Counter(lexemes(searchable_text(document.title, chunk.headings, chunk.text)))
+    found = Counter(lexemes(searchable_text(document.title, chunk.above, chunk.text)))
     counts: Counter[int] = Counter()
     for lexeme, count in found.most_common(_MOST_TERMS) if len(found) > _MOST_TERMS else found.items():
         counts[term(lexeme, collection_salt)] += count
@@ -133,11 +135,18 @@ def _chunk(document: DocumentChunks, chunk: ChunkRow) -> tuple[object, ...]:
         [page.number for page in chunk.page_starts],
         [page.start for page in chunk.page_starts],
         [(section.start, section.headings) for section in chunk.sections],
+        list(chunk.context) or None,
+        chunk.token_count,
+        chunk.parent_ordinal,
     )
 
 
-def _terms(document: DocumentChunks, counts: Counter[int], averages: dict[UUID, float]) -> tuple[object, ...]:
-    weights = dict(sorted(bm25.weigh(counts, averages[document.collection_id]).items()))
+def _terms(
+    document: DocumentChunks, chunk: ChunkRow, counts: Counter[int], averages: dict[UUID, float]
+) -> tuple[object, ...]:
+    # Parents and children are of one size each, and not compared with one another: their lengths tell nothing.
+    average = averages[document.collection_id] if chunk.parent_ordinal is None else max(1, counts.total())
+    weights = dict(sorted(bm25.weigh(counts, average).items()))
     return (
         document.collection_id,
         document.document_id,

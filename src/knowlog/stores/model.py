@@ -20,6 +20,8 @@ class ChunkRow:
     """A chunk to be stored: `text` is `version_text[start:end]`; `ordinal` counts from 0 in its version.
 
     `page` and `headings` are where it begins, `page_starts` are all pages that it touches, `sections` begin inside it.
+    `context` is searched with it and is no part of it. `parent_ordinal` is that of the larger chunk around it; of one
+    that has chunks within, its own.
     """
 
     ordinal: int
@@ -30,6 +32,14 @@ class ChunkRow:
     headings: tuple[str, ...] = ()
     page_starts: tuple[PageStart, ...] = ()
     sections: tuple[Section, ...] = ()
+    context: tuple[str, ...] = ()
+    token_count: int | None = None
+    parent_ordinal: int | None = None
+
+    @property
+    def above(self) -> tuple[str, ...]:
+        """What it is searched under besides the title: headings, then context."""
+        return (*self.headings, *self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class DocumentChunks:
 
     def searchable_texts(self) -> list[str]:
         """Return what is embedded and indexed for each chunk: see `searchable_text`."""
-        return [searchable_text(self.title, chunk.headings, chunk.text) for chunk in self.chunks]
+        return [searchable_text(self.title, chunk.above, chunk.text) for chunk in self.chunks]
 
 
 def searchable_text(title: str, headings: Sequence[str], text: str) -> str:

@@ -11,8 +11,8 @@ group by collection_id
 -- name: insert_chunk
 -- Store one chunk.
 insert into chunks (tenant_id, collection_id, document_id, version, ordinal, start_offset, end_offset, page, headings,
-                    text, pages, page_starts, sections)
-values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                    text, pages, page_starts, sections, context, token_count, parent_ordinal)
+values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 returning chunk_id
 
 -- name: insert_terms

@@ -5,73 +5,29 @@ and merges what is too short. Choosing, for each chunk in turn, the last boundar
 leaves it at least half full gives the same preferences in one pass, and chunks of more even size.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from knowlog.chunking import boundaries
-from knowlog.chunking.model import ChunkingProfile, Span, TokenOffsets
+from knowlog.chunking.model import Span
 from knowlog.chunking.tokens import TokenMap
-from knowlog.documents.model import Structure
+from knowlog.chunking.work import Places, Work, first_within, last_within
 
 _LEAST_FILL = 0.5
 
 
-def split(
-    text: str, profile: ChunkingProfile, token_offsets: TokenOffsets, structure: Structure
-) -> list[Span]:
+def split(work: Work) -> list[Span]:
     """Return spans that end, by preference, before a page, a heading, a blank line, a line, a sentence, a space.
 
     A chunk that is half full ends where a section of the top level begins. A page that one chunk cannot finish
     is shared out so that its last chunk is half full too, and the next page begins with a chunk of its own.
     Chunks overlap by whole sentences or lines, not across a heading or the start of a page.
     """
-    tokens = TokenMap(text, token_offsets(text))
-    if len(tokens) <= profile.size_tokens:
-        whole = tokens.span(0, len(tokens))
-        return [whole] if whole else []
-    cutter = _Cutter(
-        text, tokens, _Boundaries.of(text, structure, tokens), profile.size_tokens, profile.overlap
-    )
-    spans = (tokens.span(first, after_last) for first, after_last in cutter.cuts())
-    return [span for span in spans if span]
-
-
-@dataclass(frozen=True, slots=True)
-class _Boundaries:
-    """Token indices at which a chunk may begin, by kind."""
-
-    sections: Sequence[int]
-    pages: Sequence[int]
-    headings: Sequence[int]
-    ranked: tuple[Sequence[int], ...]
-    units: Sequence[int]
-
-    @classmethod
-    def of(cls, text: str, structure: Structure, tokens: TokenMap) -> "_Boundaries":
-        headings = boundaries.heading_starts(structure, tokens)
-        paragraphs = boundaries.paragraph_starts(text, structure, tokens)
-        lines = boundaries.line_starts(text, tokens)
-        sentences = boundaries.sentence_starts(text, tokens)
-        newlines = boundaries.newline_starts(text, tokens)
-        pages = boundaries.page_starts(structure, tokens)
-        ranked = (pages, headings, paragraphs, lines, sentences, newlines)
-        return cls(
-            boundaries.section_starts(structure, tokens).tolist(),
-            pages.tolist(),
-            headings.tolist(),
-            tuple(kind.tolist() for kind in ranked),
-            np.unique(np.concatenate([paragraphs, lines, sentences])).tolist(),
-        )
+    return work.spans(_Cutter(work.tokens, work.places, work.size, work.profile.overlap).cuts())
 
 
 @dataclass(frozen=True, slots=True)
 class _Cutter:
-    text: str
     tokens: TokenMap
-    boundaries: _Boundaries
+    places: Places
     size: int
     overlap: float
 
@@ -93,22 +49,22 @@ class _Cutter:
         page = self._next_page(first)
         if page is not None and page > most:
             most = max(least, min(most, page - half))
-        section = _first_within(self.boundaries.sections, least, most)
+        section = first_within(self.places.sections, least, most)
         if section is not None:
             return section
         if most == len(self.tokens):
             return most
-        for kind in self.boundaries.ranked:
-            boundary = _last_within(kind, least, most)
+        for kind in self.places.ranked:
+            boundary = last_within(kind, least, most)
             if boundary is not None:
                 return boundary
-        return self._last_word_within(least, most) or most
+        return self.tokens.last_cut(least, most)
 
     def _next_page(self, first: int) -> int | None:
         """Return where the page after the one that holds token `first` begins; also the end of the last page."""
-        if not self.boundaries.pages:
+        if not self.places.pages:
             return None
-        return _first_within(self.boundaries.pages, first + 1, len(self.tokens)) or len(self.tokens)
+        return first_within(self.places.pages, first + 1, len(self.tokens)) or len(self.tokens)
 
     def _start_after(self, end: int) -> int:
         """Return where the next chunk starts: at the first sentence or line in the allowed overlap.
@@ -117,35 +73,13 @@ class _Cutter:
         before it.
         """
         earliest = end - int(self.size * self.overlap)
-        if _first_within(self.boundaries.headings, end, end) is not None:
+        if first_within(self.places.headings, end, end) is not None:
             return end
-        page = _last_within(self.boundaries.pages, earliest, end)
+        page = last_within(self.places.pages, earliest, end)
         if page is not None:
             return page
-        unit = _first_within(self.boundaries.units, earliest, end)
+        unit = first_within(self.places.units, earliest, end)
         if unit is not None:
             return unit
-        line = _first_within(self.boundaries.ranked[-1], earliest, end - 1)
-        return line or self._first_word_within(earliest, end) or earliest
-
-    def _last_word_within(self, least: int, most: int) -> int | None:
-        """Return the last token of [least, most] that follows a space."""
-        space = self.text.rfind(" ", self.tokens.start(least), self.tokens.start(most))
-        return self._token_after(space) if space >= 0 else None
-
-    def _first_word_within(self, least: int, most: int) -> int | None:
-        space = self.text.find(" ", self.tokens.start(least), self.tokens.start(most))
-        return self._token_after(space) if space >= 0 else None
-
-    def _token_after(self, offset: int) -> int:
-        return int(self.tokens.at_or_after(np.array([offset + 1]))[0])
-
-
-def _first_within(indices: Sequence[int], least: int, most: int) -> int | None:
-    position = bisect_left(indices, least)
-    return indices[position] if position < len(indices) and indices[position] <= most else None
-
-
-def _last_within(indices: Sequence[int], least: int, most: int) -> int | None:
-    position = bisect_right(indices, most) - 1
-    return indices[position] if position >= 0 and indices[position] >= least else None
+        line = first_within(self.places.ranked[-1], earliest, end - 1)
+        return line or self.tokens.first_cut(earliest, end)

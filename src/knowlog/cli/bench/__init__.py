@@ -5,6 +5,8 @@ import typer
 from knowlog.cli.bench.answers import answers
 from knowlog.cli.bench.brokers import brokers
 from knowlog.cli.bench.chaos import chaos
+from knowlog.cli.bench.chunk_speed import chunk_speed
+from knowlog.cli.bench.chunking import chunking
 from knowlog.cli.bench.documents import documents
 from knowlog.cli.bench.fairness import fairness
 from knowlog.cli.bench.financebench import financebench
@@ -23,6 +25,8 @@ bench = typer.Typer(
 for command in (
     retrieval,
     answers,
+    chunking,
+    chunk_speed,
     ingest,
     search,
     scale,

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 
 from knowlog.cli.doctor.broker import check_broker
+from knowlog.cli.doctor.chunking import check_language_model
 from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.limits import check_limits
@@ -41,6 +42,11 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "embeddings",
         check_embeddings,
         "Start PostgreSQL and correct the KNOWLOG_EMBEDDING_ settings; then run this again.",
+    ),
+    (
+        "language model",
+        check_language_model,
+        "Correct the KNOWLOG_CHUNKING_LLM_ settings, or start that endpoint; only the chunking strategy llm needs it.",
     ),
     ("mail", check_mail, "Correct the KNOWLOG_MAIL_ and KNOWLOG_PEOPLE_ settings; then run this again."),
     (

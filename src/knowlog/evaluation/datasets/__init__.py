@@ -2,6 +2,7 @@
 
 from knowlog.evaluation.datasets.beir import BeirDataset, BeirText, load_beir
 from knowlog.evaluation.datasets.document_samples import SampleFile, load_document_samples
+from knowlog.evaluation.datasets.excerpts import ExcerptDataset, ExcerptQuestion, load_excerpts
 from knowlog.evaluation.datasets.financebench import FinanceQuestion, load_financebench
 from knowlog.evaluation.datasets.squad import (
     Paragraph,
@@ -14,6 +15,8 @@ from knowlog.evaluation.datasets.squad import (
 __all__ = [
     "BeirDataset",
     "BeirText",
+    "ExcerptDataset",
+    "ExcerptQuestion",
     "FinanceQuestion",
     "Paragraph",
     "SampleFile",
@@ -22,6 +25,7 @@ __all__ = [
     "held_out_articles",
     "load_beir",
     "load_document_samples",
+    "load_excerpts",
     "load_financebench",
     "load_squad",
 ]

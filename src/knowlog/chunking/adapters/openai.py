@@ -1,0 +1,78 @@
+"""Any endpoint that speaks OpenAI's chat completions: `POST {url}/chat/completions`.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+import httpx
+
+from knowlog.chunking.settings import ChunkingSettings
+from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
+
+_PAUSE_S = 20
+
+
+class OpenAILanguageModel:
+    """One request for each prompt, at temperature 0. Safe to call from several threads."""
+
+    def __init__(self, name: str, client: httpx.Client) -> None:
+        self.name = name
+        self._client = client
+
+    def complete(self, prompt: str) -> str:
+        """Return the model's answer. Raises Unavailable, LimitReached or Misconfigured."""
+        given = {"model": self.name, "temperature": 0, "messages": [{"role": "user", "content": prompt}]}
+        try:
+            response = self._client.post("chat/completions", json=given)
+        except httpx.TimeoutException as error:
+            raise Unavailable(f"The language model at {self._place} did not answer in time.") from error
+        except httpx.RequestError as error:
+            raise Unavailable(f"The language model at {self._place} cannot be reached: {error}.") from error
+        if response.status_code != httpx.codes.OK:
+            raise self._refusal(response)
+        return self._answer(response)
+
+    def _answer(self, response: httpx.Response) -> str:
+        try:
+            answer = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, KeyError, TypeError, IndexError):
+            answer = None
+        if not isinstance(answer, str):
+            raise Unavailable(
+                f"The language model at {self._place} answered with something else than a message."
+            )
+        return answer
+
+    def _refusal(self, response: httpx.Response) -> KnowlogError:
+        status = response.status_code
+        if status in (401, 403):
+            return Misconfigured(
+                f"The language model at {self._place} refuses the key ({status}): set KNOWLOG_CHUNKING_LLM_API_KEY."
+            )
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            wait = response.headers.get("retry-after", "")
+            later = int(wait) if wait.isdecimal() else _PAUSE_S
+            return LimitReached(f"The language model at {self._place} asks for a pause.", retry_after_s=later)
+        if status >= 500 or status in (408, 409):
+            return Unavailable(f"The language model at {self._place} fails ({status}).")
+        return Misconfigured(
+            f"The language model at {self._place} refuses the request ({status}): "
+            "check KNOWLOG_CHUNKING_LLM_URL and KNOWLOG_CHUNKING_LLM_MODEL."
+        )
+
+    @property
+    def _place(self) -> str:
+        return str(self._client.base_url)
+
+
+def open_openai(settings: ChunkingSettings) -> OpenAILanguageModel:
+    """Open the adapter; the endpoint is not called yet. Raises Misconfigured where a setting is missing."""
+    if not settings.llm_url or not settings.llm_model:
+        raise Misconfigured(
+            "A language model needs address and name: set both KNOWLOG_CHUNKING_LLM_URL and KNOWLOG_CHUNKING_LLM_MODEL."
+        )
+    if not settings.llm_url.startswith(("http://", "https://")):
+        raise Misconfigured("KNOWLOG_CHUNKING_LLM_URL has to start with http:// or https://.")
+    key = settings.llm_api_key
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    client = httpx.Client(base_url=settings.llm_url, headers=headers, timeout=settings.llm_timeout_s)
+    return OpenAILanguageModel(settings.llm_model, client)

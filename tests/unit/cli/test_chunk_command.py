@@ -1,0 +1,59 @@
+"""What `knowlog chunk` shows: the text of each strategy's chunks, whole, and their sizes."""
+
+import re
+
+import pytest
+
+from knowlog.chunking import ChunkingProfile, Span
+from knowlog.cli.bench.chunking import best
+from knowlog.cli.chunk.model import Cut, as_json, pieces
+from knowlog.cli.chunk.page import page
+from knowlog.documents import ParsedText
+
+TEXT = "One <b>two</b>.\n\nThree four. Five six."
+SPANS = [Span(0, 15, 8), Span(17, 28, 3, ("| head |",)), Span(23, 38, 5)]
+CUT = Cut(ChunkingProfile(size_tokens=20), SPANS, 1.0)
+
+
+def test_the_page_holds_the_whole_text_and_nothing_of_it_as_markup():
+    """Taking the tags away gives the text again, with the number of each chunk before it."""
+    shown = page("a<script>.md", TEXT, [CUT])
+    assert "<script>" not in shown
+    marked = re.search(r"<pre>(.*)</pre>", shown, re.S)[1]
+    text = re.sub(r"<[^>]+>", "", re.sub(r"<b>\d+</b>", "", marked))
+    assert text.replace("&lt;", "<").replace("&gt;", ">") == TEXT
+
+
+def test_what_two_chunks_hold_is_marked_as_that():
+    """The overlap is a piece of its own."""
+    assert [(piece.text, piece.holders) for piece in pieces(TEXT, SPANS, 17, 38)] == [
+        ("Three ", 1),
+        ("four.", 2),
+        (" Five six.", 1),
+    ]
+
+
+def test_sizes_are_counted_in_steps_up_to_the_limit():
+    """Ten steps; each chunk is in one of them."""
+    assert sum(count for _, count in CUT.histogram()) == len(SPANS)
+    assert CUT.histogram()[-1][0] == 20
+    assert CUT.summary()["most_tokens"] == 8
+
+
+def test_programs_get_exact_spans():
+    """Each text is what its offsets say, with its context beside it."""
+    found = as_json(ParsedText(TEXT), 16, [CUT])["strategies"][0]["spans"]
+    assert all(TEXT[each["start"] : each["end"]] == each["text"] for each in found)
+    assert found[1]["context"] == ["| head |"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "winner"),
+    [
+        ({"a": (80.0, 8.0), "b": (85.0, 7.3), "c": (95.0, 3.0)}, "b"),
+        ({"a": (80.0, 6.0), "b": (85.0, 5.0)}, "a"),
+    ],
+)
+def test_the_best_strategy_reads_little_and_finds_much(figures, winner):
+    """The highest recall among those as lean as the published best; where none is, the leanest."""
+    assert best({name: {"recall": recall, "iou": iou} for name, (recall, iou) in figures.items()}) == winner
