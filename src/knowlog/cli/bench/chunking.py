@@ -37,6 +37,8 @@ from knowlog.ingestion import Parser
 
 _PASSAGES = 5
 _LEAST_IOU = 7.2
+_UNTITLED = "-"
+"""In the report a chunk is searched by itself; a title that says nothing leaves it so."""
 _APART = 10
 """Characters between two texts, as one row of offsets."""
 
@@ -182,7 +184,7 @@ async def _retrieved(
     questions: Sequence[ExcerptQuestion], offsets: Mapping[str, int],
 ) -> list[list[Range]]:  # fmt: skip
     """The passages of each question, through the API, as spans of all texts behind one another."""
-    texts = [Text(external_id=each, title=each, text=text) for each, text in corpora.items()]
+    texts = [Text(external_id=each, title=_UNTITLED, text=text) for each, text in corpora.items()]
     await load_texts(system.api, texts, profile, name)
 
     async def search(question: ExcerptQuestion) -> list[Range]:
