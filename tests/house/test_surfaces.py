@@ -24,6 +24,7 @@ SOURCE = Path(application.__file__).parents[1]
 LOCAL = {
     "up": "starts the processes", "serve": "is a process", "worker": "is a process", "demo": "makes a tenant of its own",
     "doctor": "looks at this machine", "config": "prints settings", "bench": "measures throw-away installations",
+    "chunk": "reads a file of this machine and shows it here",
     **dict.fromkeys(
         ("sessions accept", "sessions sign-in", "sessions refresh", "sessions forgot", "sessions reset-password"),
         "sends what becomes a credential: a password, a refresh token, the secret of a mailed link",
