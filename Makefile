@@ -65,7 +65,7 @@ check: lint types laws scan test  ## Everything that CI asks for
 services: $(READY)  ## Install and start real Redis, RabbitMQ and Kafka on loopback, without Docker
 	@$(BIN)/python deploy/services.py start
 
-services-install: $(READY)  ## Install them and start nothing; the tests start their own
+services-install: $(READY)  ## Install them and an OpenID provider and start nothing; the tests start their own
 	@$(BIN)/python deploy/services.py install
 
 services-stop: $(READY)  ## Stop what `make services` has started

@@ -1,6 +1,7 @@
-"""Real Redis, RabbitMQ and Kafka on this machine without Docker: `make services`, `make services-stop`.
+"""Real Redis, RabbitMQ and Kafka on this machine without Docker: `make services`, `make services-stop`; and the OpenID
+provider of the tests.
 
-Servers come from Debian and Maven Central, listen on loopback alone, and keep everything in `.services`. Their
+Servers come from Debian, Maven Central and npm, listen on loopback alone, and keep everything in `.services`. Their
 addresses are written to `.services/env`.
 """
 
@@ -35,12 +36,11 @@ def install() -> None:
         _install_packages(wanted)
     if not has_jars:
         _copy_jars()
+    _install_provider()
 
 
 def _is_current() -> bool:
-    return (HOME / "kafka" / "pom.xml").is_file() and (HOME / "kafka" / "pom.xml").read_bytes() == (
-        ROOT / "deploy/kafka/pom.xml"
-    ).read_bytes()
+    return _same(HOME / "kafka" / "pom.xml", ROOT / "deploy/kafka/pom.xml")
 
 
 def _install_packages(names: list[str]) -> None:
@@ -65,8 +65,29 @@ def _copy_jars() -> None:
     fresh.rename(HOME / "kafka")
 
 
-def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _install_provider() -> None:
+    """Fetch the OpenID provider in the versions of its lock file. Without Node.js there is none, and this says so."""
+    place, source = HOME / "openid", ROOT / "deploy/openid"
+    if all(_same(place / each.name, each) for each in source.iterdir()):
+        return
+    if shutil.which("npm") is None:
+        _say("There is no npm, so tests of single sign-on have no provider: install Node.js 20 or newer.")
+        return
+    _say("Fetching the OpenID provider ...")
+    fresh = HOME / "openid.fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(source, fresh)
+    _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder=fresh)
+    shutil.rmtree(place, ignore_errors=True)
+    fresh.rename(place)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None, folder: Path = ROOT) -> None:
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-600:]
         raise Misconfigured(f"`{' '.join(command[:3])}` failed: {said}")

@@ -16,8 +16,11 @@ _PAPERS = {"/v1/events/asyncapi.json", "/v1/events/schemas/{type}/{version}"}
 _DOORS = {
     "POST /v1/sessions", "POST /v1/sessions:refresh", "POST /v1/password-resets", "POST /v1/password-resets:use",
     "POST /v1/invitations:read", "POST /v1/invitations:accept",
+    "GET /v1/sign-on/{tenant_id}/{name}", "GET /v1/sign-on/{tenant_id}/{name}/callback",
 }  # fmt: skip
-"""Where somebody who is nobody yet shows a password or the secret of a link. Their attacks: test_api_sessions.py."""
+"""Where somebody who is nobody yet shows a password or the secret of a link. Their attacks: test_api_sessions.py,
+test_sign_on_attacks.py.
+"""
 _OWN = {
     "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{session_id}", "/v1/sessions:switch",
     "/v1/password", "/v1/second-factor", "/v1/second-factor:confirm", "/v1/second-factor:remove",

@@ -38,6 +38,7 @@ from knowlog.api import (
     second_factor,
     secrets,
     sessions,
+    sign_on,
     sources,
     tenants,
     uploads,
@@ -52,13 +53,14 @@ from knowlog.edge import (
     Gate,
     Metrics,
     Progress,
+    ProviderLine,
     ScopedRoute,
     Slots,
     Strangers,
     handle,
 )
 from knowlog.settings import Settings
-from knowlog.tenants import Sessions, SigningIn
+from knowlog.tenants import Sessions, SigningIn, SigningOn
 
 ROUTERS = tuple(
     noun.router
@@ -75,6 +77,7 @@ ROUTERS = tuple(
         limits,
         secrets,
         sessions,
+        sign_on,
         passwords,
         second_factor,
         invitations,
@@ -155,6 +158,8 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.cookies = Cookies(people.session_days, insecure=people.insecure_cookies)
     api.state.signing_in = SigningIn(app.database, app.vault, people)
     api.state.sessions = Sessions(app.database, app.vault, people)
+    api.state.line = ProviderLine(settings)
+    api.state.signing_on = SigningOn(app.database, app.vault, api.state.sessions, api.state.line)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)

@@ -132,7 +132,7 @@ async def sign_in(body: SignIn, request: Request, people: TheSigningIn) -> Respo
     """
     offered = Credentials(body.email, body.password, body.code)
     wanted = await _wanted(request, body)
-    opened, found = await people.sign_in(offered, _device(request), origin_of_request(request), wanted)
+    opened, found = await people.sign_in(offered, device_of(request), origin_of_request(request), wanted)
     more = {"memberships": [asdict(each) for each in found]}
     return _answer(request, opened, 201, cookies=body.cookies, more=more)
 
@@ -175,7 +175,7 @@ async def refresh(request: Request, sessions: TheSessions, body: Renewal | None 
 )
 async def switch(body: Switch, request: Request, caller: AsReader, people: TheSigningIn) -> Response:
     """Open a session of the same person in another tenant of theirs. This one stays open: each is for one tenant."""
-    opened = await people.switch(caller, body.tenant_id, _device(request))
+    opened = await people.switch(caller, body.tenant_id, device_of(request))
     return _answer(request, opened, 201, cookies=body.cookies)
 
 
@@ -277,5 +277,6 @@ def _goodbye(request: Request, *, forget: bool) -> Response:
     return answer
 
 
-def _device(request: Request) -> Device:
+def device_of(request: Request) -> Device:
+    """What a session is opened with."""
     return Device(request.headers.get("user-agent", ""), request.client.host if request.client else "")

@@ -1,6 +1,5 @@
 """`knowlog secrets`: what a tenant entrusts, by name."""
 
-import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,7 +8,7 @@ import typer
 from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, OperatorKey, Url
 from knowlog.cli.output import emit, out, progress, say, show, table
-from knowlog.kernel.errors import Invalid
+from knowlog.cli.values import typed_secret
 
 app = typer.Typer(
     help="Secrets of a tenant, such as providers' keys: list, set, remove, rotate.", no_args_is_help=True
@@ -30,11 +29,9 @@ def set_secret(name: Name, url: Url = None, key: Key = None, as_json: AsJson = F
 
     It is no argument, because the list of processes and the shell's history show those.
     """
-    value = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
-    if not value.strip():
-        raise Invalid('Standard input holds no secret. Pipe one: printf %s "$KEY" | knowlog secrets set NAME')
+    value = typed_secret('printf %s "$KEY" | knowlog secrets set NAME')
     with connect(url, key) as client:
-        made = client.call("PUT", _address(name), value={"value": value.strip()})
+        made = client.call("PUT", _address(name), value={"value": value})
     emit(made, as_json, lambda each: say(f"{each['name']} is kept."))
 
 

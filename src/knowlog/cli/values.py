@@ -1,11 +1,22 @@
 """Reading what people type."""
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import orjson
 import typer
+
+from knowlog.kernel.errors import Invalid
+
+
+def typed_secret(example: str) -> str:
+    """A secret from standard input: typed unseen, or piped as `example` does. Raises Invalid where there is none."""
+    value = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read()
+    if not value.strip():
+        raise Invalid(f"Standard input holds no secret. Pipe one: {example}")
+    return str(value).strip()
 
 
 def an_id(text: str, noun: str, listing: str) -> str:

@@ -13,7 +13,7 @@ from knowlog.edge.settings import ApiSettings, TelemetrySettings
 if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
     from knowlog.edge.connections import Connections
-    from knowlog.edge.cookies import CSRF_HEADER, Cookies, check_named
+    from knowlog.edge.cookies import CSRF_HEADER, Cookies, check_named, new_browser
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.demand import Demand, Open
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
     from knowlog.edge.proofs import find_proof, where_to_prove
     from knowlog.edge.protocol import bounded_protocol
+    from knowlog.edge.provider_line import ProviderLine
     from knowlog.edge.ranges import wanted_span
     from knowlog.edge.reach import (
         Reach,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "admission": ("Admission",),
     "connections": ("Connections",),
-    "cookies": ("CSRF_HEADER", "Cookies", "check_named"),
+    "cookies": ("CSRF_HEADER", "Cookies", "check_named", "new_browser"),
     "cursor": ("decode_cursor", "encode_cursor"),
     "demand": ("Demand", "Open"),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
@@ -58,6 +59,7 @@ _PLACES = {
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
     "proofs": ("find_proof", "where_to_prove"),
     "protocol": ("bounded_protocol",),
+    "provider_line": ("ProviderLine",),
     "ranges": ("wanted_span",),
     "reach": (
         "Reach",
@@ -98,6 +100,7 @@ __all__ = [
     "Open",
     "Operator",
     "Progress",
+    "ProviderLine",
     "Reach",
     "Resolver",
     "ScopedRoute",
@@ -125,6 +128,7 @@ __all__ = [
     "fingerprint",
     "handle",
     "hinted_tenant",
+    "new_browser",
     "once",
     "once_claimed",
     "origin_of_request",

@@ -5,7 +5,9 @@ the refresh token with requests of our own pages only (Strict). A request that c
 header, the token that the page was given: no other site can read it, and none can send the header.
 """
 
+import re
 from hmac import compare_digest
+from secrets import token_urlsafe
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from knowlog.kernel.errors import Forbidden
 from knowlog.tenants import Opened, is_guarded
 
 CSRF_HEADER = "x-csrf-token"
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORGED = (
     "A request with cookies that changes something needs the header X-CSRF-Token, with the csrf_token that came with"
@@ -29,6 +32,7 @@ class Cookies:
         self._access, self._refresh, self._csrf = (
             f"{prefix}-{each}" for each in ("access", "refresh", "csrf")
         )
+        self._browser = f"{prefix}-sign-on"
         self._secure = not insecure
         self._session_s = session_days * 86400
 
@@ -51,6 +55,15 @@ class Cookies:
         """The refresh token that came in a cookie."""
         return request.cookies.get(self._refresh)
 
+    def browser(self, request: Request) -> str | None:
+        """The secret by which a browser that has begun to sign in by a provider is known again; None without one."""
+        found = request.cookies.get(self._browser, "")
+        return found if _BROWSER.fullmatch(found) else None
+
+    def know_browser(self, response: Response, known: str, age_s: int) -> None:
+        """Let the browser keep that secret. Coming back from the provider is following a link, so it is Lax."""
+        self._set(response, self._browser, known, age_s, "lax")
+
     def _set(
         self, response: Response, name: str, value: str, age_s: int, same_site: str, *, hidden: bool = True
     ) -> None:
@@ -58,6 +71,11 @@ class Cookies:
             name, value, max_age=age_s, path="/", secure=self._secure, httponly=hidden,
             samesite=same_site,  # type: ignore[arg-type]
         )  # fmt: skip
+
+
+def new_browser() -> str:
+    """A secret for a browser."""
+    return token_urlsafe(32)
 
 
 def check_forgery(request: Request, access_token: str) -> None:

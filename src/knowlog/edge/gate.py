@@ -133,6 +133,7 @@ class Gate:
         """Note where the request comes from and which tenant it is meant for. Raises BadRequest."""
         host = heed_proxy(scope, headers, self._settings.trusted_proxies)
         asked = scope["path"]
+        visit.host = host
         visit.hints = self._hints.read(scope, headers, host)
         visit.prefix = asked.removesuffix(scope["path"])
         visit.origin = cors.foreign_origin(scope, headers, host, self._settings.public_url)

@@ -72,6 +72,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._sign_ons = Counter(
+            "knowlog_sign_ons",
+            "Sign-ins by tenants' providers that came back, by result.",
+            ["result"],
+            registry=self.registry,
+        )
+
     def _measure_work(self) -> None:
         self._queue = self._gauge("knowlog_queue_jobs", "Jobs in the queue, by state.", "state")
         self._oldest = self._gauge("knowlog_queue_oldest_seconds", "Age of the oldest waiting job.")
@@ -178,6 +185,10 @@ class Metrics:
     def token_reused(self) -> None:
         """Count a refresh token that was offered a second time."""
         self._reused.inc()
+
+    def signed_on(self, result: str) -> None:
+        """Count a sign-in by a provider, however it ended."""
+        self._sign_ons.labels(result).inc()
 
     async def render(self, database: Database) -> bytes:
         """Read the queue, and write every figure in Prometheus' text form. Raises Unavailable."""

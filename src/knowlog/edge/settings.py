@@ -138,6 +138,14 @@ class ApiSettings(BaseModel):
         frozenset(),
         description="Names of hosts inside your network from which documents by URL may be fetched.",
     )
+    sign_on_private_hosts: frozenset[str] = Field(
+        frozenset(),
+        description="Names of hosts inside your network, or host:port, that may be tenants' providers of single "
+        "sign-on. They may speak plain http, for development.",
+    )
+    sign_on_timeout_s: float = Field(
+        10, gt=0, le=60, description="Longest time for one answer of a provider of single sign-on."
+    )
     audit_uploads: bool = Field(
         True, description="Record in the audit log, for each request, how many documents came in."
     )

@@ -26,6 +26,7 @@ class Visit:
 
     `hints` are the names of a tenant that address and headers hold; `origin` is that of the page which calls, None where
     it is this server's own; `readable_by` is the origin whose page may read the answer.
+    `host`: what was asked for, as far as we or our proxy know.
     `secure`: by TLS, as far as we or our proxy know. `prefix` was taken off the path, and named the tenant.
     `rates`: what the answer says of the caller's limits.
     """
@@ -40,6 +41,7 @@ class Visit:
     hints: "tuple[Hint, ...]" = ()
     origin: str | None = None
     readable_by: bytes | None = None
+    host: str = ""
     secure: bool = False
     prefix: str = ""
     rates: "list[Rate]" = field(default_factory=list)

@@ -26,6 +26,7 @@ from knowlog.tenants.audit import record
 from knowlog.tenants.members import principal_of
 from knowlog.tenants.model import Principal
 from knowlog.tenants.people_settings import PeopleSettings
+from knowlog.tenants.sign_on.model import SignOnNeeded
 from knowlog.tenants.signing_keys import signer
 from knowlog.tenants.vault import Vault
 
@@ -83,14 +84,25 @@ class Sessions:
     settings: PeopleSettings
 
     async def open(
-        self, tenant_id: UUID, member_id: UUID, method: Method, device: Device = Device()
+        self,
+        tenant_id: UUID,
+        member_id: UUID,
+        method: Method,
+        device: Device = Device(),
+        life: timedelta | None = None,
     ) -> Opened:
-        """Open a session of a member, who was found to be who they say. Raises Forbidden for one who is disabled."""
+        """Open a session of a member, who was found to be who they say. `life`: as the settings have it, unless given.
+
+        Raises Forbidden for one who is disabled, SignOnNeeded for a password where the tenant has its sign-on enforced.
+        """
         session_id, family, secret = new_id(), secrets.token_urlsafe(16), secrets.token_urlsafe(32)
+        lasts = life or timedelta(days=self.settings.session_days)
         async with self.database.transaction(Scope(tenant_id, f"member:{member_id}")) as connection:
+            if method == "password":
+                await _check_not_enforced(connection, tenant_id)
             made = await connection.fetchval(
                 _SQL["insert_session"], session_id, member_id, method, _shown(device.agent, 200),
-                _shown(device.address, 64), _hash(family), _hash(secret), timedelta(days=self.settings.session_days),
+                _shown(device.address, 64), _hash(family), _hash(secret), lasts,
             )  # fmt: skip
             if made is None:
                 raise Forbidden("You are no member of this tenant. Ask one of its admins.")
@@ -247,6 +259,17 @@ def _bear_twin(row: Any, secret: str) -> None:
         raise Conflict(
             "This refresh token was used a moment ago. Go on with the tokens that were given then.",
             retry_after_s=1,
+        )
+
+
+async def _check_not_enforced(connection: Connection, tenant_id: UUID) -> None:
+    """Raise SignOnNeeded where a sign-on is enforced. None can be until the transaction ends: its row is locked."""
+    rows = await connection.fetch(_SQL["lock_sign_ons"])
+    enforced = [f"/v1/sign-on/{tenant_id}/{row['name']}" for row in rows if row["enforced"]]
+    if enforced:
+        raise SignOnNeeded(
+            f"Members of this tenant sign in by its provider. Open {enforced[0]} of this server in your browser.",
+            sign_on=enforced,
         )
 
 

@@ -28,6 +28,7 @@ from knowlog.tenants.sessions import (
     end_sessions_of_person,
     person_of_caller,
 )
+from knowlog.tenants.sign_on.model import SignOnNeeded
 from knowlog.tenants.throttle import Attempt
 from knowlog.tenants.vault import INSTALLATION, Vault
 
@@ -87,15 +88,25 @@ class SigningIn:
         """Open a session in a tenant, or in the one where the person was last. Returns also all their tenants.
 
         Raises Unauthenticated, CodeNeeded, LimitReached after too many wrong passwords, Forbidden for one who is no
-        member.
+        member, SignOnNeeded where the tenant's own sign-on is enforced.
         """
         person = await self.identify(offered, origin)
         found = await memberships(self._database, person.person_id)
         wanted = [each for each in found if tenant_id in (None, each.tenant_id)]
         if not wanted:
             raise Forbidden("You are no member of this tenant. Ask one of its admins to invite you.")
-        opened = await self._sessions.open(wanted[0].tenant_id, wanted[0].member_id, "password", device)
-        return opened, found
+        return await self._open_first(wanted, device), found
+
+    async def _open_first(self, wanted: Sequence[Membership], device: Device) -> Opened:
+        """A session in the first of these tenants that takes passwords. Raises SignOnNeeded where none does."""
+        refusal = None
+        for each in wanted:
+            try:
+                return await self._sessions.open(each.tenant_id, each.member_id, "password", device)
+            except SignOnNeeded as error:
+                refusal = refusal or error
+        assert refusal is not None
+        raise refusal
 
     async def identify(self, offered: Credentials, origin: str) -> Person:
         """Find out who this is, by password and, where one is in force, second factor. Raises as `sign_in` does."""
@@ -222,8 +233,14 @@ class SigningIn:
             await record(connection, caller.scope, action, f"member:{caller.member_id}")
 
     async def _person_of(self, caller: Principal) -> UUID:
+        """Raises Forbidden for a session that a tenant's sign-on has opened, which is nobody over all tenants."""
         async with self._database.transaction(caller.scope) as connection:
-            return (await person_of_caller(connection, caller))[0]
+            person_id, method = await person_of_caller(connection, caller)
+        if method != "password":
+            raise Forbidden(
+                "This session was opened by the sign-on of one tenant. Sign in with your password for this."
+            )
+        return person_id
 
     async def _find(self, email: str) -> Person | None:
         async with self._database.transaction(INSTALLATION) as connection:

@@ -97,6 +97,16 @@ class Vault:
         except Unavailable:
             return False
 
+    def opens_with(
+        self, tenant_id: UUID, wrapped: bytes, wrapped_by: str, purpose: str, sealed: bytes
+    ) -> bool:
+        """Whether something sealed opens with a tenant's data key, and that with the keys that are known."""
+        try:
+            data_key = AESGCM(self._unwrap(tenant_id, wrapped, wrapped_by))
+            return bool(decrypt(data_key, _bound(tenant_id, purpose), sealed))
+        except Unavailable:
+            return False
+
     async def rotate(self, database: Database, most: int = _BATCH) -> Rotation:
         """Wrap up to `most` data keys by the current key: called until none is left. Nothing stands still meanwhile, and
         killed at any moment it goes on where it was. Raises Misconfigured.

@@ -16,6 +16,7 @@ from knowlog.cli.doctor.provisioning import check_provisioning
 from knowlog.cli.doctor.safety import check_safety
 from knowlog.cli.doctor.secrets import check_secrets
 from knowlog.cli.doctor.server import Target, check_server
+from knowlog.cli.doctor.sign_on import check_sign_on
 from knowlog.cli.doctor.sources import check_sources
 from knowlog.cli.running import here
 from knowlog.kernel.errors import KnowlogError, Misconfigured
@@ -53,6 +54,11 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "provisioning",
         check_provisioning,
         "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again.",
+    ),
+    (
+        "single sign-on",
+        check_sign_on,
+        "Start PostgreSQL, or correct KNOWLOG_SECRETS_KEY; then run this again.",
     ),
     ("parser", check_parser, "Install knowlog again; its readers of files do not start."),
     ("safety", check_safety, "Start PostgreSQL, or correct the setting that is named; then run this again."),
