@@ -43,7 +43,8 @@ FILTERS = st.recursive(
 )
 MANY = """
     insert into members (tenant_id, member_id, person_id, email, name, role, created_by, external_id)
-    select tenant(), gen_random_uuid(), gen_random_uuid(), format('m%s@example.com', n), 'm', 'reader', 'test', format('E-%s', n)
+    select tenant(), gen_random_uuid(), gen_random_uuid(), format('m%s@example.com', n), 'm', 'reader', 'test',
+           format('E-%s', n)
     from generate_series(1, 2000) n"""
 PEOPLE: list[dict[str, Any]] = [
     {"userName": "Ann", "emails": [{"value": "ann@example.com", "type": "work", "primary": True}],
