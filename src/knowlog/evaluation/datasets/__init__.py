@@ -4,6 +4,7 @@ from knowlog.evaluation.datasets.beir import BeirDataset, BeirText, load_beir
 from knowlog.evaluation.datasets.document_samples import SampleFile, load_document_samples
 from knowlog.evaluation.datasets.excerpts import ExcerptDataset, ExcerptQuestion, load_excerpts
 from knowlog.evaluation.datasets.financebench import FinanceQuestion, load_financebench
+from knowlog.evaluation.datasets.ragtruth import LabelledAnswer, load_ragtruth
 from knowlog.evaluation.datasets.squad import (
     Paragraph,
     SquadDataset,
@@ -18,6 +19,7 @@ __all__ = [
     "ExcerptDataset",
     "ExcerptQuestion",
     "FinanceQuestion",
+    "LabelledAnswer",
     "Paragraph",
     "SampleFile",
     "SquadDataset",
@@ -27,5 +29,6 @@ __all__ = [
     "load_document_samples",
     "load_excerpts",
     "load_financebench",
+    "load_ragtruth",
     "load_squad",
 ]
