@@ -13,6 +13,8 @@ from knowlog.chunking import ChunkingProfile, LanguageModel, open_language_model
 from knowlog.database import Database, Scope, open_database
 from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
 from knowlog.embedding import Embedder, Models, open_embedder
+from knowlog.evaluation import Asked, QuestionKeeper
+from knowlog.faithfulness import Judge, open_judge
 from knowlog.ingestion import Indexer, Parser, delete_document, remove_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
@@ -40,6 +42,13 @@ class App:
     language: LanguageModel | None
     vault: Vault
     limiter: Limiter
+    judge: Judge
+    questions: QuestionKeeper
+
+    @property
+    def asked(self) -> Asked:
+        """What a run asks its questions of: the same that a request to the API is answered with."""
+        return Asked(self.database, self.embedder, self.store, self.models.open, self.judge)
 
     def complete_profile(self, profile: Profile) -> Profile:
         """Return the profile with every default written out. Raises Invalid for what no room understands."""
@@ -108,6 +117,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         limiter = Limiter(database, settings.limits)
         limiter.start()
         stack.push_async_callback(limiter.close)
+        judge = open_judge(settings.faithfulness)
+        stack.push_async_callback(judge.close)
         vault = open_vault(settings.secrets, settings.data_dir, here=is_here(settings))
 
         async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
@@ -121,4 +132,5 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
                 settings.parsing.max_chunks, settings.limits, language),
             Inbox(database, blobs, receiver, store, fetch_url, settings.sources), language, vault, limiter,
+            judge, QuestionKeeper(database),
         )  # fmt: skip

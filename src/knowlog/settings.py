@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from knowlog.documents import DocumentsSettings
     from knowlog.edge import ApiSettings, TelemetrySettings
     from knowlog.embedding import EmbeddingSettings
+    from knowlog.faithfulness import FaithfulnessSettings
     from knowlog.ingestion import ParsingSettings
     from knowlog.sources import SourcesSettings
     from knowlog.stores import StoresSettings
@@ -41,6 +42,7 @@ class _Rooms(Mapping[str, type[BaseModel]]):
         "documents": "knowlog.documents:DocumentsSettings",
         "embedding": "knowlog.embedding:EmbeddingSettings",
         "chunking": "knowlog.chunking:ChunkingSettings",
+        "faithfulness": "knowlog.faithfulness:FaithfulnessSettings",
         "stores": "knowlog.stores:StoresSettings",
         "parsing": "knowlog.ingestion:ParsingSettings",
         "bus": "knowlog.bus:BusSettings",
@@ -92,6 +94,7 @@ class Settings:
     documents: "DocumentsSettings"
     embedding: "EmbeddingSettings"
     chunking: "ChunkingSettings"
+    faithfulness: "FaithfulnessSettings"
     stores: "StoresSettings"
     parsing: "ParsingSettings"
     bus: "BusSettings"

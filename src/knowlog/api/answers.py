@@ -30,6 +30,7 @@ from knowlog.api.questions import (
     record_read,
 )
 from knowlog.bootstrap import App
+from knowlog.database import Scope
 from knowlog.edge import (
     STREAM_HEADERS,
     STREAM_TYPE,
@@ -119,15 +120,16 @@ async def answer(
         made = await compose(
             body.question, found.passages, found.model or app.embedder, statistics=found.statistics
         )
+        await _keep(app, caller.scope, body, found, made)
         return reply(_answer(app, made, found, started))
-    events = _events(app, body.question, found, started, request)
+    events = _events(app, body, found, started, request, caller.scope)
     return StreamingResponse(
         slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
     )
 
 
 async def _events(
-    app: App, question: str, found: Retrieved, started: float, request: Request
+    app: App, asked: Asked, found: Retrieved, started: float, request: Request, scope: Scope
 ) -> AsyncIterator[bytes]:
     """Write the answer as it comes to be. No database session is held while the client reads.
 
@@ -136,15 +138,24 @@ async def _events(
     checked = perf_counter()
     try:
         async for happened in compose_events(
-            question, found.passages, found.model or app.embedder, statistics=found.statistics
+            asked.question, found.passages, found.model or app.embedder, statistics=found.statistics
         ):
             yield b""  # waits until the client has taken what was sent
             if perf_counter() - checked > _KEY_HOLDS_S:
                 await authenticate(app.database, credential_of(request))
                 checked = perf_counter()
             yield _event(app, happened, found, started)
+            if isinstance(happened, Done):
+                await _keep(app, scope, asked, found, happened.answer)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
+
+
+async def _keep(app: App, scope: Scope, asked: Asked, found: Retrieved, made: Answer) -> None:
+    """Keep the question, where the tenant wants that: under the one collection named, or that of the best passage."""
+    named = asked.collections or [each.collection for each in found.passages[:1]]
+    if len(named) == 1:
+        await app.questions.keep(scope, named[0], asked.question, bool(made.statements))
 
 
 def _event(app: App, happened: AnswerEvent, found: Retrieved, started: float) -> bytes:

@@ -15,6 +15,7 @@ from knowlog.api import (
     answers,
     audit,
     collections,
+    datasets,
     dead_letters,
     documentation,
     documents,
@@ -25,6 +26,7 @@ from knowlog.api import (
     health,
     invitations,
     jobs,
+    kept_questions,
     keys,
     limits,
     lives,
@@ -32,6 +34,7 @@ from knowlog.api import (
     origins,
     passwords,
     queues,
+    runs,
     schedules,
     scim,
     search,
@@ -86,6 +89,9 @@ ROUTERS = tuple(
         scim,
         jobs,
         schedules,
+        datasets,
+        kept_questions,
+        runs,
         webhooks,
         sources,
         dead_letters,
@@ -103,7 +109,7 @@ ROUTERS = tuple(
 """Searched in this order: what is asked for most comes first."""
 
 _UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
-_BATCH = re.compile(r"/v1/collections/[^/]+/documents:batch")
+_BATCH = re.compile(r"/v1/collections/[^/]+/documents:batch|/v1/datasets")
 _FORM_OVERHEAD = 1024 * 1024
 
 

@@ -142,11 +142,6 @@ async def notify_progress(
     await connection.execute(_SQL["notify"], f"{tenant_id}:{subject}{said}")
 
 
-async def notify_changes(connection: Connection, tenant_id: UUID, subjects: Sequence[UUID]) -> None:
-    """Tell watchers, when the transaction commits, that something about each of these changed."""
-    await connection.execute(_SQL["notify_all"], str(tenant_id), subjects)
-
-
 def _job(row: Any) -> Job:
     values = dict(row)
     return Job(queue=QUEUES.get(values["kind"], "unknown"), **values)

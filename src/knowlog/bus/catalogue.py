@@ -140,6 +140,13 @@ class CollectionRefreshed(_OfCollection):
     )
 
 
+class EvaluationRequested(_OfCollection):
+    """A collection is to be measured on a dataset; the subject is the run."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+    dataset_id: _Id = Field(description="Id of the dataset.")
+
+
 class RetentionRequested(_OfCollection):
     """The documents of a collection whose content is older than some days are to be deleted."""
 
@@ -244,6 +251,7 @@ _TYPES = (
     EventType("collection.access_changed", CollectionAccessChanged),
     EventType("refresh.requested", RefreshRequested, queue="refresh", of_admins=True),
     EventType("retention.requested", RetentionRequested, queue="cleanup", of_admins=True),
+    EventType("evaluation.requested", EvaluationRequested, queue="evaluation", inner=True, of_admins=True),
     EventType("webhook.disabled", WebhookDisabled, of_admins=True),
     EventType("webhook.tested", WebhookTested, of_admins=True),
     EventType("delivery.requested", DeliveryRequested, queue="deliveries", inner=True, of_admins=True),

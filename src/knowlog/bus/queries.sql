@@ -98,7 +98,3 @@ select event_id from events where tenant_id = tenant() and subject = $1 and stat
 -- name: notify
 -- Tell whoever watches that something about a subject changed.
 select pg_notify('knowlog_progress', $1)
-
--- name: notify_all
--- Tell whoever watches that something about each of many subjects changed.
-select pg_notify('knowlog_progress', $1 || ':' || changed.subject) from unnest($2::uuid[]) as changed (subject)

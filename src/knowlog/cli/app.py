@@ -11,8 +11,10 @@ from knowlog.cli import (
     access,
     audit,
     collections,
+    datasets,
     documents,
     domains,
+    evaluation,
     events,
     groups,
     jobs,
@@ -96,6 +98,8 @@ for group, name, panel in (
     (audit.app, "audit", "Look after"),
     (secrets.app, "secrets", "Look after"),
     (tenants.app, "tenants", "Look after"),
+    (datasets.app, "datasets", "Measure"),
+    (evaluation.app, "eval", "Measure"),
     (bench, "bench", "Measure"),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)

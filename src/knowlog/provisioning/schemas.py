@@ -29,7 +29,7 @@ from scim2_models import (
     Uniqueness,
 )
 
-MOST_PER_PAGE = 100
+MOST_PER_PAGE = 200
 
 
 class Email(ComplexAttribute):

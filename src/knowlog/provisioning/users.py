@@ -37,8 +37,8 @@ from knowlog.tenants import (
     remove_member,
 )
 
-SQL = load_queries("knowlog.provisioning")
-COLUMNS = Columns(
+_SQL = load_queries("knowlog.provisioning")
+_COLUMNS = Columns(
     {
         "id": Id("u.member_id"),
         "external_id": "u.external_id",
@@ -83,7 +83,7 @@ _MOST_ADDRESSES = 20
 async def get_user(connection: Connection, user_id: str) -> User:
     """Return a user. Raises NotFoundException, for what is no id too."""
     member_id = as_id(user_id)
-    row = member_id and await connection.fetchrow(f"{SQL['users']} and u.member_id = $1", member_id)
+    row = member_id and await connection.fetchrow(f"{_SQL['users']} and u.member_id = $1", member_id)
     if not row:
         raise NotFoundException(detail=f"There is no user {user_id[:100]!r}.")
     return _user(row)
@@ -91,7 +91,7 @@ async def get_user(connection: Connection, user_id: str) -> User:
 
 async def find_users(connection: Connection, asked: SearchRequest[Any]) -> tuple[int, list[User]]:
     """How many users there are that fit, and a page of them, in the order in which they came."""
-    total, rows = await find_page(connection, SQL["users"], COLUMNS, "u.member_id", asked)
+    total, rows = await find_page(connection, _SQL["users"], _COLUMNS, "u.member_id", asked)
     return total, [_user(row) for row in rows]
 
 
@@ -105,7 +105,7 @@ async def create_user(connection: Connection, actor: Principal, wanted: User) ->
         raise Invalid("A user needs an e-mail address: give one in emails, or as userName.")
     user_name = await _free_user_name(connection, wanted, None)
     member_id = await connection.fetchval(
-        SQL["insert_user"], new_id(), address, new_id(), _called(wanted, address.partition("@")[0]),
+        _SQL["insert_user"], new_id(), address, new_id(), _called(wanted, address.partition("@")[0]),
         actor.scope.principal, user_name, _short(wanted.external_id, "externalId"), _provided(wanted),
         wanted.active is not False,
     )  # fmt: skip
@@ -128,10 +128,10 @@ async def change_user(connection: Connection, actor: Principal, wanted: User, se
     called = _called(wanted, present.name)
     try:
         if address != present.email:
-            await connection.execute(SQL["move_user"], member_id, address, new_id())
+            await connection.execute(_SQL["move_user"], member_id, address, new_id())
             await end_sessions_of_member(connection, actor.scope.tenant_id, member_id, "another address")
         await connection.execute(
-            SQL["keep_user"], member_id, called, user_name, _short(wanted.external_id, "externalId"),
+            _SQL["keep_user"], member_id, called, user_name, _short(wanted.external_id, "externalId"),
             _provided(wanted),
         )  # fmt: skip
     except asyncpg.UniqueViolationError as error:
@@ -145,14 +145,14 @@ async def change_user(connection: Connection, actor: Principal, wanted: User, se
 async def delete_user(connection: Connection, actor: Principal, user_id: str, seen: str | None) -> None:
     """Remove a member, and withdraw the invitations that would let them in again. Raises as `change_user` does."""
     gone = await remove_member(connection, actor, await _locked(connection, user_id, seen))
-    for row in await connection.fetch(SQL["withdraw_invitations"], gone.email):
+    for row in await connection.fetch(_SQL["withdraw_invitations"], gone.email):
         await record(connection, actor.scope, "invitation.withdrawn", f"invitation:{row['invitation_id']}")
 
 
 async def _locked(connection: Connection, user_id: str, seen: str | None) -> UUID:
     """The id of a user whom nobody else changes until the transaction ends, and who is in the state that was seen."""
     member_id = as_id(user_id)
-    await connection.execute(SQL["lock_user"], member_id)
+    await connection.execute(_SQL["lock_user"], member_id)
     require_version(await get_user(connection, user_id), seen)
     assert member_id is not None
     return member_id
@@ -193,7 +193,7 @@ async def _free_user_name(connection: Connection, wanted: User, member_id: UUID 
     user_name = _short((wanted.user_name or "").strip(), "userName")
     if not user_name:
         raise Invalid("A userName has 1 to 254 characters.")
-    if await connection.fetchval(SQL["user_name_taken"], user_name, member_id):
+    if await connection.fetchval(_SQL["user_name_taken"], user_name, member_id):
         raise _taken()
     return user_name
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from knowlog.bus import notify_changes
+from knowlog.bus import notify_progress
 from knowlog.database import Connection, load_queries
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, NotFound
@@ -104,7 +104,8 @@ async def exchange_members(
 
 
 async def _tell(connection: Connection, actor: Principal, changed: Iterable[Any]) -> None:
-    await notify_changes(connection, actor.scope.tenant_id, [row["member_id"] for row in changed])
+    for row in changed:
+        await notify_progress(connection, actor.scope.tenant_id, row["member_id"])
 
 
 async def _recorded(

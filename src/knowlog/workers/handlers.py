@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from knowlog.bootstrap import App
 from knowlog.bus import QUEUES, Event, LeaseLost, WorkerSettings, complete
 from knowlog.database import Scope
+from knowlog.evaluation import Evaluator
+from knowlog.workers import metrics
 from knowlog.workers.deliveries import Deliverer
 from knowlog.workers.mail import Mailer
 from knowlog.workers.refresh import Refresher
@@ -33,6 +35,7 @@ def handlers_of(app: App) -> dict[str, Handler]:
         "collection.deleted": drop_originals,
         "refresh.requested": Refresher(app).refresh,
         "retention.requested": Retention(app).apply,
+        "evaluation.requested": Evaluator(app.asked, metrics.MEASURED.inc).evaluate,
         "delivery.requested": Deliverer(app).deliver,
         "mail.requested": Mailer(app).send,
     }

@@ -23,6 +23,7 @@ RECHUNKED = Counter(
     "knowlog_worker_documents_rechunked",
     "Documents that this worker put into the queue to be cut anew by a changed profile.",
 )
+MEASURED = Counter("knowlog_worker_questions_measured", "Questions that this worker measured for runs.")
 MODELS_DIFFER = Gauge(
     "knowlog_worker_models_differ",
     "1 while workers have different embedding models, and make no vectors anew.",

@@ -9,6 +9,7 @@ from knowlog.cli.bench.chunk_speed import chunk_speed
 from knowlog.cli.bench.chunking import chunking
 from knowlog.cli.bench.documents import documents
 from knowlog.cli.bench.fairness import fairness
+from knowlog.cli.bench.faithfulness import faithfulness
 from knowlog.cli.bench.financebench import financebench
 from knowlog.cli.bench.footprint import footprint
 from knowlog.cli.bench.idle import idle
@@ -32,6 +33,7 @@ for command in (
     scale,
     permissions,
     documents,
+    faithfulness,
     financebench,
     chaos,
     fairness,

@@ -7,6 +7,7 @@ from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.chunking import check_language_model
 from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
+from knowlog.cli.doctor.judge import check_judge
 from knowlog.cli.doctor.limits import check_limits
 from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.mail import check_mail
@@ -49,6 +50,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         check_language_model,
         "Correct the KNOWLOG_CHUNKING_LLM_ settings, or start that endpoint; only the chunking strategy llm needs it.",
     ),
+    ("judge", check_judge, "Correct the KNOWLOG_FAITHFULNESS_ settings; then run this again."),
     ("mail", check_mail, "Correct the KNOWLOG_MAIL_ and KNOWLOG_PEOPLE_ settings; then run this again."),
     (
         "provisioning",

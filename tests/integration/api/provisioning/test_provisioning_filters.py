@@ -1,6 +1,5 @@
 """A filter of SQL finds what the library's own evaluation finds."""
 
-import re
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ from scim2_models import InvalidFilterException, ScimFilter, SearchRequest
 
 from knowlog.bootstrap import App
 from knowlog.database import Scope
-from knowlog.provisioning import users
-from knowlog.provisioning.filters import Condition
 from knowlog.provisioning.schemas import PROVIDER, User
 from knowlog.provisioning.storage import Storage
 from knowlog.tenants import operator_principal
@@ -41,11 +38,6 @@ FILTERS = st.recursive(
     ),
     max_leaves=4,
 )
-MANY = """
-    insert into members (tenant_id, member_id, person_id, email, name, role, created_by, external_id)
-    select tenant(), gen_random_uuid(), gen_random_uuid(), format('m%s@example.com', n), 'm', 'reader', 'test',
-           format('E-%s', n)
-    from generate_series(1, 2000) n"""
 PEOPLE: list[dict[str, Any]] = [
     {"userName": "Ann", "emails": [{"value": "ann@example.com", "type": "work", "primary": True}],
      "displayName": "Ann A"},
@@ -100,23 +92,3 @@ async def test_what_cannot_be_compared_is_told(
         storage = Storage(connection, operator_principal(tenant.tenant_id))
         with PROVIDER, pytest.raises(InvalidFilterException):
             await storage.search([PROVIDER.resource_types[0]], _request(expression))
-
-
-@pytest.mark.parametrize(
-    ("expression", "index"),
-    [('userName eq "Bob"', "members_user_key"), ('externalId eq "E-1"', "members_external_id")],
-)
-async def test_what_a_provider_asks_all_day_is_served_by_an_index(
-    app: App, provider: Provider, tenant: Scope, expression: str, index: str
-) -> None:
-    """Under the policies too, which let no index serve a function of a column."""
-    with PROVIDER:
-        condition = Condition(_request(expression).filter, users.COLUMNS)
-        statement = f"explain {users.SQL['users']} and {condition.written()}"
-    async with app.database.transaction(tenant) as connection:
-        await connection.execute(MANY)
-    async with app.database.owner() as connection:
-        await connection.execute("analyze knowlog.members")
-    async with app.database.transaction(tenant) as connection:
-        plan = "\n".join(row[0] for row in await connection.fetch(statement, *condition.arguments))
-    assert re.search(rf"{index}.*\n *Index Cond: .*tenant.*(user_key|external_id) = ", plan), plan

@@ -1,8 +1,5 @@
 """/scim/v2/Users: what identity providers do all day."""
 
-import asyncio
-from uuid import uuid4
-
 import pytest
 from api_scene import Client
 from provisioning_scene import USER, Provider, refused
@@ -78,14 +75,6 @@ async def test_what_cannot_be_read_is_refused(provider: Provider) -> None:
     refused(await provider.http.post("/scim/v2/Users", content=b"<a/>", headers=form), 415)
     refused(await provider.http.get("/scim/v2/Users", params={"filter": "userName eq"}), 400, "invalidFilter")
     refused(await provider.http.get("/scim/v2/Users", params={"count": "many"}), 400, "invalidValue")
-
-
-async def test_twins_make_one_user(provider: Provider) -> None:
-    """Six requests at once for one name: one makes the user, the others are told that it is there."""
-    body = {"userName": f"twin-{uuid4().hex[:12]}@example.com"}
-    answers = await asyncio.gather(*(provider.http.post("/scim/v2/Users", json=body) for _ in range(6)))
-    assert sorted(each.status_code for each in answers) == [201, 409, 409, 409, 409, 409]
-    assert (await provider.get("Users"))["totalResults"] == 1
 
 
 async def test_pages_begin_at_one(provider: Provider) -> None:

@@ -1,0 +1,125 @@
+"""Two runs on the same questions: by how much they differ, how sure that is, and what that means in a sentence."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from knowlog.evaluation.measures import METRICS
+from knowlog.evaluation.model import Result, Run
+from knowlog.evaluation.statistics import LEVEL, Interval, bootstrap
+from knowlog.kernel.errors import Conflict, Invalid
+
+Outcome = Literal["better", "worse", "no difference shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """By how much the second of two runs differs in one metric: `second - first`, question by question."""
+
+    metric: str
+    first: float
+    second: float
+    difference: Interval
+    outcome: Outcome
+    verdict: str
+
+
+def compare(first: Run, second: Run, results: tuple[Sequence[Result], Sequence[Result]]) -> list[Difference]:
+    """Compare two finished runs in every metric that both have. Raises Conflict for what cannot be compared."""
+    _check(first, second)
+    return _differences(first, second, results, METRICS, LEVEL)
+
+
+def regressions(
+    baseline: Run,
+    run: Run,
+    results: tuple[Sequence[Result], Sequence[Result]],
+    metrics: Collection[str] = (),
+) -> list[Difference]:
+    """Return the metrics in which a run is significantly worse than a baseline: of `metrics`, or all of quality.
+
+    The more metrics are looked at, the surer each must be (Bonferroni), so that a gate without reason is shut in one case
+    of twenty at most. Raises Conflict, or Invalid for a metric that both do not have.
+    """
+    _check(baseline, run)
+    both = _both(results)
+    if unknown := sorted(set(metrics) - both):
+        raise Invalid(
+            f"{unknown[0]!r:.50} was not measured in both runs. They have: {', '.join(sorted(both))}."
+        )
+    wanted = [each for each in METRICS if each in (metrics or both) and (metrics or METRICS[each].quality)]
+    level = 1 - (1 - LEVEL) / max(1, len(wanted))
+    found = _differences(baseline, run, results, wanted, level)
+    return [each for each in found if each.outcome == "worse"]
+
+
+def _check(first: Run, second: Run) -> None:
+    for each in (first, second):
+        if each.figures is None:
+            raise Conflict(f"Run {each.run_id} is {each.state}: only runs that are done can be compared.")
+    if first.digest != second.digest:
+        raise Conflict(
+            f"The runs are on different data ({first.dataset}, {second.dataset}): "
+            "run both on the same dataset, and compare those."
+        )
+
+
+def _both(results: tuple[Sequence[Result], Sequence[Result]]) -> set[str]:
+    first, second = ({metric for each in side for metric in each.scores} for side in results)
+    return first & second
+
+
+def _differences(
+    first: Run,
+    second: Run,
+    results: tuple[Sequence[Result], Sequence[Result]],
+    metrics: Iterable[str],
+    level: float,
+) -> list[Difference]:
+    sides = tuple({each.question_id: each.scores for each in side} for side in results)
+    found = []
+    for metric in metrics:
+        pairs = _pairs(metric, sides[0], sides[1])
+        if pairs:
+            interval = bootstrap([after - before for before, after in pairs], second.seed, level)
+            means = [sum(side) / len(pairs) for side in zip(*pairs, strict=True)]
+            found.append(_difference(metric, means, interval, level))
+    return found
+
+
+def _pairs(
+    metric: str, first: Mapping[str, Mapping[str, float]], second: Mapping[str, Mapping[str, float]]
+) -> list[tuple[float, float]]:
+    return [
+        (scores[metric], second[question][metric])
+        for question, scores in first.items()
+        if metric in scores and metric in second.get(question, {})
+    ]
+
+
+def _difference(metric: str, means: Sequence[float], interval: Interval, level: float) -> Difference:
+    known = METRICS[metric]
+    outcome: Outcome = "no difference shown"
+    if interval.excludes_zero:
+        outcome = "better" if (interval.mean > 0) is known.higher_is_better else "worse"
+    return Difference(
+        metric, means[0], means[1], interval, outcome, _verdict(metric, interval, outcome, level)
+    )
+
+
+def _verdict(metric: str, interval: Interval, outcome: Outcome, level: float) -> str:
+    """What the difference means: "B is better at recall by 3.1 points, 95 % interval 1.0 to 5.2"."""
+    known = METRICS[metric]
+    scale, unit = (1.0, f" {known.unit}".rstrip()) if known.unit or metric == "cost" else (100.0, " points")
+    low, high = interval.low * scale, interval.high * scale
+    span = f"{level * 100:.4g} % interval"
+    if outcome == "no difference shown":
+        return (
+            f"No difference is shown in {known.title}: {interval.mean * scale:+.1f}{unit}, "
+            f"{span} {low:+.1f} to {high:+.1f}, {interval.count} questions."
+        )
+    ends = sorted((abs(low), abs(high)))
+    return (
+        f"B is {outcome} at {known.title} by {abs(interval.mean) * scale:.1f}{unit}, "
+        f"{span} {ends[0]:.1f} to {ends[1]:.1f}, {interval.count} questions."
+    )

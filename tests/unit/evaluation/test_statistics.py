@@ -1,0 +1,74 @@
+"""How sure figures are, and what two runs differ in."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from knowlog.evaluation import Figure, Result, Run, Wanted, bootstrap, compare, regressions
+from knowlog.kernel.errors import Conflict, Invalid
+
+_WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+RUN = Run(
+    UUID(int=1), UUID(int=2), "questions", "real", UUID(int=3), "handbook", UUID(int=4), "A", "done", None, Wanted(), 7,
+    "digest", 100, 100, "0.1.0", 1, {}, {"recall": Figure(0.5, 0.4, 0.6, 100)}, _WHEN, "key:alice", _WHEN,
+)  # fmt: skip
+
+
+def results(recalls, latency_ms=10.0) -> list[Result]:
+    """Results with these recalls."""
+    return [
+        Result(number, f"q{number}", {"recall": float(each), "latency_ms": latency_ms}, {})
+        for number, each in enumerate(recalls, start=1)
+    ]
+
+
+def test_an_interval_holds_the_true_mean_as_often_as_it_says() -> None:
+    """Of 200 samples of a known mean, 95 % intervals hold it in about 95 of 100."""
+    random = np.random.default_rng(3)
+    intervals = [bootstrap(random.normal(5, 2, 60), seed) for seed in range(200)]
+    assert 0.88 <= np.mean([each.low <= 5 <= each.high for each in intervals]) <= 0.99
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    """A run can be repeated to the last digit; another seed moves the ends a little."""
+    values = list(np.random.default_rng(1).random(50))
+    assert bootstrap(values, 7) == bootstrap(values, 7) != bootstrap(values, 8)
+    with pytest.raises(ValueError, match="no values"):
+        bootstrap([], 1)
+
+
+def test_a_verdict_says_by_how_much_and_how_sure() -> None:
+    """Ten of a hundred questions are found that were not: B is better by ten points."""
+    before, after = results([0] * 60 + [1] * 40), results([0] * 50 + [1] * 50)
+    (recall, latency) = compare(RUN, replace(RUN, label="B"), (before, after))
+    assert recall.outcome == "better"
+    assert recall.verdict.startswith("B is better at Recall@k by 10.0 points, 95 % interval 4.0 to 16.0")
+    assert latency.outcome == "no difference shown"
+
+
+def test_runs_are_paired_by_question() -> None:
+    """Every question a little worse: unpaired noise hides that, pairs show it."""
+    recalls = np.random.default_rng(5).random(100)
+    (found,) = regressions(RUN, RUN, (results(recalls), results(recalls - 0.02)))
+    assert (found.metric, found.outcome) == ("recall", "worse")
+
+
+def test_a_gate_looks_at_quality_unless_told_otherwise() -> None:
+    """A slower run passes; where latency is named, it does not."""
+    slower = (results([1] * 50), results([1] * 50, latency_ms=20))
+    assert regressions(RUN, RUN, slower) == []
+    assert [each.metric for each in regressions(RUN, RUN, slower, ["latency_ms"])] == ["latency_ms"]
+    with pytest.raises(Invalid, match="'ndcg' was not measured in both runs"):
+        regressions(RUN, RUN, slower, ["ndcg"])
+
+
+def test_runs_on_other_data_are_not_compared() -> None:
+    """Nor one that has no figures yet."""
+    sides = (results([1]), results([1]))
+    with pytest.raises(Conflict, match="different data"):
+        compare(RUN, replace(RUN, digest="other"), sides)
+    with pytest.raises(Conflict, match="is running"):
+        compare(RUN, replace(RUN, state="running", figures=None), sides)
