@@ -55,6 +55,11 @@ class Search:
         """How many chunks each leg contributes."""
         return max(self.profile.depth, self.limit)
 
+    @property
+    def enough(self) -> int:
+        """How many the dense leg contributes at least, where that costs more than usual."""
+        return max(self.limit, self.depth // 2)
+
 
 async def retrieve(
     database: Database,
@@ -154,8 +159,9 @@ class _Legs:
         """The chunks nearest to a question, and how near those are that only the lexical leg found."""
         wanted = self.wanted
         query = VectorQuery(
-            asked.collections, asked.model.profile.key, asked.vector, wanted.depth, wanted.filter
-        )
+            asked.collections, asked.model.profile.key, asked.vector, wanted.depth, wanted.filter,
+            enough=wanted.enough,
+        )  # fmt: skip
         hits = await self.store.search(self.connection, self.scope.tenant_id, query)
         dense = {hit.chunk_id: hit.score for hit in hits}
         missing = [chunk_id for chunk_id in found_by_words if chunk_id not in dense]

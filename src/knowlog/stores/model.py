@@ -84,7 +84,8 @@ class VectorQuery:
     """The `most` chunks nearest to `vector` in `collections`, among vectors made with `embedding_key`.
 
     `filter` narrows the chunks before they are ranked. `exact` asks for a full scan where the store could
-    answer from an approximate index.
+    answer from an approximate index. `enough`: so many will do where an approximate index must pass over others, because
+    of a filter or of what the caller may not see; None: as many as `most`.
     """
 
     collections: tuple[UUID, ...]
@@ -93,6 +94,7 @@ class VectorQuery:
     most: int
     filter: Filter | None = None
     exact: bool = False
+    enough: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

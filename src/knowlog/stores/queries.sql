@@ -85,7 +85,7 @@ do update set embedding = excluded.embedding, content_hash = excluded.content_ha
 
 -- name: dense_search
 -- The chunks nearest to a vector.
-select chunk_id, score from dense_search($1, $2, $3, $4, $5, $6)
+select chunk_id, score from dense_search($1, $2, $3, $4, $5, $6, $7)
 
 -- name: dense_scores
 -- How near some chunks are to a vector.

@@ -191,7 +191,7 @@ async def amount(request: pytest.FixtureRequest, database: Database) -> AsyncIte
     changes = {
         "dense_search": ("few constant integer := 12000", "few constant integer := 20"),
         "lexical_search": (
-            "all_below constant integer := 6000;\n    few constant integer := 4000",
+            "all_below constant integer := 6000;\n    few constant integer := 12000",
             "all_below constant integer := 20;\n    few constant integer := 20",
         ),
     }
@@ -224,7 +224,8 @@ async def test_the_dense_leg_keeps_its_recall(database, shared, store, amount, p
         recall = [
             len(set(await found(v)) & set(await found(v, exact=True))) / 10 for v in vectors[:: SIZE // 50]
         ]
-    assert np.mean(recall) >= 0.99
+        assert np.mean(recall) >= 0.99
+        assert await found(vectors[0], enough=5) == (await found(vectors[0]))[: 10 if amount == "few" else 5]
 
 
 @pytest.mark.parametrize("percent", [1, 10, 50])

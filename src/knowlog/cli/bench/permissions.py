@@ -185,7 +185,9 @@ async def _recall(bare: Bare, callers: Mapping[str, Scope], questions: Sequence[
                         for hit in await bare.app.store.search(
                             connection,
                             scope.tenant_id,
-                            VectorQuery((bare.collection_id,), key, vector, _DEPTH, exact=whole),
+                            VectorQuery(
+                                (bare.collection_id,), key, vector, _DEPTH, exact=whole, enough=_DEPTH // 2
+                            ),
                         )
                     ]
                     for whole in (False, True)

@@ -60,6 +60,7 @@ class PgvectorStore:
             query.most,
             path,
             query.exact,
+            query.enough,
         )
         return [Hit(record["chunk_id"], record["score"]) for record in found]
 
