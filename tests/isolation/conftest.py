@@ -1,4 +1,6 @@
-"""How much is played: --calls, --revocations, --seed; --figures FILE keeps the figures as JSON."""
+"""How much is played: --calls, --revocations, --seed; --figures FILE keeps the figures as JSON, also on the way, so that
+--resume can go on from there.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--seed", type=int, default=SEED, help="which stories")
     group.addoption("--figures", type=Path, help="file for the figures, as JSON")
+    group.addoption("--resume", action="store_true", help="go on where the run ended that wrote --figures")
 
 
 @pytest.fixture(scope="session")

@@ -293,13 +293,16 @@ async def follow(scene: Scene, writer: Person, audience: frozenset[str] | None) 
     world, path = scene.world, "/v1/events/stream"
     people = list(scene.people.values())
 
+    enough = asyncio.Event()
+
     async def listen(who: Person) -> bytes:
         async with world.socket(who, path) as reader:
-            return await world.heard(who, reader, path, 1.0)
+            return await world.heard(who, reader, path, 60, enough)
 
     ears = [asyncio.create_task(listen(who)) for who in people]
     await asyncio.sleep(0.3)
     (paper,) = await scene.upload(writer, "handbook", audience)
+    asyncio.get_running_loop().call_later(0.25, enough.set)
     for who, heard in zip(people, await asyncio.gather(*ears), strict=True):
         if not scene.sees(who, paper) and paper.document_id.encode() in heard:
             world.tally.leak(f"{who} heard {heard!r} of {paper.document_id}")

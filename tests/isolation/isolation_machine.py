@@ -236,8 +236,15 @@ class Isolation(RuleBasedStateMachine):
             self.play(lambda: revoke_everything(self.scene))
 
 
-def play(world: World, runner: asyncio.Runner, first_seed: int) -> None:
-    """Play one story after the other until there were so many calls, or a leak; the tally tells."""
+def play(
+    world: World,
+    runner: asyncio.Runner,
+    first_seed: int,
+    told: Callable[[int], None] = lambda next_seed: None,
+) -> None:
+    """Play one story after the other until there were so many calls, or a leak; the tally tells. `told` hears after some
+    stories with which seed to go on.
+    """
     Isolation.world, Isolation.runner = world, runner
     chosen = settings(
         max_examples=_STORIES, stateful_step_count=STEPS, deadline=None, database=None, phases=[Phase.generate],
@@ -252,3 +259,4 @@ def play(world: World, runner: asyncio.Runner, first_seed: int) -> None:
             if not world.tally.leaks:  # Hypothesis reports a leak in ways of its own; the tally has it
                 raise
         number += 1
+        told(number)

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -128,6 +128,13 @@ class Tally:
         if len(self.forged["absent"]) < 100:
             return 1.0
         return median(self.forged["forbidden"]) / median(self.forged["absent"])
+
+    def go_on(self, figures: Mapping[str, float]) -> None:
+        """Count on from what was played before."""
+        self.calls = int(figures.get("calls", 0))
+        for name, count in figures.items():
+            if name.startswith("calls_"):
+                self.by_surface[name.removeprefix("calls_")] = int(count)
 
     def figures(self) -> dict[str, float]:
         """For people and programs. `bound_95`: with 95 % confidence fewer than this share of calls leaks (3 / n)."""

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import replace
 from itertools import cycle
 
-from isolation_oracle import Person
+from isolation_oracle import Person, canary
 from isolation_scene import LEGAL, SALES, Paper, Scene
 
 
@@ -16,8 +16,9 @@ async def revoke_everything(scene: Scene) -> int:
     pairs = await revoke_key(scene, alice, paper)
     pairs += await revoke_grants(scene, alice, paper, 10)
     pairs += await close_collection(scene, alice, paper)
-    pairs += await revoke_in_streams(scene, alice)
-    return pairs
+    pairs += await revoke_people(scene, alice, paper)
+    streams = await asyncio.gather(revoke_in_streams(scene, alice), revoke_heard_grant(scene, alice, paper))
+    return pairs + sum(streams)
 
 
 async def revoke_key(scene: Scene, owner: Person, paper: Paper) -> int:
@@ -25,8 +26,7 @@ async def revoke_key(scene: Scene, owner: Person, paper: Paper) -> int:
     guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
     key_id = scene.things[owner.tenant]["key_id"]
     before = await _try(scene, guest, paper)
-    if any(status >= 300 for status in before):
-        scene.world.tally.leak(f"a fresh key is refused: {before}")
+    _expect(scene, "a fresh key", before, 200)
     await scene.world.good(owner, "DELETE", f"/v1/keys/{key_id}")
     scene.leave(guest)
     return _held(scene, "key", await _try(scene, guest, paper), 401)
@@ -64,6 +64,63 @@ async def close_collection(scene: Scene, owner: Person, paper: Paper) -> int:
     await scene.world.good(owner, "DELETE", f"/v1/collections/{drawer}")
     scene.forget(inside)
     return pairs
+
+
+async def revoke_people(scene: Scene, owner: Person, paper: Paper) -> int:
+    """Somebody in a session leaves a group, is disabled, and signs out: each holds for every surface at once."""
+    world, tenant_id = scene.world, scene.things[owner.tenant]["tenant_id"]
+    made = await world.good(owner, "POST", "/v1/members", {"email": f"{canary()}@example.com"})
+    group = (await world.good(owner, "POST", "/v1/groups", {"name": canary()}))["group_id"]
+    member, place = f"/v1/members/{made['member_id']}", f"/v1/groups/{group}/members"
+    await world.good(owner, "POST", place, {"members": [made["member_id"]]})
+    inside = Person(
+        f"member-{group}", owner.tenant, await world.session(tenant_id, made["member_id"]), frozenset({group})
+    )
+    scene.enter(inside)
+    await scene.allow(owner, paper, frozenset({SALES, group}))
+    _expect(scene, "a member", await _try(scene, inside, paper), 200)
+    await world.good(owner, "DELETE", f"{place}/{made['member_id']}")
+    scene.enter(replace(inside, groups=frozenset()))
+    pairs = _held(scene, "group", await _try_paper(scene, inside, paper), 404)
+    await world.good(owner, "PATCH", member, {"enabled": False})
+    pairs += _held(scene, "membership", await _try(scene, inside, paper), 401)
+    await world.good(owner, "PATCH", member, {"enabled": True})
+    back = replace(inside, secret=await world.session(tenant_id, made["member_id"]), groups=frozenset())
+    await world.good(back, "DELETE", "/v1/sessions/current")
+    pairs += _held(scene, "session", await _try(scene, back, paper), 401)
+    scene.leave(inside)
+    await scene.allow(owner, paper, frozenset({SALES}))
+    return pairs
+
+
+async def revoke_in_commands(scene: Scene) -> int:
+    """A key is revoked, and the command line opens nothing with it any more."""
+    owner = scene.of("north")[0]
+    (paper,) = await scene.upload(owner, "handbook", frozenset({SALES}))
+    guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
+    words = ("documents", "show", paper.document_id, "--json")
+    _expect(scene, "a command", [(await scene.world.command(guest, *words)).status], 200)
+    await scene.world.good(owner, "DELETE", f"/v1/keys/{scene.things[owner.tenant]['key_id']}")
+    scene.leave(guest)
+    return _held(scene, "key", [(await scene.world.command(guest, *words)).status], 400)
+
+
+async def revoke_heard_grant(scene: Scene, owner: Person, paper: Paper) -> int:
+    """An open stream of the log tells nothing of a paper any more once its grant is taken back."""
+    bob, path, enough = _named(scene, "bob"), "/v1/events/stream", asyncio.Event()
+    async with scene.world.socket(bob, path) as reader:
+        hearing = asyncio.create_task(scene.world.heard(bob, reader, path, 10, enough))
+        await asyncio.sleep(0.15)
+        await scene.allow(owner, paper, frozenset({LEGAL}))
+        await scene.world.good(
+            owner, "PATCH", f"/v1/documents/{paper.document_id}", {"title": f"About {paper.marks[0]} now"}
+        )
+        asyncio.get_running_loop().call_later(0.3, enough.set)
+        heard = await hearing
+    if paper.document_id.encode() in heard:
+        scene.world.tally.leak(f"the stream of {bob} goes on telling of {paper.document_id}: {heard!r}")
+    await scene.allow(owner, paper, frozenset({SALES}))
+    return 1
 
 
 async def revoke_in_streams(scene: Scene, owner: Person) -> int:
@@ -109,6 +166,12 @@ async def _try_paper(scene: Scene, who: Person, paper: Paper) -> list[int]:
     got = await asyncio.gather(*(world.call(who, *each, surface="revocations") for each in direct))
     shown = await asyncio.gather(*(world.call(who, *each, surface="revocations") for each in around))
     return [*(each.status for each in got), *(404 if each.status == 200 else each.status for each in shown)]
+
+
+def _expect(scene: Scene, who: str, statuses: list[int], wanted: int) -> None:
+    """Before it is taken back it is there: else a refusal afterwards would show nothing."""
+    if any(status != wanted for status in statuses):
+        scene.world.tally.leak(f"{who} is refused: {statuses}")
 
 
 def _held(scene: Scene, what: str, statuses: list[int], wanted: int) -> int:

@@ -81,7 +81,7 @@ class Scene:
         made = await self.world.good(OPERATOR, "POST", "/v1/tenants", {"name": f"{tenant} {number}"})
         self.names[tenant] = canary()
         self.things[tenant] = {"tenant_id": made["tenant"]["tenant_id"]}
-        return self._enter(Person(f"{name}-{number}", tenant, made["secret"]))
+        return self.enter(Person(f"{name}-{number}", tenant, made["secret"]))
 
     async def invite(
         self, by: Person, name: str, role: str, groups: frozenset[str] = frozenset(), only: str | None = None
@@ -95,9 +95,10 @@ class Scene:
         if only:
             self.limits[person.name] = only
         self.things[by.tenant]["key_id"] = made["key"]["key_id"]
-        return self._enter(person)
+        return self.enter(person)
 
-    def _enter(self, person: Person) -> Person:
+    def enter(self, person: Person) -> Person:
+        """Somebody with a key, or in a session; who is there already may have other groups from now on."""
         self.people[person.name] = person
         self._admit_all()
         return person

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from time import perf_counter_ns
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import uvicorn
@@ -20,6 +20,7 @@ from knowlog.api.server import configuration, listen
 from knowlog.bootstrap import App, open_app
 from knowlog.database import EmbeddedServer
 from knowlog.settings import load_settings
+from knowlog.tenants import Sessions
 from knowlog.workers import Worker
 
 OPERATOR = Person("operator", "operator", "the-operator-of-the-isolation-tests")
@@ -105,17 +106,33 @@ class World:
         finally:
             writer.transport.abort()
 
-    async def heard(self, who: Person, reader: asyncio.StreamReader, path: str, for_s: float) -> bytes:
-        """Read a stream for so long, and judge all of it."""
-        heard = b""
-        try:
-            async with asyncio.timeout(for_s):
-                while piece := await reader.read(65536):
-                    heard += piece
-        except TimeoutError:
-            pass
-        self.judge(who, Got(200, {}, heard, path.encode(), 0), f"stream {path}")
-        return heard
+    async def heard(
+        self,
+        who: Person,
+        reader: asyncio.StreamReader,
+        path: str,
+        for_s: float,
+        enough: asyncio.Event | None = None,
+    ) -> bytes:
+        """Read a stream until it ends, for so long at most, or until it is enough, and judge all of it."""
+        heard = bytearray()
+
+        async def read() -> None:
+            while piece := await reader.read(65536):
+                heard.extend(piece)
+
+        tasks = [asyncio.create_task(each) for each in (read(), *([enough.wait()] if enough else []))]
+        await asyncio.wait(tasks, timeout=for_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.judge(who, Got(200, {}, bytes(heard), path.encode(), 0), f"stream {path}")
+        return bytes(heard)
+
+    async def session(self, tenant_id: str, member_id: str) -> str:
+        """The access token of a session that a member has opened."""
+        sessions = Sessions(self.app.database, self.app.vault, self.app.settings.people)
+        return (await sessions.open(UUID(tenant_id), UUID(member_id), "password")).access_token
 
 
 def _around(seen: bytes, secret: str) -> str:
