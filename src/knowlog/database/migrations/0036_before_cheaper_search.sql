@@ -182,7 +182,7 @@ begin
             continue;
         end if;
         if narrow then
-            perform set_config('hnsw.ef_search', '200', true);  -- until the function ends: in one go, what would take two
+            perform set_config('hnsw.ef_search', '160', true);  -- until the function ends
         end if;
         parts := parts || format(
             '(select v.chunk_id, v.embedding::halfvec(%s) <#> $1 as distance from vectors v
