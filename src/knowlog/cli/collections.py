@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import typer
 
+from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
 from knowlog.cli.output import emit, emit_list, say, show_fields, table
@@ -13,6 +14,8 @@ from knowlog.cli.output import show as show_table
 from knowlog.cli.values import json_object
 from knowlog.kernel.errors import Misconfigured
 
+_MOST_COUNTED = 100_000
+_BYTES_PER_TOKEN = 4  # of English text; a little more for files that hold other things than text
 app = typer.Typer(help="Collections: list, create, show, update, delete.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the collection.")]
 Profile = Annotated[
@@ -113,6 +116,7 @@ def update(
     dense_weight: DenseWeight = None,
     passage_tokens: PassageTokens = None,
     one_per_document: OnePerDocument = None,
+    yes: Yes = False,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -141,6 +145,8 @@ def update(
         before = client.get(_address(name))
         if wholly or given:
             wanted["profile"] = _changed({**before["profile"], **wholly}, given)
+            if _asks_a_model(wanted["profile"]) and not _asks_a_model(before["profile"]):
+                _tell_cost(client, before, yes)
         made = client.call("PATCH", _address(name), value=wanted)
     emit(made, as_json, lambda value: _render_change(before, value))
 
@@ -153,6 +159,22 @@ def delete(name: Name, yes: Yes = False, url: Url = None, key: Key = None, as_js
     with connect(url, key) as client:
         client.delete(_address(name))
     emit({"deleted": name}, as_json, lambda _: say(f"Collection {name} is deleted."))
+
+
+def _asks_a_model(profile: dict[str, Any]) -> bool:
+    return bool(profile.get("chunking", {}).get("strategy") == "llm")
+
+
+def _tell_cost(client: Client, collection: dict[str, Any], yes: bool) -> None:
+    """Say what cutting all documents by a language model will send to it, and wait for a yes."""
+    listed = client.listed(f"{_address(collection['name'])}/documents", _MOST_COUNTED)["items"]
+    tokens = sum(each["size_bytes"] for each in listed) // _BYTES_PER_TOKEN
+    say(
+        f"{len(listed):,} documents will be sent to the language model that this installation names, about {tokens:,}"
+        " tokens and a quarter more for what is shown twice. What comes in later is sent too."
+    )
+    if listed and not yes:
+        typer.confirm("Have them cut so?", abort=True, err=True)
 
 
 def _given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -220,7 +220,7 @@ async def _fetch(
     shown = await _shown(connection, [each.chunk_id for each in fused[:most]])
     if not any(row["parent_ordinal"] is not None for row in shown.values()):
         return [_passage(shown[each.chunk_id], each) for each in fused[:most] if each.chunk_id in shown]
-    chosen = await windows(connection, fused, rank, most, search.profile.passage_tokens)
+    chosen = await windows(connection, fused, rank, most, search.profile)
     shown = await _shown(connection, [chunk_id for window in chosen for chunk_id in window.chunk_ids])
     return await _stretches(connection, [window for window in chosen if window.chunk_ids[0] in shown], shown)
 

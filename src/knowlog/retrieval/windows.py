@@ -12,6 +12,7 @@ from uuid import UUID
 
 from knowlog.database import Connection, load_queries
 from knowlog.retrieval.fusion import Fused
+from knowlog.retrieval.settings import RetrievalProfile
 
 _SQL = load_queries("knowlog.retrieval")
 _FAMILIES = 100
@@ -51,9 +52,9 @@ class Window:
 
 
 async def windows(
-    connection: Connection, fused: Sequence[Fused], rank: Rank, most: int, most_tokens: int | None
+    connection: Connection, fused: Sequence[Fused], rank: Rank, most: int, profile: RetrievalProfile
 ) -> list[Window]:
-    """Return the best passages: windows of at most `most_tokens` (None: whole parents) and chunks without children.
+    """Return the best passages: windows of at most `passage_tokens` (None: whole parents) and chunks without children.
 
     No chunk is in two of them. Fewer than `most` where the candidates lie in fewer places.
     """
@@ -64,7 +65,17 @@ async def windows(
     found = await _together(rank, parents, children)
     found += [Found(each, each.score) for each in fused if each.chunk_id not in family_of]
     found.sort(key=lambda each: (-each.score, each.fused.chunk_id))
-    return list(_chosen(found, children, most, most_tokens))
+    if profile.one_per_document:
+        found = _best_of_each_document(found)
+    return list(_chosen(found, children, most, profile.passage_tokens))
+
+
+def _best_of_each_document(found: Sequence[Found]) -> list[Found]:
+    """Leave out all but the best of each document; chunks without a family are one for each already."""
+    best: dict[UUID | int, Found] = {}
+    for each in found:
+        best.setdefault(each.family[0] if each.family else each.fused.chunk_id, each)
+    return list(best.values())
 
 
 def _family(row: Any) -> Family:

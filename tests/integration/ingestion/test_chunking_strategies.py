@@ -85,6 +85,17 @@ async def test_a_window_of_the_parent_is_shown_where_less_is_wanted(app, tenant)
     assert all(one.end <= two.start for one, two in pairwise(sorted(found, key=lambda each: each.start)))
 
 
+async def test_one_window_of_each_document_where_that_is_wanted(app, tenant) -> None:
+    """The best one."""
+    search = await indexed(
+        app, tenant, FAMILIES, {"one.txt": STABLES, "two.txt": STABLES.replace("Zebra", "Horse")}
+    )
+    search = replace(search, profile=RetrievalProfile(passage_tokens=32, one_per_document=True))
+    found = await ask(app, tenant, search, "Where does zebra 7 sleep?")
+    assert [passage.external_id for passage in found] == ["one.txt", "two.txt"]
+    assert "Zebra 7 sleeps" in found[0].text
+
+
 async def test_a_window_knows_the_headings_of_all_it_holds(app, tenant) -> None:
     """Also of children that begin where a section does."""
     search = await indexed(app, tenant, FAMILIES, {"zoo.md": HEADINGS})
