@@ -50,22 +50,36 @@ class Labelled:
 
 
 def train(examples: Sequence[Labelled], version: str) -> CalibratedWeights:
-    """Learn weights from labelled answers. Deterministic. Needs both kinds of answers; else raises ValueError."""
-    trained = {
-        kind: _train_kind([each for each in examples if each.read.is_record is kind])
-        for kind in (False, True)
-    }
-    claims = [each for kind in trained.values() for each in (kind.claim_odds, kind.claim_labels)]
+    """Learn weights from labelled answers. Deterministic. Where all rest on prose, or all on records, the other kind gets
+    the same weights. Raises ValueError where there are not supported and unsupported claims.
+    """
+    kinds = {kind: [each for each in examples if each.read.is_record is kind] for kind in (False, True)}
+    trained = {kind: _train_kind(held) for kind, held in kinds.items() if _teaches(held)}
+    if not trained:
+        raise ValueError("Supported and unsupported claims are needed.")
+    learned = list(trained.values())
     return CalibratedWeights(
-        prose=trained[False].weights,
-        record=trained[True].weights,
-        claim_threshold=best_threshold(np.concatenate(claims[::2]), np.concatenate(claims[1::2])),
+        prose=trained.get(False, learned[0]).weights,
+        record=trained.get(True, learned[0]).weights,
+        claim_threshold=best_threshold(
+            np.concatenate([each.claim_odds for each in learned]),
+            np.concatenate([each.claim_labels for each in learned]),
+        ),
         answer_threshold=best_threshold(
-            np.concatenate([each.answer_odds for each in trained.values()]),
-            np.concatenate([each.answer_labels for each in trained.values()]),
+            np.concatenate([each.answer_odds for each in learned]),
+            np.concatenate([each.answer_labels for each in learned]),
         ),
         version=version,
     )
+
+
+def _teaches(examples: Sequence[Labelled]) -> bool:
+    """Whether there are answers of both kinds in each part, so that something can be learned without any of them."""
+    for part in range(_PARTS):
+        labels = {bool(each.wrong) for each in examples if each.read.claims and _inner(each) != part}
+        if labels != {False, True}:
+            return False
+    return True
 
 
 def cross_validate(
@@ -105,9 +119,7 @@ def _train_kind(examples: Sequence[Labelled]) -> _Trained:
     held = [each for each in examples if each.read.claims]
     evidence = [one for each in held for one in each.read.evidence]
     labels = np.array([label for each in held for label in each.claim_labels], bool)
-    if not labels.any() or labels.all():
-        raise ValueError("Supported and unsupported claims are needed, on prose and on records.")
-    parts = np.array([_part(each.group, _PARTS, "inner") for each in held])
+    parts = np.array([_inner(each) for each in held])
     claim_parts = np.repeat(parts, [len(each.read.claims) for each in held])
     lexicon, rows = _with_lexicon(evidence, labels, claim_parts)
     claims, log_odds = _out_of_part(CLAIM_FEATURES, rows, labels, claim_parts)
@@ -142,6 +154,11 @@ def _out_of_part(
         inside = parts == part
         log_odds[inside] = fit(features, rows[~inside], labels[~inside], _RIDGE).log_odds(rows[inside])
     return fit(features, rows, labels, _RIDGE), log_odds
+
+
+def _inner(example: Labelled) -> int:
+    """The part of an answer within what weights are learned from."""
+    return _part(example.group, _PARTS, "inner")
 
 
 def _part(group: str, parts: int, salt: str = "") -> int:

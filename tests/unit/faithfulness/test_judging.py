@@ -120,6 +120,13 @@ async def test_labels_of_one_kind_teach_nothing() -> None:
         train(supported, "v")
 
 
+async def test_data_of_one_kind_of_source_teaches_both() -> None:
+    """Where no answer rests on a record, those that do are judged as if on prose."""
+    prose = [each for each in await _examples() if not each.read.is_record]
+    weights = train(prose, "v")
+    assert weights.record is weights.prose
+
+
 def test_a_calibration_finds_the_odds_that_made_the_labels() -> None:
     """From 4,000 draws of a curve that is no line, within three points; and what lies outside of them is cut off."""
     random = np.random.default_rng(2)
