@@ -118,3 +118,18 @@ def test_every_route_says_in_a_few_words_what_it_does(route: ScopedRoute) -> Non
     assert route.summary, "give the route a summary"
     assert 3 <= len(route.summary.split()) <= 6
     assert route.description
+
+
+_BY_COLLECTION = {
+    "access", "archive", "audit", "collections", "dead-letters", "documents", "export", "groups", "invitations", "keys",
+    "limits", "members", "schedules", "secrets", "sign-on", "sources", "usage", "webhooks",
+}  # fmt: skip
+"""Whose handlers hold a limited key to its collections, or refuse it, themselves."""
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
+def test_a_key_of_some_collections_governs_no_more(route: ScopedRoute) -> None:
+    """What admins and owners may do either says that it is the whole tenant's, or knows what a limited key may touch."""
+    (found,) = demands(route.dependant)
+    if isinstance(found, Caller) and found.role in ("admin", "owner") and not found.whole:
+        assert _BY_COLLECTION & set(route.path.replace(":", "/").split("/")), route.path

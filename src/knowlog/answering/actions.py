@@ -19,7 +19,7 @@ from knowlog.answering.model import (
     StatementFound,
 )
 from knowlog.answering.question import read_question, valid_question
-from knowlog.answering.sentences import ITEM_MARK, Kind
+from knowlog.answering.sentences import BULLET, Kind
 from knowlog.answering.similarity import cosine_scale
 from knowlog.embedding import Embedder
 from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
@@ -164,13 +164,15 @@ def _citation(candidate: Candidate) -> Citation:
 
 
 def _readable(candidate: Candidate) -> str:
-    """Return the quote on one line, without the mark of a list item or the outer bars of a table row."""
+    """Return the quote on one line, without the bullet of a list item or the outer bars of a table row; dots show where
+    something of the sentence is left out.
+    """
     text = " ".join(candidate.quote.split())
     if candidate.kind is Kind.ROW:
         return text.strip("| ") or text
     if candidate.kind is Kind.ITEM:
-        return ITEM_MARK.sub("", text, count=1)
-    return text
+        text = BULLET.sub("", text, count=1)
+    return f"{'… ' if candidate.cut_before else ''}{text}{' …' if candidate.cut_after else ''}"
 
 
 def _joined(statements: Sequence[Statement]) -> str:

@@ -52,6 +52,7 @@ class Candidate:
 
     `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table
     head. `missing` is the share of the question's content that is names and numbers which the passage lacks.
+    `cut_before` and `cut_after`: something of the sentence stands before or after the span.
     """
 
     passage: Passage
@@ -66,6 +67,8 @@ class Candidate:
     missing: float
     score: float
     similarity: float = 0.0
+    cut_before: bool = False
+    cut_after: bool = False
 
     @property
     def quote(self) -> str:
@@ -127,8 +130,11 @@ def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
         nearby = text[before.start : before.end] if before else ""
         words = frozenset(lexemes(text[sentence.start : sentence.end]))
         reach = words | above | heading | frozenset(lexemes(nearby))
-        start = before.start if before and _leans(text, before, sentence) else sentence.start
-        yield replace(_weighed(question, passage, sentence, start, words, reach, nearby), missing=missing)
+        first = before if before and _leans(text, before, sentence) else sentence
+        yield replace(
+            _weighed(question, passage, sentence, first.start, words, reach, nearby),
+            missing=missing, cut_before=first.cut_before, cut_after=sentence.cut_after,
+        )  # fmt: skip
 
 
 def _weighed(

@@ -22,7 +22,9 @@ _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]|[^\
 _HASH_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
 _UNDERLINE = re.compile(r"[ \t]{0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r"[ \t]*([-*_=~][ \t]*){3,}$")
-ITEM_MARK = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
+_ITEM_MARK = re.compile(r"[ \t]*(?:[-*+•‣▪◦●○–]|\d{1,3}[.)]|[A-Za-z][.)]|\([0-9A-Za-z]{1,3}\))[ \t]+(?=\S)")
+BULLET = re.compile(r"[ \t]*(?:[*•‣▪◦●○]|[-+–](?=[ \t]+[^\W\d]))[ \t]+(?=\S)")
+"""A mark that says nothing. A dash before a figure may be its sign, and `12.` or `C.` may belong to the sentence."""
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _CELL_COMMA = re.compile(r"[,;](?!\s|\d{3}\b)")
 _TABLE_RULE = frozenset("|-:+ \t")
@@ -40,12 +42,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`text[start:end]`, without outer white space; `block` counts paragraphs, items and rows from 0."""
+    """`text[start:end]`, without outer white space; `block` counts paragraphs, items and rows from 0.
+
+    `cut_before` and `cut_after`: it is a part of a longer sentence, of which something stands there.
+    """
 
     start: int
     end: int
     kind: Kind
     block: int
+    cut_before: bool = False
+    cut_after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +75,18 @@ def split(text: str, headings: Iterable[str] = ()) -> list[Sentence]:
     titles = {title.strip().casefold() for title in headings if title.strip()}
     sentences: list[Sentence] = []
     for number, (kind, start, end) in enumerate(_blocks(text, titles)):
-        for first, last in _statements(text, kind, start, end):
-            sentences.append(Sentence(first, last, kind, number))
+        for first, last in _whole(text, kind, start, end):
+            parts = list(_cut(text, first, last)) if kind is not Kind.HEADING else [(first, last)]
+            sentences += [Sentence(*part, kind, number, part[0] > first, part[1] < last) for part in parts]
     return sentences
 
 
-def _statements(text: str, kind: Kind, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the quotable spans of one block."""
+def _whole(text: str, kind: Kind, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the sentences of one block, however long they are."""
     if kind is Kind.HEADING or (kind is not Kind.PROSE and token_count(text[start:end]) <= LONGEST):
         yield start, end
-        return
-    for first, last in _sentence_spans(text, start, end):
-        yield from _cut(text, first, last)
+    else:
+        yield from _sentence_spans(text, start, end)
 
 
 def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -190,7 +197,7 @@ def _kind(line: str, following: str, titles: set[str], in_code: bool) -> Kind | 
         return None
     if _HASH_HEADING.match(line) or line.strip().casefold() in titles or _is_header(line, following):
         return Kind.HEADING
-    if ITEM_MARK.match(line):
+    if _ITEM_MARK.match(line):
         return Kind.ITEM
     return Kind.ROW if _is_row(line) else Kind.PROSE
 

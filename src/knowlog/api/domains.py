@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, Route, TheApp, as_json, reply
+from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.edge import find_proof, where_to_prove
 from knowlog.kernel.errors import Conflict
@@ -47,7 +47,7 @@ class ShownDomain(Body):
     responses={200: {"model": ShownDomain}, **problems()},
     summary="Name a domain",
 )
-async def create(body: NewDomain, caller: AsAdmin, app: TheApp) -> Response:
+async def create(body: NewDomain, caller: AsAdminOfAll, app: TheApp) -> Response:
     """Say that a domain is the tenant's own. It leads nowhere until a look for its proof finds the token that is
     answered here, in a TXT record or at the domain's /.well-known/knowlog-verification. Saying it twice changes nothing.
     """
@@ -58,14 +58,14 @@ async def create(body: NewDomain, caller: AsAdmin, app: TheApp) -> Response:
 
 
 @router.get("", response_model=Listing[Domain], summary="List the tenant's domains")
-async def listing(caller: AsAdmin, app: TheApp) -> Response:
+async def listing(caller: AsAdminOfAll, app: TheApp) -> Response:
     """List the tenant's domains, proven or not. There is one page."""
     async with app.database.transaction(caller.scope) as connection:
         return reply({"items": await list_domains(connection), "next_cursor": None})
 
 
 @router.get("/{domain}", response_model=ShownDomain, responses=problems(404), summary="Show one domain")
-async def show(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
+async def show(domain: Name, caller: AsAdminOfAll, app: TheApp) -> Response:
     """Show one domain, with what its proof needs, and what was found when it was last looked for."""
     async with app.database.transaction(caller.scope) as connection:
         return reply(_shown(await get_domain(connection, domain)))
@@ -77,7 +77,7 @@ async def show(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
     responses=problems(404, 409),
     summary="Look for a domain's proof",
 )
-async def verify(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
+async def verify(domain: Name, caller: AsAdminOfAll, app: TheApp) -> Response:
     """Look for the token in DNS and on the domain's web server. Where it is found, the domain leads to the tenant from
     now on; where it is not, `problem` says what was found instead.
     """
@@ -97,7 +97,7 @@ async def verify(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
 
 
 @router.delete("/{domain}", status_code=204, responses=problems(404), summary="Give a domain up")
-async def delete(domain: Name, caller: AsAdmin, app: TheApp) -> Response:
+async def delete(domain: Name, caller: AsAdminOfAll, app: TheApp) -> Response:
     """Give a domain up: it leads to the tenant no longer, from the next request on."""
     async with app.database.transaction(caller.scope) as connection:
         await delete_domain(connection, clean_domain(domain))

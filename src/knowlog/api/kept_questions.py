@@ -4,7 +4,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Response
 
-from knowlog.api.dependencies import AsAdmin, Route, TheApp, reply
+from knowlog.api.dependencies import AsAdminOfAll, Route, TheApp, reply
 from knowlog.api.model import Body, problems
 from knowlog.database import Connection
 from knowlog.evaluation import forget_questions, keep_questions, kept_since
@@ -23,14 +23,14 @@ class Keeping(Body):
 
 
 @router.get("", response_model=Keeping, summary="Show whether questions are kept")
-async def show(caller: AsAdmin, app: TheApp) -> Response:
+async def show(caller: AsAdminOfAll, app: TheApp) -> Response:
     """Show whether the questions that are asked of this tenant's collections are kept."""
     async with app.database.transaction(caller.scope) as connection:
         return reply(await _shown(connection))
 
 
 @router.put("", response_model=Keeping, summary="Keep questions from now on")
-async def keep(caller: AsAdmin, app: TheApp) -> Response:
+async def keep(caller: AsAdminOfAll, app: TheApp) -> Response:
     """Keep each question that is asked from now on: its text, its collection, when, and whether it was answered; never
     who asked. It begins within ten seconds.
     """
@@ -41,7 +41,7 @@ async def keep(caller: AsAdmin, app: TheApp) -> Response:
 
 
 @router.delete("", status_code=204, summary="Keep questions no longer")
-async def forget(caller: AsAdmin, app: TheApp) -> Response:
+async def forget(caller: AsAdminOfAll, app: TheApp) -> Response:
     """Keep no more questions, and delete those that were kept. Datasets that were made of them stay."""
     async with app.database.transaction(caller.scope) as connection:
         await forget_questions(connection)

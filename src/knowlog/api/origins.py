@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, Route, TheApp, reply
+from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Route, TheApp, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.tenants import Origin, add_origin, delete_origin, list_origins, record
 
@@ -19,7 +19,7 @@ class NewOrigin(Body):
 
 
 @router.post("", status_code=201, response_model=Origin, summary="List an origin")
-async def create(body: NewOrigin, caller: AsAdmin, app: TheApp) -> Response:
+async def create(body: NewOrigin, caller: AsAdminOfAll, app: TheApp) -> Response:
     """Let pages of an origin call for this tenant, with its keys and with cookies. Saying it twice changes nothing."""
     async with app.database.transaction(caller.scope) as connection:
         made = await add_origin(connection, caller, body.origin)
@@ -28,7 +28,7 @@ async def create(body: NewOrigin, caller: AsAdmin, app: TheApp) -> Response:
 
 
 @router.get("", response_model=Listing[Origin], summary="List allowed origins")
-async def listing(caller: AsAdmin, app: TheApp) -> Response:
+async def listing(caller: AsAdminOfAll, app: TheApp) -> Response:
     """List the origins whose pages may call. There is one page."""
     async with app.database.transaction(caller.scope) as connection:
         return reply({"items": await list_origins(connection), "next_cursor": None})
@@ -37,7 +37,7 @@ async def listing(caller: AsAdmin, app: TheApp) -> Response:
 @router.delete("", status_code=204, responses=problems(404), summary="Strike an origin")
 async def delete(
     origin: Annotated[str, Query(description="The origin, as it is listed.", max_length=300), NO_NUL],
-    caller: AsAdmin,
+    caller: AsAdminOfAll,
     app: TheApp,
 ) -> Response:
     """Let pages of an origin call no longer, from the next request on."""

@@ -12,6 +12,7 @@ import orjson
 
 from knowlog.database.scope import Scope
 from knowlog.database.settings import DatabaseSettings
+from knowlog.database.shares import Shares
 from knowlog.kernel.errors import InternalError, Invalid, Misconfigured, NotFound, Unavailable
 
 _log = logging.getLogger("knowlog.database")
@@ -40,6 +41,7 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool, url: str, owner_url: str) -> None:
         self._pool = pool
+        self._shares = Shares(pool.get_max_size())
         self._url = url
         self._owner_url = owner_url
 
@@ -49,13 +51,13 @@ class Database:
 
         Commits at the end, rolls back on any exception. Raises Unavailable when PostgreSQL does not answer.
         """
-        async with self._open(_begin(_BEGIN_TENANT, scope)) as connection:
+        async with self._shares.of(scope.tenant_id), self._open(_begin(_BEGIN_TENANT, scope)) as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self, scope: Scope) -> AsyncIterator[Connection]:
         """Open a transaction as `transaction` does, which reads all as it was at one moment, and writes nothing."""
-        async with self._open(_begin(_BEGIN_SNAPSHOT, scope)) as connection:
+        async with self._shares.of(scope.tenant_id), self._open(_begin(_BEGIN_SNAPSHOT, scope)) as connection:
             yield connection
 
     @asynccontextmanager

@@ -50,11 +50,13 @@ def _in_cookie(request: Request) -> str:
 class Caller(Demand, SecurityBase):
     """Dependency: the principal of the API key or access token that was sent, who must have at least `role`.
 
-    A route asks it before the body is read, and FastAPI once more afterwards: the first answer holds.
+    A route asks it before the body is read, and FastAPI once more afterwards: the first answer holds. `whole`: what it
+    governs is the whole tenant's, and closed to a key that is limited to some collections.
     """
 
-    def __init__(self, role: KeyRole) -> None:
+    def __init__(self, role: KeyRole, *, whole: bool = False) -> None:
         self.role = role
+        self.whole = whole
         self.model = HTTPBearer(
             description=f"An API key of a tenant, or the access token of a session. {_HOW}"
         )
@@ -82,6 +84,8 @@ class Caller(Demand, SecurityBase):
         visit.readable_by = await check_origin(request.app.state.database, principal.scope, visit.origin)
         await _hold_to_rate(request, visit, principal)
         principal.require(self.role)
+        if self.whole and principal.scope.collections is not None:
+            raise Forbidden("Your key is limited to some collections, and this is the whole tenant's.")
         visit.stay.begin(visit.tenant)
         return principal
 

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import dns.message
 import dns.rrset
 import pytest
-from api_scene import Client, client_of, problem
+from api_scene import Client, MakeClient, client_of, problem
 from fastapi import FastAPI
 from hint_scene import with_settings
 
@@ -229,3 +230,18 @@ async def test_a_deleted_tenants_names_are_free(
     await operator.delete(f"/v1/tenants/{tenant.tenant_id}")
     assert await tenant_at(database, "slug", slug) is None
     problem(await operator.get(f"/v1/tenants/{tenant.tenant_id}/slug"), 404, "not-found")
+
+
+async def test_a_key_limited_to_collections_governs_no_domains_and_origins(
+    alice: Client, make_client: MakeClient, tenant: Scope
+) -> None:
+    """Who may call for the tenant, and from where, is the whole tenant's."""
+    collection = (await alice.post("/v1/collections", json={"name": "limited"})).json()["collection_id"]
+    limited = await make_client(tenant, "admin", [UUID(collection)])
+    await alice.post("/v1/origins", json={"origin": "https://intranet.example"})
+    problem(await limited.post("/v1/origins", json={"origin": "https://evil.example"}), 403, "forbidden")
+    problem(await limited.delete("/v1/origins?origin=https://intranet.example"), 403, "forbidden")
+    problem(await limited.post("/v1/domains", json={"domain": "evil.example"}), 403, "forbidden")
+    assert [each["origin"] for each in (await alice.get("/v1/origins")).json()["items"]] == [
+        "https://intranet.example"
+    ]

@@ -206,3 +206,38 @@ async def test_names_that_the_passage_lacks_lower_the_confidence(embedder, passa
     about = await compose("When did Ruth Alder found the company?", found, embedder)
     other = await compose("When did Hugo Baker found the company?", found, embedder)
     assert other.confidence < about.confidence - 0.2
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "- 40 degrees Celsius is the lowest temperature.",
+            "- 40 degrees Celsius is the lowest temperature.",
+        ),
+        ("– 25 °C was the coldest reading of the year.", "– 25 °C was the coldest reading of the year."),
+        ("12. July 2027 is the deadline of the tender.", "12. July 2027 is the deadline of the tender."),
+        ("C. difficile is the germ that the ward has.", "C. difficile is the germ that the ward has."),
+        ("- The pump needs oil every month.", "The pump needs oil every month."),
+        ("• The pump needs oil every month.", "The pump needs oil every month."),
+    ],
+)
+async def test_only_what_says_nothing_is_left_off_a_list_item(embedder, passage, line: str, shown: str):
+    """A bullet says nothing. A dash before a figure may be its sign, a number a day, a letter a name."""
+    answer = await compose(line, [passage(f"Notes of the week.\n\n{line}\n")], embedder)
+    assert answer.text == shown
+
+
+async def test_a_part_of_a_sentence_shows_that_it_is_one(embedder, passage):
+    """What was cut off may deny what is quoted."""
+    denied = (
+        "It is not the case, and neither the board nor any clerk, agent, dealer or partner of ours in any country may"
+        " say, write, print, publish, imply, hint or let others believe, in a brochure, letter, message, call or meeting,"
+        " whether it was asked for or not, and however long ago the sale was made or the contract was signed,"
+        " that the Petrel battery warranty lasts ten years; who does so leaves the house."
+    )
+    answer = await compose(
+        "How many years does the Petrel battery warranty last?", [passage(denied)], embedder
+    )
+    assert answer.text.startswith("… ")
+    assert answer.statements[0].citations[0].quote in denied

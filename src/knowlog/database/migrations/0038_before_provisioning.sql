@@ -32,9 +32,14 @@ update knowlog.members set changed_at = created_at;
 update knowlog.groups set changed_at = created_at;
 set local role none;
 
--- A membership may pass to the person of another address: who it was before is forgotten where it was their last.
+-- A membership may pass to the person of another address: who it was before is forgotten where it was their last. The
+-- definer makes the trigger, because the function is its own and nobody else may name it.
+grant trigger on knowlog.members to knowlog_definer;
+set local role knowlog_definer;
 create trigger members_passed_on after update of person_id on knowlog.members
 for each row when (old.person_id is distinct from new.person_id) execute function knowlog.forget_person();
+set local role none;
+revoke trigger on knowlog.members from knowlog_definer;
 
 -- Members that identity providers keep; tenants with such members and no key for it, so that leavers stay; and those of whose
 -- keys the last will end within two weeks.
