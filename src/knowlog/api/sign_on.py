@@ -168,7 +168,7 @@ async def remove(name: Name, request: Request, caller: AsOwner, app: TheApp) -> 
 
 
 @router.post(
-    "/{name}:check", response_model=Look, responses=problems(404), summary="Try a sign-on's provider"
+    "/{name}/provider/check", response_model=Look, responses=problems(404), summary="Try a sign-on's provider"
 )
 async def check(name: Name, caller: AsAdmin, people: TheSigningOn) -> Response:
     """Ask the provider about itself and its keys, and try whether the secret opens. `problem` says what is wrong."""

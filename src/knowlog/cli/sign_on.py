@@ -107,7 +107,7 @@ def show_sign_on(name: Name, url: Url = None, key: Key = None, as_json: AsJson =
 def check(name: Name, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Ask the provider about itself. Exit code 1 where nobody could sign in by it, with what is wrong."""
     with connect(url, key) as client:
-        found = client.post(f"{_address(name)}:check", None)
+        found = client.post(f"{_address(name)}/provider/check", None)
     emit(found, as_json, _render_look)
     if found["problem"]:
         raise typer.Exit(1)

@@ -329,10 +329,10 @@ async def test_a_provider_inside_the_network_is_not_called(liar: Liar, app: App,
         for number, host in enumerate(hosts):
             name = f"inside-{number}"
             await add_sign_on(mallory, name, f"https://{host}")
-            look = (await mallory.post(f"/v1/sign-on/{name}:check")).json()
+            look = (await mallory.post(f"/v1/sign-on/{name}/provider/check")).json()
             assert "no public address" in look["problem"], host
         await add_sign_on(mallory, "port", f"https://127.0.0.1:{liar.port}")
-        assert "is not called" in (await mallory.post("/v1/sign-on/port:check")).json()["problem"]
+        assert "is not called" in (await mallory.post("/v1/sign-on/port/provider/check")).json()["problem"]
     assert liar.asked == []
 
 
@@ -356,7 +356,7 @@ async def test_a_provider_by_which_nobody_could_sign_in_safely_is_not_used(
     """A check says what is wrong with it, and a sign-in is not begun."""
     liar.discovery, words = DISCOVERIES[name]
     made = await add_sign_on(mallory, "company", liar.issuer)
-    look = (await mallory.post("/v1/sign-on/company:check")).json()
+    look = (await mallory.post("/v1/sign-on/company/provider/check")).json()
     assert words in look["problem"]
     problem(await crowd.browser().get(made["start"]), 503, "provider-trouble")
     assert set(liar.asked) == {".well-known/openid-configuration"}
