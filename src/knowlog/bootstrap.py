@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +64,13 @@ class App:
         return profile.model_copy(
             update={"chunking": chunking.settled(), "retrieval": retrieval.model_dump()}
         )
+
+    def at(self, database: Database) -> "App":
+        """The same, working in one database of the installation: what it announces to a broker is told apart."""
+        bus = self.settings.bus
+        prefix = f"{bus.prefix}.{database.name}" if database.name else bus.prefix
+        settings = replace(self.settings, bus=bus.model_copy(update={"prefix": prefix}))
+        return replace(self, database=database, settings=settings)
 
     async def delete_document(
         self, scope: Scope, document_id: UUID, expected: int | None = None

@@ -19,6 +19,7 @@ async def running() -> AsyncIterator[tuple[Stack, str]]:
         environ = {
             "KNOWLOG_DATA_DIR": folder,
             "KNOWLOG_API_PORT": "0",
+            "KNOWLOG_DATABASE_SILOS": "acme=here",  # of the guide
             "KNOWLOG_WEBHOOKS_PRIVATE_HOSTS": "127.0.0.1:9911",  # the receiver of the guide
         }
         async with open_stack({**os.environ, **environ}) as stack:

@@ -38,6 +38,7 @@ ACROSS = {
     "api/lives.py",
     "archives",
     "bus",
+    "database",
     "edge",
     "ingestion",
     "sources",
@@ -122,6 +123,17 @@ def test_only_known_places_look_across_tenants() -> None:
         and not node.args
     }  # fmt: skip
     assert [place for place in found if not {place, place.split("/")[0], "cli/bench"} & _allowed(place)] == []
+
+
+def test_the_mover_alone_reads_and_writes_rows_as_they_are() -> None:
+    """Without triggers and foreign keys, of all tenants."""
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"raw_session", "mover_session"}
+    }
+    assert found == {"database/copying.py", "tenants/moving.py"}
 
 
 def _allowed(place: str) -> set[str]:

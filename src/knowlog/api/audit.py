@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, AsAdmin, Cursor, Limit, Moment, Route, TheApp, reply
 from knowlog.api.model import Listing, problems
 from knowlog.bootstrap import App
-from knowlog.database import Scope
+from knowlog.database import Database, Scope
 from knowlog.edge import decode_cursor, encode_cursor
-from knowlog.kernel.errors import Forbidden
+from knowlog.kernel.errors import Forbidden, NotFound
 from knowlog.tenants import (
     OPERATORS_CHAIN,
     Anchor,
@@ -29,6 +29,7 @@ _Action = Annotated[_Named | None, Query(description="Only this action, such as 
 _Actor = Annotated[_Named | None, Query(description="Only by this principal, such as key:0199e1b2-...")]
 _Subject = Annotated[_Named | None, Query(description="Only what was done to this, such as document:...")]
 _Since = Annotated[Moment | None, Query(description="Only at this moment or later.")]
+_Silo = Annotated[_Named, Query(description="The chain of this silo; without it, of the home.")]
 _Until = Annotated[Moment | None, Query(description="Only before this moment.")]
 
 
@@ -61,7 +62,7 @@ async def listing(
     as `knowlog audit verify` does.
     """
     wanted = WantedRecords(action, actor, subject, since, until)
-    return await _page(app, _whole(caller), wanted, cursor, limit, order)
+    return await _page(app.database, _whole(caller), wanted, cursor, limit, order)
 
 
 @router.get("/v1/audit/head", response_model=Anchor, summary="Show where the chain ends")
@@ -79,11 +80,14 @@ async def head(caller: AsAdmin, app: TheApp) -> Response:
 )
 async def operators_listing(
     app: TheApp, cursor: Cursor = None, limit: Limit = 50, action: _Action = None, actor: _Actor = None,
-    subject: _Subject = None, since: _Since = None, until: _Until = None, order: Order = "newest",
+    subject: _Subject = None, since: _Since = None, until: _Until = None, order: Order = "newest", silo: _Silo = "",
 ) -> Response:  # fmt: skip
-    """List what the operator did to tenants. This chain is the installation's own and outlives the tenants."""
+    """List what the operator did to tenants. This chain is the installation's own and outlives the tenants. Each silo has
+    one of what was done to the tenants there.
+    """
     wanted = WantedRecords(action, actor, subject, since, until)
-    return await _page(app, operator_principal(OPERATORS_CHAIN).scope, wanted, cursor, limit, order)
+    place = await _silo(app, silo)
+    return await _page(place, operator_principal(OPERATORS_CHAIN).scope, wanted, cursor, limit, order)
 
 
 @router.get(
@@ -92,17 +96,25 @@ async def operators_listing(
     dependencies=[AS_OPERATOR],
     summary="Show where the operator's chain ends",
 )
-async def operators_head(app: TheApp) -> Response:
+async def operators_head(app: TheApp, silo: _Silo = "") -> Response:
     """Show the newest record's number and hash of the operator's own chain."""
-    async with app.database.transaction(operator_principal(OPERATORS_CHAIN).scope) as connection:
+    place = await _silo(app, silo)
+    async with place.transaction(operator_principal(OPERATORS_CHAIN).scope) as connection:
         return reply(await audit_head(connection))
 
 
+async def _silo(app: App, name: str) -> Database:
+    """The home, or a silo by its name. Raises NotFound, Unavailable."""
+    if name and name not in app.database.silos:
+        raise NotFound("There is no such silo. `GET /v1/silos` lists them.")
+    return await app.database.silo(name)
+
+
 async def _page(
-    app: App, scope: Scope, wanted: WantedRecords, cursor: str | None, limit: int, order: Order
+    database: Database, scope: Scope, wanted: WantedRecords, cursor: str | None, limit: int, order: Order
 ) -> Response:
     behind: Any = decode_cursor(cursor, int)
-    async with app.database.transaction(scope) as connection:
+    async with database.transaction(scope) as connection:
         found = await list_records(connection, wanted, behind and behind[0], limit + 1, order)
     following = encode_cursor(found[limit - 1]["sequence"]) if len(found) > limit else None
     return reply({"items": found[:limit], "next_cursor": following})

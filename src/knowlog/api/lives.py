@@ -109,8 +109,7 @@ async def resume(tenant_id: UUID, app: TheApp) -> Response:
 async def receipt(tenant_id: UUID, app: TheApp) -> Response:
     """Show what deleting a tenant removed, and search every table for it once more."""
     kept = await get_tenant_receipt(app.database, tenant_id)
-    async with app.database.system() as connection:
-        found = await rows_of_tenant(connection, tenant_id)
+    found = await rows_of_tenant(app.database, tenant_id)
     return reply({"originals": None, **kept, "rows_found_now": found})
 
 

@@ -101,6 +101,8 @@ RECORDED: Mapping[str, str] = {
     "PATCH /v1/tenants/{tenant_id}": "tenant.changed",
     "DELETE /v1/tenants/{tenant_id}": "tenant.deleted",
     "POST /v1/tenants/{tenant_id}/keys": "key.issued",
+    "POST /v1/tenants/{tenant_id:uuid}/move": "tenant.move_asked",
+    "DELETE /v1/tenants/{tenant_id:uuid}/move": "tenant.move_cancelled",
     "PUT /v1/tenants/{tenant_id:uuid}/suspension": "tenant.suspended",
     "DELETE /v1/tenants/{tenant_id:uuid}/suspension": "tenant.resumed",
 }

@@ -192,7 +192,8 @@ async def current(caller: AsReader, app: TheApp) -> Response:
     async with app.database.transaction(caller.scope) as connection:
         member = await get_member(connection, own_member(caller))
         person_id, method = await person_of_caller(connection, caller)
-    found = await memberships(app.database, person_id) if method == "password" else None
+    place = await app.database.of(caller.scope.tenant_id)
+    found = await memberships(place, person_id) if method == "password" else None
     return reply({"member": member, "session_id": caller.session_id, "memberships": found})
 
 

@@ -93,6 +93,8 @@ LEFT_OUT: Mapping[str, str] = {
     "sign_in_origins": "belong to no tenant",
     "people": "belong to no tenant; their passwords stay here, members are known elsewhere by their addresses",
     "log_readers": "belongs to no tenant",
+    "places": "belongs to no tenant: where it lives is the installation's business",
+    "moves": "belongs to no tenant",
     "tenant_receipts": "belongs to no tenant",
 }
 """Tables of tenants that are not in an archive, and why."""

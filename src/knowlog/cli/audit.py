@@ -23,6 +23,9 @@ app = typer.Typer(help="The audit log: list, export, head, verify.", no_args_is_
 OfOperator = Annotated[
     bool, typer.Option("--operator", help="The operator's own chain, of what was done to tenants.")
 ]
+OfSilo = Annotated[
+    str | None, typer.Option("--silo", help="With --operator: the chain of this silo instead of the home's.")
+]
 Action = Annotated[str | None, typer.Option("--action", help="Only this action, such as key.created.")]
 Actor = Annotated[str | None, typer.Option("--actor", help="Only by this principal, such as key:0199...")]
 Subject = Annotated[str | None, typer.Option("--subject", "-s", help="Only what was done to this.")]
@@ -40,6 +43,7 @@ def list_records(
     since: Since = None,
     until: Until = None,
     operator: OfOperator = False,
+    silo: OfSilo = None,
     limit: Limit = 50,
     url: Url = None,
     key: Key = None,
@@ -49,7 +53,7 @@ def list_records(
     """List records, newest first."""
     wanted = {"action": action, "actor": actor, "subject": subject, "since": since, "until": until}
     with _client(operator, url, key, operator_key) as client:
-        found = client.listed(_place(operator), limit, **wanted)
+        found = client.listed(_place(operator), limit, silo=silo, **wanted)
     emit_list(found, as_json, _render)
 
 
@@ -61,6 +65,7 @@ def export(
     since: Since = None,
     until: Until = None,
     operator: OfOperator = False,
+    silo: OfSilo = None,
     url: Url = None,
     key: Key = None,
     operator_key: OperatorKey = None,
@@ -71,7 +76,7 @@ def export(
     Each line is one record as it was hashed, with its hash. With --json, a line at the end says how many there were.
     """
     with _client(operator, url, key, operator_key) as client:
-        records = client.pages(_place(operator), order="oldest", since=since, until=until)
+        records = client.pages(_place(operator), order="oldest", since=since, until=until, silo=silo)
         count = _write(file, records)
     told = {"records": count, "file": None if file is None else str(file)}
     if as_json and file is not None:
@@ -83,6 +88,7 @@ def export(
 @app.command()
 def head(
     operator: OfOperator = False,
+    silo: OfSilo = None,
     url: Url = None,
     key: Key = None,
     operator_key: OperatorKey = None,
@@ -90,7 +96,7 @@ def head(
 ) -> None:
     """Print where the chain ends, as NUMBER:HASH. Keep it elsewhere: `verify --anchor` needs it."""
     with _client(operator, url, key, operator_key) as client:
-        found = client.get(f"{_place(operator)}/head")
+        found = client.get(f"{_place(operator)}/head", silo=silo)
     emit(found, as_json, lambda value: out.print(f"{value['sequence']}:{value['hash']}", markup=False))
 
 
@@ -106,6 +112,7 @@ def verify(
         ),
     ] = None,
     operator: OfOperator = False,
+    silo: OfSilo = None,
     url: Url = None,
     key: Key = None,
     operator_key: OperatorKey = None,
@@ -120,8 +127,8 @@ def verify(
         verdict = verify_chain(_read(file), anchors)
     else:
         with _client(operator, url, key, operator_key) as client:
-            end = client.get(f"{_place(operator)}/head")
-            records = client.pages(_place(operator), order="oldest")
+            end = client.get(f"{_place(operator)}/head", silo=silo)
+            records = client.pages(_place(operator), order="oldest", silo=silo)
             verdict = verify_chain(records, [Anchor(end["sequence"], end["hash"]), *anchors])
     emit(_told(verdict), as_json, _render_verdict)
     if verdict.problems:

@@ -1,5 +1,6 @@
 """`knowlog tenants`: for the operator of an installation."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -16,10 +17,11 @@ from knowlog.cli.usage import render as render_limits
 from knowlog.cli.values import an_id
 
 app = typer.Typer(
-    help="Tenants: list, create, key, slug, release, weight, limits, queues, suspend, resume, export, import, receipt,"
-    " delete. Needs the operator key.",
+    help="Tenants: list, create, key, slug, release, weight, limits, queues, suspend, resume, silos, move, export,"
+    " import, receipt, delete. Needs the operator key.",
     no_args_is_help=True,
 )
+_LOOK_S = 0.5
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
 
 
@@ -164,6 +166,43 @@ def resume(
 
 
 @app.command()
+def silos(url: Url = None, operator_key: OperatorKey = None, as_json: AsJson = False) -> None:
+    """List the databases: the home, and those of tenants' own, as KNOWLOG_DATABASE_SILOS names them."""
+    with connect_operator(url, operator_key) as client:
+        emit(client.get("/v1/silos"), as_json, _render_silos)
+
+
+@app.command()
+def move(
+    tenant: TenantId,
+    to: Annotated[
+        str | None, typer.Option("--to", help="A silo, or `home`. Without it, see how far the last move is.")
+    ] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Give the move up; the tenant stays.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is over.")] = False,
+    url: Url = None,
+    operator_key: OperatorKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move a tenant to a database of its own, or back, while it is used. Workers do it.
+
+    For a moment at the end it is read and not written: what would write then is to be sent again.
+    """
+    place = f"{_address(tenant)}/move"
+    with connect_operator(url, operator_key) as client:
+        if cancel:
+            found = client.delete(place)
+        elif to is not None:
+            found = client.post(place, {"to": to})
+        else:
+            found = client.get(place)
+        while wait and not found["finished_at"]:
+            time.sleep(_LOOK_S)
+            found = client.get(place)
+    emit(found, as_json, _render_move)
+
+
+@app.command()
 def export(
     tenant: TenantId,
     file: Annotated[Path, typer.Argument(help="The archive is written here; it must not be there yet.")],
@@ -227,6 +266,19 @@ def _render_new(made: dict[str, Any]) -> None:
     out.print(f"Tenant {made['tenant']['tenant_id']}\nKey    {made['secret']}", markup=False)
 
 
+def _render_silos(listed: dict[str, Any]) -> None:
+    rows = ([each["name"], each["tenants"], each["problem"] or "answers"] for each in listed["items"])
+    show(table(("Database", ">Tenants", "State"), rows))
+
+
+def _render_move(move: dict[str, Any]) -> None:
+    say(f"{move['source']} to {move['target']}: {move['step']}, {move['rows_copied']:,} rows copied.")
+    if move["held_s"] is not None:
+        say(f"It was read and not written for {move['held_s']:.1f} s.")
+    if move["reason"]:
+        say(move["reason"])
+
+
 def _render_brought(brought: dict[str, Any]) -> None:
     say(
         f"{sum(brought['rows'].values()):,} rows and {brought['originals']:,} original files were brought in."
@@ -268,7 +320,8 @@ def _render(listed: dict[str, Any]) -> None:
             each["document_count"],
             each["created_at"],
             each["suspended_at"] or "no",
+            each["silo"] or "",
         ]
         for each in listed["items"]
     )
-    show(table(("Tenant", "Name", ">Documents", "Created", "Suspended"), rows))
+    show(table(("Tenant", "Name", ">Documents", "Created", "Suspended", "Silo"), rows))

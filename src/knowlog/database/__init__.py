@@ -1,23 +1,48 @@
 """PostgreSQL: the embedded server, the pool, transactions that belong to one tenant, migrations, SQL by name."""
 
 from knowlog.database.actions import open_database, start_embedded
+from knowlog.database.copying import (
+    AnotherMover,
+    Copier,
+    Table,
+    drop_rows,
+    mover_session,
+    raw_session,
+    require_same,
+    tables_of,
+)
 from knowlog.database.migrations import check_server, migrate
-from knowlog.database.pool import Connection, Database, connect
+from knowlog.database.pool import Connection, Database, ReadOnly, connect
 from knowlog.database.queries import load_queries
 from knowlog.database.scope import Scope
 from knowlog.database.server import EmbeddedServer
-from knowlog.database.settings import DatabaseSettings
+from knowlog.database.settings import HERE, DatabaseSettings, beside
+from knowlog.database.silos import FORGOTTEN_S, Home, Silo
 
 __all__ = [
+    "FORGOTTEN_S",
+    "HERE",
+    "AnotherMover",
     "Connection",
+    "Copier",
     "Database",
     "DatabaseSettings",
     "EmbeddedServer",
+    "Home",
+    "ReadOnly",
     "Scope",
+    "Silo",
+    "Table",
+    "beside",
     "check_server",
     "connect",
+    "drop_rows",
     "load_queries",
     "migrate",
+    "mover_session",
     "open_database",
+    "raw_session",
+    "require_same",
     "start_embedded",
+    "tables_of",
 ]

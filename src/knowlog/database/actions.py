@@ -1,12 +1,12 @@
 """Open the database of an installation."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from knowlog.database.migrations import migrate
-from knowlog.database.pool import Database, connect, open_pool
+from knowlog.database.migrations import prepare_schema
+from knowlog.database.pool import open_pool
 from knowlog.database.server import EmbeddedServer
 from knowlog.database.settings import DatabaseSettings
+from knowlog.database.silos import Home
 
 
 def start_embedded(settings: DatabaseSettings, data_dir: Path) -> EmbeddedServer | None:
@@ -18,7 +18,7 @@ def start_embedded(settings: DatabaseSettings, data_dir: Path) -> EmbeddedServer
     return server
 
 
-async def open_database(settings: DatabaseSettings, data_dir: Path) -> Database:
+async def open_database(settings: DatabaseSettings, data_dir: Path) -> Home:
     """Connect to the database, with its schema brought up to date.
 
     An embedded server that is not running is started, and stays. Raises Unavailable or Misconfigured.
@@ -30,21 +30,5 @@ async def open_database(settings: DatabaseSettings, data_dir: Path) -> Database:
         assert settings.url is not None
         url = settings.url.get_secret_value()
         owner_url = settings.owner_url.get_secret_value() if settings.owner_url else url
-    connection = await connect(owner_url)
-    try:
-        await migrate(connection, await _login_of(url))
-    finally:
-        await connection.close()
-    return Database(await open_pool(settings, url), url, owner_url)
-
-
-async def _login_of(url: str) -> str:
-    """The name that PostgreSQL knows the login by; asked of the server where the address does not say it."""
-    named = urlsplit(url).username
-    if named:
-        return unquote(named)
-    connection = await connect(url)
-    try:
-        return str(await connection.fetchval("select current_user"))
-    finally:
-        await connection.close()
+    await prepare_schema(url, owner_url)
+    return Home(await open_pool(settings, url), url, owner_url, settings)

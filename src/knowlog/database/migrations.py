@@ -4,9 +4,11 @@ import hashlib
 import logging
 from importlib.resources import files
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from knowlog.database.pool import connect
 from knowlog.kernel.errors import Misconfigured
 
 _LOG = logging.getLogger("knowlog.database")
@@ -37,6 +39,27 @@ async def migrate(connection: Any, app_login: str) -> list[str]:
     finally:
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
     return applied
+
+
+async def prepare_schema(url: str, owner_url: str) -> None:
+    """Bring the schema of a database up to date, for the login of `url`. Raises as `connect` and `migrate` do."""
+    connection = await connect(owner_url)
+    try:
+        await migrate(connection, await _login_of(url))
+    finally:
+        await connection.close()
+
+
+async def _login_of(url: str) -> str:
+    """The name that PostgreSQL knows the login by; asked of the server where the address does not say it."""
+    named = urlsplit(url).username
+    if named:
+        return unquote(named)
+    connection = await connect(url)
+    try:
+        return str(await connection.fetchval("select current_user"))
+    finally:
+        await connection.close()
 
 
 async def check_server(connection: Any) -> None:

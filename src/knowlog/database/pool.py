@@ -3,9 +3,10 @@
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -29,15 +30,35 @@ _SEARCH_PATH = (
 _BEGIN_TENANT = (
     "begin; set local role knowlog_app; "
     + _SEARCH_PATH
-    + "; select set_config('knowlog.tenant', '{tenant}', true), set_config('knowlog.subjects', '{subjects}', true);"
-    " select set_config('knowlog.closed', {closed}, true)"
+    + "; select set_config('knowlog.tenant', '{tenant}', true), set_config('knowlog.subjects', '{subjects}', true),"
+    " enter('{tenant}'); select set_config('knowlog.closed', {closed}, true)"
 )
 _BEGIN_SNAPSHOT = _BEGIN_TENANT.replace("begin;", "begin isolation level repeatable read, read only;")
 _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
+_BEGIN_SYSTEM_OF = _BEGIN_SYSTEM + "; select enter('{tenant}')"
+
+
+class Elsewhere(Unavailable):
+    """The tenant does not live in this database; `silo` is where it does, as far as this database knows."""
+
+    def __init__(self, silo: str) -> None:
+        super().__init__(
+            "Your tenant is at another place by now. Nothing was changed; try again in a moment."
+        )
+        self.silo = silo
+
+
+class ReadOnly(Unavailable):
+    """Nothing can be written at this moment."""
 
 
 class Database:
     """A pool of connections to one PostgreSQL. Nothing but a transaction can be had from it."""
+
+    name = ""
+    """The name of a silo; empty for the home."""
+    silos: Sequence[str] = ()
+    """The names of the silos that the settings have; known to the home alone."""
 
     def __init__(self, pool: asyncpg.Pool, url: str, owner_url: str) -> None:
         self._pool = pool
@@ -45,20 +66,64 @@ class Database:
         self._url = url
         self._owner_url = owner_url
 
-    @asynccontextmanager
-    async def transaction(self, scope: Scope) -> AsyncIterator[Connection]:
+    def transaction(self, scope: Scope) -> AbstractAsyncContextManager[Connection]:
         """Open a transaction in which the tenant of `scope` is all there is.
 
         Commits at the end, rolls back on any exception. Raises Unavailable when PostgreSQL does not answer.
         """
-        async with self._shares.of(scope.tenant_id), self._open(_begin(_BEGIN_TENANT, scope)) as connection:
-            yield connection
+        return self._enter(_begin(_BEGIN_TENANT, scope), scope.tenant_id)
+
+    def snapshot(self, scope: Scope) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction as `transaction` does, which reads all as it was at one moment, and writes nothing."""
+        return self._enter(_begin(_BEGIN_SNAPSHOT, scope), scope.tenant_id)
+
+    def system_of(self, tenant_id: UUID) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction as `system` does, in the database where a tenant lives."""
+        return self._enter(_BEGIN_SYSTEM_OF.format(tenant=tenant_id), tenant_id)
+
+    def _enter(self, begin: str, tenant_id: UUID) -> AbstractAsyncContextManager[Connection]:
+        """Open a transaction of a tenant, where it lives. Raises Elsewhere."""
+        return self._shared(begin, tenant_id)
 
     @asynccontextmanager
-    async def snapshot(self, scope: Scope) -> AsyncIterator[Connection]:
-        """Open a transaction as `transaction` does, which reads all as it was at one moment, and writes nothing."""
-        async with self._shares.of(scope.tenant_id), self._open(_begin(_BEGIN_SNAPSHOT, scope)) as connection:
+    async def _shared(self, begin: str, tenant_id: UUID) -> AsyncIterator[Connection]:
+        """Open a transaction of a tenant in this database, within its share of the connections."""
+        async with self._shares.of(tenant_id), self._open(begin) as connection:
             yield connection
+
+    @property
+    def owner_url(self) -> str:
+        """Where the schema's owner logs in. It has a password."""
+        return self._owner_url
+
+    def known_place(self, tenant_id: UUID) -> "Database":
+        """Where a tenant lives, as far as this process remembers; to write down what may be lost, and nothing else."""
+        return self
+
+    async def silo(self, name: str) -> "Database":
+        """A silo, with its schema brought up to date; itself for its own name. Raises Unavailable."""
+        if name != self.name:
+            raise Unavailable(
+                f"Your tenant has a database of its own, {name}, that this server does not know. Its operator must name"
+                " it in KNOWLOG_DATABASE_SILOS of every process."
+            )
+        return self
+
+    async def of(self, tenant_id: UUID) -> "Database":
+        """The database in which a tenant lives, with the accounts of its people. Raises Unavailable."""
+        return self
+
+    async def forget(self, tenant_id: UUID) -> bool:
+        """A tenant was deleted in its silo: it lives nowhere any more. False where it lived here."""
+        return False
+
+    async def everywhere(self) -> "list[Database]":
+        """Every database of the installation. Raises Unavailable where one does not answer."""
+        return [self]
+
+    async def reachable(self) -> "list[Database]":
+        """Every database of the installation that answers."""
+        return [self]
 
     @asynccontextmanager
     async def system(self) -> AsyncIterator[Connection]:
@@ -169,7 +234,6 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (
             asyncpg.PostgresConnectionError,
             asyncpg.OperatorInterventionError,
-            asyncpg.ReadOnlySQLTransactionError,
         ),
         "The database does not answer. Nothing was changed; try again in a moment.",
     ),
@@ -182,7 +246,11 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database cannot be reached. Nothing was changed; try again in a moment.",
     ),
 )
-
+_NOT_HERE = "KL001"
+_READ_ONLY = (
+    "Nothing can be written for a moment, because your tenant is being moved to another database, or the database is one"
+    " that is only read. Nothing was changed; try again in a moment."
+)
 
 _UNSTORABLE = (
     asyncpg.CharacterNotInRepertoireError,
@@ -202,6 +270,10 @@ def translate(error: Exception) -> Exception:
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         _log.info("deleted meanwhile: %s", error)
         return NotFound(_deleted(error.constraint_name or ""))
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return ReadOnly(_READ_ONLY)
+    if getattr(error, "sqlstate", None) == _NOT_HERE:
+        return Elsewhere(str(getattr(error, "hint", "") or ""))
     for kinds, sentence in _CAUSES:
         if isinstance(error, kinds):
             return Unavailable(sentence)

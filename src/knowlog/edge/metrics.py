@@ -1,6 +1,7 @@
 """Figures for Prometheus. None of them names a tenant."""
 
 from collections import Counter as Counted
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,11 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+_OVERVIEWS = (
+    "queue_depth", "unfinished_documents", "embedding_overview", "life_overview", "audit_overview",
+    "provisioning_overview",
+)  # fmt: skip
+
 
 class Metrics:
     """The figures of one server process."""
@@ -27,6 +33,7 @@ class Metrics:
         self._measure_work()
         self._measure_rebuilds()
         self._measure_tenants()
+        self._measure_silos()
         self._watch_connections(connections)
         self._watch_admission(admission)
 
@@ -142,6 +149,11 @@ class Metrics:
             "Tenants with such members and no valid key of the role provisioner: leavers stay.",
         )
 
+    def _measure_silos(self) -> None:
+        self._silos = self._gauge(
+            "knowlog_silo_answers", "1 while the database of its own of some tenants answers.", "silo"
+        )
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
 
@@ -191,26 +203,33 @@ class Metrics:
         self._sign_ons.labels(result).inc()
 
     async def render(self, database: Database) -> bytes:
-        """Read the queue, and write every figure in Prometheus' text form. Raises Unavailable."""
-        async with database.system() as connection:
-            queue = await connection.fetchrow("select * from queue_depth()")
-            unfinished = await connection.fetch("select * from unfinished_documents()")
-            embeddings = await connection.fetch("select * from embedding_overview()")
-            life = await connection.fetchrow("select * from life_overview()")
-            audit = await connection.fetchrow("select * from audit_overview()")
-            provisioning = await connection.fetchrow("select * from provisioning_overview()")
+        """Read the queues of all databases that answer, and write every figure in Prometheus' text form.
+
+        Raises Unavailable where the home does not answer.
+        """
+        places = await database.reachable()
+        answering = {each.name for each in places}
+        for name in database.silos:
+            self._silos.labels(name).set(name in answering)
+        found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for place in places:
+            async with place.system() as connection:
+                for name in _OVERVIEWS:
+                    found[name] += await connection.fetch(f"select * from {name}()")  # noqa: S608 - names of ours
         for state in ("waiting", "running", "failed"):
-            self._queue.labels(state).set(queue[state])
-        self._oldest.set(queue["oldest_s"])
-        self._suspended.set(life["suspended"])
-        self._audit.set(audit["records"])
-        self._audit_cut.set(audit["cut"])
-        self._provisioned.set(provisioning["members"])
-        self._unkept.set(provisioning["without_key"])
-        counts = {row["state"]: row["documents"] for row in unfinished}
+            self._queue.labels(state).set(_sum(found["queue_depth"], state))
+        self._oldest.set(max(each["oldest_s"] for each in found["queue_depth"]))
+        self._suspended.set(_sum(found["life_overview"], "suspended"))
+        self._audit.set(_sum(found["audit_overview"], "records"))
+        self._audit_cut.set(_sum(found["audit_overview"], "cut"))
+        self._provisioned.set(_sum(found["provisioning_overview"], "members"))
+        self._unkept.set(_sum(found["provisioning_overview"], "without_key"))
+        counts: Counted[str] = Counted()
+        for row in found["unfinished_documents"]:
+            counts[row["state"]] += row["documents"]
         for state in ("received", "parsing", "embedding", "failed"):
-            self._documents.labels(state).set(counts.get(state, 0))
-        self._set_rebuilds([row for row in embeddings if row["building"] is not None])
+            self._documents.labels(state).set(counts[state])
+        self._set_rebuilds([row for row in found["embedding_overview"] if row["building"] is not None])
         return generate_latest(self.registry)
 
     def _set_rebuilds(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -218,3 +237,8 @@ class Metrics:
         for state in ("done", "total"):
             self._rebuild_chunks.labels(state).set(sum(row[state] for row in rows))
         self._rebuilds_held_up.set(any(row["reason"] for row in rows))
+
+
+def _sum(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+    """One figure over all databases."""
+    return float(sum(row[name] for row in rows))

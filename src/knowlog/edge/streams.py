@@ -77,14 +77,14 @@ class Progress:
         self._database = database
         self._reconnect_s = reconnect_s
         self._watchers: dict[str, set[Watcher]] = {}
-        self._broken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
     async def watch(self, tenant_id: UUID, *subjects: UUID) -> AsyncIterator[Watcher]:
         """Yield a watcher, which is told whenever something about a subject changes. It holds no database session."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._listen())
+        if not self._tasks or any(each.done() for each in self._tasks):
+            await self.close()
+            self._tasks = [asyncio.create_task(self._listen(name)) for name in ("", *self._database.silos)]
         watcher = Watcher()
         keys = {f"{tenant_id}:{subject}" for subject in subjects}
         for key in keys:
@@ -99,23 +99,30 @@ class Progress:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _listen(self) -> None:
+    async def _listen(self, silo: str) -> None:
+        """Listen in one database, the home or a silo."""
         while not asked_to_end():
-            self._broken.clear()
+            broken = asyncio.Event()
+
+            def heard(payload: str, broken: asyncio.Event = broken) -> None:
+                self._heard(payload)
+                if payload == "broken":
+                    broken.set()
+
             try:
-                async with self._database.listen("knowlog_progress", self._heard):
-                    await self._broken.wait()
+                place = await self._database.silo(silo)
+                async with place.listen("knowlog_progress", heard):
+                    await broken.wait()
             except Exception as error:  # whatever it is, the next attempt may succeed
                 _log.warning("cannot listen for progress: %s", error)
             await asyncio.sleep(self._reconnect_s)
 
     def _heard(self, payload: str) -> None:
-        if payload == "broken":
-            self._broken.set()
         subject, _, counts = payload.partition(" ")
         for watcher in self._watchers.get(subject, ()):
             if counts:

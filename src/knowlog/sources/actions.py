@@ -31,7 +31,7 @@ async def create_source(database: Database, scope: Scope, wanted: NewSource, bus
     async with database.transaction(scope) as connection:
         collection = await get_collection(connection, scope, wanted.collection)
     try:
-        async with database.system() as connection:
+        async with database.system_of(scope.tenant_id) as connection:
             made = await connection.fetchval(
                 "select create_source($1, $2, $3, $4, $5, $6, $7, $8, $9)", scope.tenant_id, source_id, name,
                 wanted.kind, wanted.topic, collection.collection_id, wanted.format, dict(wanted.mapping), scope.principal,
@@ -55,7 +55,7 @@ async def delete_source(database: Database, scope: Scope, source_id: UUID) -> li
     async with database.transaction(scope) as connection:
         source = await get_source(connection, scope, source_id)
         left = [row["blob"] for row in await connection.fetch(SQL["blobs_of"], source_id)]
-    async with database.system() as connection:
+    async with database.system_of(scope.tenant_id) as connection:
         await connection.execute("select delete_source($1, $2)", scope.tenant_id, source_id)
         told = {"name": source.name, "kind": source.kind, "topic": source.topic}
         await record_as_operator(connection, scope, "source.deleted", f"source:{source_id}", told)

@@ -95,25 +95,31 @@ async def create_tenant_once(
 
 async def get_tenant(database: Database, tenant_id: UUID) -> Tenant:
     """Return one tenant. Raises NotFound."""
-    async with database.transaction(Scope(tenant_id, "operator")) as connection:
+    place = await database.of(tenant_id)
+    async with place.transaction(Scope(tenant_id, "operator")) as connection:
         row = await connection.fetchrow(_SQL["get_tenant"])
     if row is None:
         raise NotFound("There is no such tenant.")
-    return Tenant(**row)
+    return Tenant(**row, silo=place.name or None)
 
 
 async def list_tenants(database: Database, after: UUID | None = None, most: int = 100) -> list[Tenant]:
-    """List tenants in the order of their creation, from behind `after`. For the operator."""
-    async with database.system() as connection:
-        rows = await connection.fetch("select * from tenants_listed($1, $2)", after, most)
-    return [Tenant(**row) for row in rows]
+    """List tenants in the order of their creation, from behind `after`; those in silos that do not answer are left out.
+    For the operator.
+    """
+    found: list[Tenant] = []
+    for place in await database.reachable():
+        async with place.system() as connection:
+            rows = await connection.fetch("select * from tenants_listed($1, $2)", after, most)
+        found += [Tenant(**row, silo=place.name or None) for row in rows]
+    return sorted(found, key=lambda each: each.tenant_id)[:most]
 
 
 async def set_weight(database: Database, tenant_id: UUID, weight: int) -> Tenant:
     """Set a tenant's share of the workers, 1 to 1,000; others have 1. For the operator. Raises Invalid, NotFound."""
     if not 1 <= weight <= 1000:
         raise Invalid("A tenant's weight is a whole number from 1 to 1,000.")
-    async with database.system() as connection:
+    async with database.system_of(tenant_id) as connection:
         if not await connection.fetchval("select set_tenant_weight($1, $2)", tenant_id, weight):
             raise NotFound("There is no such tenant.")
         scope, subject = operator_principal(tenant_id).scope, f"tenant:{tenant_id}"

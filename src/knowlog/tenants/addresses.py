@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -9,7 +11,7 @@ from uuid import UUID
 
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
-from knowlog.tenants.audit import record_as_operator
+from knowlog.tenants.audit import record_as_operator, record_in_operators_chain
 from knowlog.tenants.model import Principal
 
 AddressKind = Literal["slug", "domain"]
@@ -122,11 +124,12 @@ async def drop_domain(database: Database, tenant_id: UUID, domain: str) -> bool:
 
 async def release_domain(database: Database, tenant_id: UUID, domain: str) -> bool:
     """Let a domain lead to the tenant no longer, by the operator. False where it did not."""
-    async with database.system() as connection:
+    place = await database.of(tenant_id)
+    scope = Scope(tenant_id, "operator")
+    async with _at_home(database, place, tenant_id) as connection:
         found = await connection.fetchval("select drop_address($1, 'domain', $2)", tenant_id, domain)
         if found:
-            scope = Scope(tenant_id, "operator")
-            await record_as_operator(connection, scope, "domain.released", f"domain:{domain}")
+            await _record(connection, database, place, scope, "domain.released", f"domain:{domain}")
     return bool(found)
 
 
@@ -137,7 +140,8 @@ async def delete_domain(connection: Connection, domain: str) -> None:
 
 
 async def _take(database: Database, tenant_id: UUID, kind: AddressKind, name: str) -> UUID:
-    async with database.system() as connection:
+    place = await database.of(tenant_id)
+    async with _at_home(database, place, tenant_id) as connection:
         found: UUID | None = await connection.fetchval(
             "select take_address($1, $2, $3)", tenant_id, kind, name
         )
@@ -146,8 +150,30 @@ async def _take(database: Database, tenant_id: UUID, kind: AddressKind, name: st
         if kind == "slug" and found == tenant_id:
             scope = Scope(tenant_id, "operator")
             told = {"slug": name}
-            await record_as_operator(connection, scope, "tenant.addressed", f"tenant:{tenant_id}", told)
+            await _record(connection, database, place, scope, "tenant.addressed", f"tenant:{tenant_id}", told)
     return found
+
+
+@asynccontextmanager
+async def _at_home(database: Database, place: Database, tenant_id: UUID) -> AsyncIterator[Connection]:
+    """A system transaction in the home, which has all names. Raises Unavailable while the tenant is being moved."""
+    async with database.system() as connection:
+        if place is database:
+            await connection.execute("select enter($1)", tenant_id)
+        yield connection
+
+
+async def _record(
+    connection: Connection, database: Database, place: Database, scope: Scope, action: str, subject: str,
+    told: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Record what the operator does with a name: where the tenant is, and in the home."""
+    if place is database:
+        await record_as_operator(connection, scope, action, subject, told)
+        return
+    async with place.system_of(scope.tenant_id) as there:
+        await record_as_operator(there, scope, action, subject, told)
+    await record_in_operators_chain(connection, scope, action, subject, told)
 
 
 def _check_slug(slug: str) -> None:

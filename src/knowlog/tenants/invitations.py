@@ -115,7 +115,7 @@ async def read_invitation(database: Database, token: str, origin: str) -> Offer:
     """What a link invites to. Raises NotFound for one that is good no more, LimitReached."""
     link = await _link(database, token, origin)
     row = await _open(database, link)
-    person = await _person(database, row["email"])
+    person = await _person(await database.of(link.tenant_id), row["email"])
     return Offer(row["tenant"], row["email"], row["role"], row["expires_at"], _has_password(person))
 
 
@@ -128,10 +128,11 @@ async def accept_invitation(
     """
     link = await _link(database, token, origin)
     row = await _open(database, link)
-    person = await _person(database, row["email"])
+    place = await database.of(link.tenant_id)
+    person = await _person(place, row["email"])
     hashed = None
     if _has_password(person):
-        await _check_own_password(database, person, password, origin)
+        await _check_own_password(place, person, password, origin)
     else:
         check_password(password, settings.breached_passwords)
         hashed = await hash_password(password)

@@ -1,10 +1,11 @@
 """The life of a tenant: suspended, going on, deleted with a proof. For the operator."""
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
 from knowlog.bus import notify_progress
-from knowlog.database import Connection, Database, Scope
+from knowlog.database import Database, Scope
 from knowlog.kernel.errors import Invalid, NotFound
 from knowlog.tenants.actions import get_tenant, list_keys, operator_principal
 from knowlog.tenants.audit import OPERATORS_CHAIN, record_as_operator, record_in_operators_chain
@@ -23,7 +24,7 @@ async def suspend_tenant(database: Database, tenant_id: UUID, because: str) -> T
     if not because.isprintable() or len(because) > _LONGEST_REASON:
         raise Invalid(f"A reason has at most {_LONGEST_REASON} printable characters.")
     scope = operator_principal(tenant_id).scope
-    async with database.system() as connection:
+    async with database.system_of(tenant_id) as connection:
         if not await connection.fetchval("select suspend_tenant($1, $2)", tenant_id, because or None):
             raise NotFound(_ABSENT)
         told = {"because": because}
@@ -35,7 +36,7 @@ async def suspend_tenant(database: Database, tenant_id: UUID, because: str) -> T
 async def resume_tenant(database: Database, tenant_id: UUID) -> Tenant:
     """Let a tenant go on where it stood. Raises NotFound."""
     scope = operator_principal(tenant_id).scope
-    async with database.system() as connection:
+    async with database.system_of(tenant_id) as connection:
         if not await connection.fetchval("select resume_tenant($1)", tenant_id):
             raise NotFound(_ABSENT)
         await record_as_operator(connection, scope, "tenant.resumed", f"tenant:{tenant_id}")
@@ -49,14 +50,16 @@ async def delete_tenant(database: Database, tenant_id: UUID) -> dict[str, Any]:
     found afterwards; else nothing is deleted. Original bytes are not here: see `complete_receipt`.
     """
     scope = operator_principal(tenant_id).scope
-    async with database.system() as connection:
+    async with database.system_of(tenant_id) as connection:
         receipt: dict[str, Any] | None = await connection.fetchval(
             "select delete_tenant_with_receipt($1)", tenant_id, timeout=_PATIENCE_S
         )
-        if receipt is None:
-            raise NotFound(_ABSENT)
-        told = {"audit_head": receipt["audit_head"], "rows_removed": receipt["rows_removed"]}
-        await record_in_operators_chain(connection, scope, "tenant.deleted", f"tenant:{tenant_id}", told)
+        if receipt is not None:
+            told = {"audit_head": receipt["audit_head"], "rows_removed": receipt["rows_removed"]}
+            await record_in_operators_chain(connection, scope, "tenant.deleted", f"tenant:{tenant_id}", told)
+    await database.forget(tenant_id)  # also where a process was killed between the two
+    if receipt is None:
+        raise NotFound(_ABSENT)
     return receipt
 
 
@@ -65,11 +68,14 @@ async def complete_receipt(
 ) -> dict[str, Any] | None:
     """Add to a deleted tenant's receipt how many original files were removed, and how many are still found."""
     originals = {"removed": removed, "left": left}
-    async with database.system() as connection:
-        receipt: dict[str, Any] | None = await connection.fetchval(
-            "select complete_receipt($1, $2, $3)", tenant_id, originals, left == 0
-        )
-    return receipt
+    for place in await database.reachable():
+        async with place.system() as connection:
+            receipt: dict[str, Any] | None = await connection.fetchval(
+                "select complete_receipt($1, $2, $3)", tenant_id, originals, left == 0
+            )
+        if receipt is not None:
+            return receipt
+    return None
 
 
 async def unfinished_receipts(database: Database) -> list[UUID]:
@@ -80,21 +86,26 @@ async def unfinished_receipts(database: Database) -> list[UUID]:
 
 async def get_tenant_receipt(database: Database, tenant_id: UUID) -> dict[str, Any]:
     """The receipt of a deleted tenant, as it was kept. Raises NotFound."""
-    async with database.transaction(Scope(OPERATORS_CHAIN, "operator")) as connection:
-        receipt: dict[str, Any] | None = await connection.fetchval(
-            "select receipt from tenant_receipts where tenant_id = tenant() and deleted_id = $1", tenant_id
-        )
-    if receipt is None:
-        raise NotFound("There is no receipt: no such tenant was deleted.")
-    return receipt
+    for place in await database.reachable():
+        async with place.transaction(Scope(OPERATORS_CHAIN, "operator")) as connection:
+            receipt: dict[str, Any] | None = await connection.fetchval(
+                "select receipt from tenant_receipts where tenant_id = tenant() and deleted_id = $1",
+                tenant_id,
+            )
+        if receipt is not None:
+            return receipt
+    raise NotFound("There is no receipt: no such tenant was deleted.")
 
 
-async def rows_of_tenant(connection: Connection, tenant_id: UUID) -> dict[str, int]:
-    """Search every table that has tenants, in a system transaction: how many rows each has of this one."""
-    found: dict[str, int] = await connection.fetchval(
-        "select rows_of_tenant($1)", tenant_id, timeout=_PATIENCE_S
-    )
-    return found
+async def rows_of_tenant(database: Database, tenant_id: UUID) -> dict[str, int]:
+    """Search every table that has tenants, in every database that answers: how many rows each has of this one."""
+    found: Counter[str] = Counter()
+    for place in await database.reachable():
+        async with place.system() as connection:
+            found.update(
+                await connection.fetchval("select rows_of_tenant($1)", tenant_id, timeout=_PATIENCE_S)
+            )
+    return dict(found)
 
 
 async def _end_streams(database: Database, scope: Scope) -> None:

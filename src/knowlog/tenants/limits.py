@@ -1,5 +1,6 @@
 """Limits: what a tenant, and one of its keys, may use; and what has been used."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -215,7 +216,7 @@ async def set_tenant_limits(database: Database, tenant_id: UUID, limits: Mapping
     """
     _check(limits, KINDS)
     others = [name for name in KINDS if name not in limits]
-    async with database.system() as connection:
+    async with database.system_of(tenant_id) as connection:
         names, values = list(limits), list(limits.values())
         if not await connection.fetchval(SQL["set_tenant_limits"], tenant_id, names, values, others):
             raise NotFound("There is no such tenant.")
@@ -271,7 +272,11 @@ async def fold_usage(database: Database, most: int = 20_000) -> int:
 
 async def record_usage(database: Database, counted: Sequence[tuple[UUID, UUID, str, int]]) -> None:
     """Write down what a process has counted by itself: (tenant, holder, what, amount)."""
-    columns: Any = zip(*counted, strict=True)
-    async with database.system() as connection:
-        await connection.execute("set local synchronous_commit = off")
-        await connection.execute("select record_usage($1, $2, $3, $4)", *map(list, columns))
+    by_place: defaultdict[Database, list[tuple[UUID, UUID, str, int]]] = defaultdict(list)
+    for each in counted:
+        by_place[database.known_place(each[0])].append(each)
+    for place, own in by_place.items():
+        columns: Any = zip(*own, strict=True)
+        async with place.system() as connection:
+            await connection.execute("set local synchronous_commit = off")
+            await connection.execute("select record_usage($1, $2, $3, $4)", *map(list, columns))

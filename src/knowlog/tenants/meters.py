@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from knowlog.database import Connection, Database, Scope
+from knowlog.database import Connection, Database, ReadOnly, Scope
 from knowlog.tenants.limits import SQL
 
 SLOTS = 12
@@ -55,8 +55,11 @@ class PostgresMeter:
 
     async def take(self, ask: Ask) -> Grant:
         """See `Meter`."""
-        async with self._database.transaction(Scope(ask.tenant_id, "limits")) as connection:
-            return await take_in(connection, ask)
+        try:
+            async with self._database.transaction(Scope(ask.tenant_id, "limits")) as connection:
+                return await take_in(connection, ask)
+        except ReadOnly:  # its tenant is being moved: what is read in these seconds is not counted
+            return Grant(max(1, ask.least), tuple(quota for _, quota in ask.quotas), None)
 
     async def close(self) -> None:
         """Nothing of its own is open."""

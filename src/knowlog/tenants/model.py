@@ -20,7 +20,8 @@ KeyRole = Literal["reader", "editor", "admin", "owner", "provisioner"]
 class Tenant:
     """An isolated customer. Everything stored belongs to exactly one. Workers are shared by `weight`.
 
-    While it is suspended its calls are refused and workers leave its jobs; nothing of it is lost.
+    While it is suspended its calls are refused and workers leave its jobs; nothing of it is lost. `silo`: the database of
+    its own in which it lives; None for the home.
     """
 
     tenant_id: UUID
@@ -30,6 +31,7 @@ class Tenant:
     weight: int = 1
     suspended_at: datetime | None = None
     suspended_because: str | None = None
+    silo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

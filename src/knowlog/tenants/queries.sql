@@ -1,7 +1,8 @@
 -- name: find_key
 -- A key that is valid at this moment, by the hash of its secret.
 select key_id, role, collections, groups,
-       (last_used_at is null or last_used_at < now() - interval '1 minute') as used_again,
+       (last_used_at is null or last_used_at < now() - interval '1 minute')
+           and current_setting('transaction_read_only') = 'off' as used_again,
        exists (select from tenants t where t.tenant_id = tenant() and t.suspended_at is not null) as suspended
 from api_keys
 where tenant_id = tenant() and secret_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())

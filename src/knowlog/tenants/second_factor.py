@@ -32,7 +32,7 @@ class Proposal:
 async def propose(connection: Connection, vault: Vault, person_id: UUID, email: str) -> Proposal:
     """Make a secret, in force once `confirm` has seen its first code. Raises Conflict where one is in force."""
     secret = pyotp.random_base32()
-    sealed = await vault.seal(connection, _purpose(person_id), secret)
+    sealed = await vault.seal(connection, purpose_of_factor(person_id), secret)
     if not await connection.fetchval(_SQL["propose_totp"], person_id, sealed):
         raise Conflict("A second factor is in force already. Remove it first.")
     return Proposal(secret, pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="knowlog"))
@@ -47,7 +47,7 @@ async def confirm(connection: Connection, vault: Vault, person_id: UUID, code: s
     if row is None or row["totp_sealed"] is None or row["totp_since"] is not None:
         raise Conflict("No second factor waits to be confirmed. Ask for one first.")
     step = _step_of(
-        code, await vault.open(connection, _purpose(person_id), row["totp_sealed"]), row["totp_step"]
+        code, await vault.open(connection, purpose_of_factor(person_id), row["totp_sealed"]), row["totp_step"]
     )
     if step is None:
         raise Invalid(_WRONG)
@@ -62,7 +62,7 @@ async def use_code(connection: Connection, vault: Vault, person_id: UUID, code: 
     if row is None or row["totp_since"] is None:
         return False
     step = _step_of(
-        code, await vault.open(connection, _purpose(person_id), row["totp_sealed"]), row["totp_step"]
+        code, await vault.open(connection, purpose_of_factor(person_id), row["totp_sealed"]), row["totp_step"]
     )
     if step is not None:
         await connection.execute(_SQL["use_step"], person_id, step)
@@ -93,5 +93,6 @@ def _hash(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()  # 120 random bits: nobody searches them
 
 
-def _purpose(person_id: UUID) -> str:
+def purpose_of_factor(person_id: UUID) -> str:
+    """What the sealed secret of a second factor is bound to."""
     return f"second factor:{person_id}"

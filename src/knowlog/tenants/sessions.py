@@ -141,7 +141,8 @@ class Sessions:
         life_s, now = int(self.settings.access_life.total_seconds()), int(time.time())
         csrf = csrf_of(family)
         claims = tokens.Claims(tenant_id, member_id, session_id, now, now + life_s, tokens.guard_of(csrf))
-        access = (await signer(self.database, self.vault)).sign(claims)
+        place = self.database.known_place(tenant_id)  # each database has its own
+        access = (await signer(place, self.vault)).sign(claims)
         refresh = f"kr_{tenant_id.hex}_{session_id.hex}_{family}_{secret}"
         return Opened(tenant_id, member_id, session_id, access, life_s, refresh, csrf)
 
@@ -195,7 +196,8 @@ async def end_all_sessions(database: Database, caller: Principal) -> None:
         await end_sessions_of_member(connection, caller.scope.tenant_id, member_id, "signed out everywhere")
         await record(connection, caller.scope, "session.ended", f"member:{member_id}", {"everywhere": True})
     if row["method"] == "password":
-        await end_sessions_of_person(database, row["person_id"], None, "signed out everywhere")
+        place = await database.of(caller.scope.tenant_id)
+        await end_sessions_of_person(place, row["person_id"], None, "signed out everywhere")
 
 
 async def end_sessions_of_member(
@@ -207,7 +209,7 @@ async def end_sessions_of_member(
 
 
 async def end_sessions_of_person(database: Database, person_id: UUID, kept: UUID | None, reason: str) -> None:
-    """End every session of a person in every tenant, but for one."""
+    """End every session of a person in every tenant of this database, but for one."""
     async with database.system() as connection:
         await connection.fetchval("select end_sessions_of_person($1, $2, $3)", person_id, kept, reason)
 

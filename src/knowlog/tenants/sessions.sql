@@ -10,7 +10,7 @@ returning session_id
 -- public half of the key that is said to have signed it.
 select s.member_id, m.role, signing_key($2) as public_key,
        array(select g.group_id from group_members g where g.tenant_id = tenant() and g.member_id = m.member_id) as groups,
-       s.last_used_at < now() - interval '1 minute' as used_again,
+       s.last_used_at < now() - interval '1 minute' and current_setting('transaction_read_only') = 'off' as used_again,
        exists (select from tenants t where t.tenant_id = tenant() and t.suspended_at is not null) as suspended
 from sessions s join members m using (tenant_id, member_id)
 where tenant_id = tenant() and s.session_id = $1 and s.ended_at is null and s.expires_at > now() and m.disabled_at is null

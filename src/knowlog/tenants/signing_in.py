@@ -87,11 +87,14 @@ class SigningIn:
     ) -> tuple[Opened, list[Membership]]:
         """Open a session in a tenant, or in the one where the person was last. Returns also all their tenants.
 
+        A tenant in a silo is to be named: the accounts of its people are there.
+
         Raises Unauthenticated, CodeNeeded, LimitReached after too many wrong passwords, Forbidden for one who is no
         member, SignOnNeeded where the tenant's own sign-on is enforced.
         """
-        person = await self.identify(offered, origin)
-        found = await memberships(self._database, person.person_id)
+        at = self if tenant_id is None else await self._at(tenant_id)
+        person = await at.identify(offered, origin)
+        found = await memberships(at._database, person.person_id)
         wanted = [each for each in found if tenant_id in (None, each.tenant_id)]
         if not wanted:
             raise Forbidden("You are no member of this tenant. Ask one of its admins to invite you.")
@@ -135,45 +138,50 @@ class SigningIn:
             raise Forbidden(
                 "This session was opened by the sign-on of one tenant. Sign in to the other one itself."
             )
-        for each in await memberships(self._database, person_id):
+        place = await self._database.of(caller.scope.tenant_id)
+        for each in await memberships(place, person_id):
             if each.tenant_id == tenant_id:
                 return await self._sessions.open(tenant_id, each.member_id, "password", device)
         raise NotFound("You are a member of no such tenant. `GET /v1/sessions/current` lists yours.")
 
     async def change_password(self, caller: Principal, old: str, new: str, origin: str) -> None:
         """Choose another password; all other sessions end. Raises Unauthenticated, Invalid, LimitReached."""
-        person = await self._confirmed(caller, old, origin)
+        at = await self._at(caller.scope.tenant_id)
+        person = await at._confirmed(caller, old, origin)
         check_password(new, self._settings.breached_passwords)
-        await self._set_password(person.person_id, await hash_password(new), kept=caller.session_id)
-        await self._record(caller, "password.changed")
-        await tell(self._database, person.person_id, "password_changed")
+        await at._set_password(person.person_id, await hash_password(new), kept=caller.session_id)
+        await at._record(caller, "password.changed")
+        await tell(at._database, person.person_id, "password_changed")
 
     async def propose_second_factor(self, caller: Principal, password: str, origin: str) -> Proposal:
         """Make a secret for codes. Raises Unauthenticated, Conflict."""
-        person = await self._confirmed(caller, password, origin)
-        async with self._database.transaction(INSTALLATION) as connection:
+        at = await self._at(caller.scope.tenant_id)
+        person = await at._confirmed(caller, password, origin)
+        async with at._database.transaction(INSTALLATION) as connection:
             return await propose(connection, self._vault, person.person_id, person.email)
 
     async def confirm_second_factor(self, caller: Principal, code: str) -> list[str]:
         """Ask for codes from now on; all other sessions end. Returns recovery codes. Raises Conflict, Invalid."""
         person_id = await self._person_of(caller)
-        await throttle.count_asking(self._database, "codes", str(person_id), _ASKED_AN_HOUR)
-        async with self._database.transaction(INSTALLATION) as connection:
+        place = await self._database.of(caller.scope.tenant_id)
+        await throttle.count_asking(place, "codes", str(person_id), _ASKED_AN_HOUR)
+        async with place.transaction(INSTALLATION) as connection:
             codes = await confirm(connection, self._vault, person_id, code)
-        await end_sessions_of_person(self._database, person_id, caller.session_id, "second factor")
+        await end_sessions_of_person(place, person_id, caller.session_id, "second factor")
         await self._record(caller, "second_factor.added")
-        await tell(self._database, person_id, "second_factor_on")
+        await tell(place, person_id, "second_factor_on")
         return codes
 
     async def remove_second_factor(self, caller: Principal, offered: Credentials, origin: str) -> None:
         """Ask for no codes any more. Raises Unauthenticated, CodeNeeded."""
-        person = await self._confirmed(caller, offered.password, origin)
-        async with self._database.transaction(INSTALLATION) as connection:
+        at = await self._at(caller.scope.tenant_id)
+        person = await at._confirmed(caller, offered.password, origin)
+        async with at._database.transaction(INSTALLATION) as connection:
             if person.second_factor:
                 await self._require_code(connection, person.person_id, offered.code)
             await drop_second_factor(connection, person.person_id)
         await self._record(caller, "second_factor.removed")
-        await tell(self._database, person.person_id, "second_factor_off")
+        await tell(at._database, person.person_id, "second_factor_off")
 
     async def ask_for_reset(self, email: str, origin: str) -> None:
         """Have a link mailed with which the password can be set anew, if the address is somebody's. Says nothing.
@@ -182,7 +190,11 @@ class SigningIn:
         """
         await throttle.count_asking(self._database, "resets", origin, _ASKED_AN_HOUR)
         address = email.strip().lower()
-        async with self._database.transaction(INSTALLATION) as connection:
+        for place in await self._database.reachable():  # somebody may have an account in each
+            await self._post_reset(place, address)
+
+    async def _post_reset(self, database: Database, address: str) -> None:
+        async with database.transaction(INSTALLATION) as connection:
             too_often = await throttle.asks_too_often(connection, "reset", address, _RESETS_AN_HOUR)
             row = await connection.fetchrow(_SQL["find_person"], address)
             if row is None or too_often:
@@ -190,7 +202,7 @@ class SigningIn:
             reset_id = new_id()
             life = timedelta(minutes=self._settings.reset_minutes)
             await connection.execute(_SQL["insert_reset"], reset_id, row["person_id"], life)
-        await post(self._database, row["person_id"], "reset", reset_id)
+        await post(database, row["person_id"], "reset", reset_id)
 
     async def reset_password(self, link: str, password: str, origin: str) -> None:
         """Set a password by the link that was mailed; every session of the person ends. Raises NotFound, Invalid."""
@@ -198,15 +210,30 @@ class SigningIn:
         check_password(password, self._settings.breached_passwords)
         hashed = await hash_password(password)
         reset_id, secret = _parts(link)
+        for place in await self._database.reachable():
+            if await self._in(place)._reset(reset_id, secret, hashed, origin):
+                return
+        raise NotFound(_NO_LINK)
+
+    async def _reset(self, reset_id: UUID, secret: bytes, hashed: str, origin: str) -> bool:
+        """Set a password here; False where nothing is known of the link."""
         async with self._database.transaction(INSTALLATION) as connection:
             person_id = await connection.fetchval(_SQL["use_reset"], reset_id, secret)
             if person_id is None:
-                raise NotFound(_NO_LINK)
+                return False
             await connection.execute(_SQL["drop_resets"], person_id)
             row = await connection.fetchrow(_SQL["get_person"], person_id)
             await throttle.succeed(connection, Attempt(origin, row["email"]), person_id)
         await self._set_password(person_id, hashed, kept=None)
         await tell(self._database, person_id, "password_changed")
+        return True
+
+    async def _at(self, tenant_id: UUID) -> "SigningIn":
+        """The same, with the accounts of the database in which a tenant lives."""
+        return self._in(await self._database.of(tenant_id))
+
+    def _in(self, database: Database) -> "SigningIn":
+        return self if database is self._database else SigningIn(database, self._vault, self._settings)
 
     async def _set_password(self, person_id: UUID, hashed: str, kept: UUID | None) -> None:
         async with self._database.transaction(INSTALLATION) as connection:

@@ -31,13 +31,18 @@ async def signer(database: Database, vault: Vault) -> Signer:
 
 
 async def drop_signing_keys(database: Database) -> None:
-    """Take back every key: what was signed is worth nothing any more, and sessions go on with their refresh tokens."""
-    async with database.transaction(INSTALLATION) as connection:
-        await connection.execute(_SQL["drop_signing_keys"], timedelta(0))
+    """Take back every key: what was signed is worth nothing any more, and sessions go on with their refresh tokens.
+
+    Raises Unavailable where a silo does not answer: then it is to be repeated.
+    """
+    for place in await database.reachable():
+        async with place.transaction(INSTALLATION) as connection:
+            await connection.execute(_SQL["drop_signing_keys"], timedelta(0))
     async with database.system() as connection:
         await record_in_operators_chain(
             connection, Scope(INSTALLATION.tenant_id, "operator"), "signing_keys.taken_back"
         )
+    await database.everywhere()
 
 
 async def _newest(connection: Connection, vault: Vault) -> Signer | None:

@@ -10,7 +10,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -108,9 +108,14 @@ class Vault:
             return False
 
     async def rotate(self, database: Database, most: int = _BATCH) -> Rotation:
-        """Wrap up to `most` data keys by the current key: called until none is left. Nothing stands still meanwhile, and
-        killed at any moment it goes on where it was. Raises Misconfigured.
+        """Wrap up to `most` data keys of each database by the current key: called until none is left. Nothing stands
+        still meanwhile, and killed at any moment it goes on where it was. Raises Misconfigured, Unavailable.
         """
+        done = [await self._rotate(place, most) for place in await database.reachable()]
+        await database.everywhere()  # nobody is to think that no old key is needed while one has not said so
+        return Rotation(*map(sum, zip(*map(astuple, done), strict=True)))
+
+    async def _rotate(self, database: Database, most: int) -> Rotation:
         rewrapped, unopened, after = 0, 0, None
         while rewrapped < most:
             async with database.system() as connection:

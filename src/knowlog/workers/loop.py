@@ -33,6 +33,7 @@ _IDLE_POLL_S = 5.0
 """Between two looks of a worker that listens, while nothing of any tenant is unfinished."""
 _BROKEN_PAUSE_S = 1.0
 _LOOK_AROUND_S = 2.0
+_SILO_AGAIN_S = 5.0
 DELIVERIES = "deliveries"
 _ABROAD = frozenset({DELIVERIES, "mail", "refresh"})
 """The queues of work that waits on others' machines."""
@@ -304,7 +305,25 @@ async def work_with(
 
 
 async def run_workers(app: App, broker: Broker | None, stop: asyncio.Event) -> None:
-    """Work until `stop` is set: what waits on others' machines is taken by a worker of its own, so that endpoints which
+    """Work until `stop` is set, in the home database and in every silo."""
+    in_silos = (_work_in(app, each, broker, stop) for each in app.database.silos)
+    await asyncio.gather(_work_at(app, broker, stop), *in_silos)
+
+
+async def _work_in(app: App, silo: str, broker: Broker | None, stop: asyncio.Event) -> None:
+    """Work in a silo as soon as it answers."""
+    while not stop.is_set():
+        try:
+            await _work_at(app.at(await app.database.silo(silo)), broker, stop)
+        except KnowlogError as error:
+            _LOG.warning("no work is done in the silo %s: %s", silo, error.detail)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SILO_AGAIN_S):
+                await stop.wait()
+
+
+async def _work_at(app: App, broker: Broker | None, stop: asyncio.Event) -> None:
+    """Work in one database. What waits on others' machines is taken by a worker of its own, so that endpoints which
     do not answer keep no document waiting.
     """
     served = queues_served(app.settings.worker)

@@ -13,13 +13,14 @@ from typing import TypeVar
 
 from knowlog.bootstrap import App
 from knowlog.bus import fire_due, forget_events, next_due_s, seal_webhooks
+from knowlog.database import Home
 from knowlog.ingestion import Rebuilder, Rechunker, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import forget_inbox
 from knowlog.stores import fold_statistics, graduate_large_collections
-from knowlog.tenants import fold_usage, unfinished_receipts
+from knowlog.tenants import Mover, fold_usage, unfinished_moves, unfinished_receipts
 from knowlog.workers import metrics
 
 _LOG = logging.getLogger("knowlog.worker")
@@ -41,7 +42,7 @@ Step = Callable[[], Awaitable[object]]
 class Upkeep:
     """Folds statistics and usage, brings vectors under the configured model's key and chunks under their profile, fires
     schedules, gives large collections their index, seals secrets that an earlier version stored in the clear, forgets old
-    idempotency keys and events, sweeps away originals that nobody knows.
+    idempotency keys and events, sweeps away originals that nobody knows, moves tenants between databases.
     """
 
     def __init__(self, app: App) -> None:
@@ -72,6 +73,7 @@ class Upkeep:
                 _every(_SELDOM_S, lambda: seal_webhooks(database, self._app.vault)),
                 _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
                 _every(_AGAIN_S, self._in_turn("hourly", _RARELY_S, self._hourly)),
+                self._when_woken(self._move_tenants),
             )
         finally:
             await _safely(self._rebuilder.model.withdraw)
@@ -130,7 +132,19 @@ class Upkeep:
         await _safely(self._forget_inbox)
         await _safely(self._finish_receipts)
         await _safely(self._forget_sign_ins)
-        await _safely(lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S))
+        if not self._app.database.name:  # the originals of all tenants are in one place
+            await _safely(
+                lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S)
+            )
+
+    async def _move_tenants(self) -> None:
+        """Move tenants to other databases as the operator has asked; of several workers one does each move."""
+        home = self._app.database
+        if not isinstance(home, Home):
+            return
+        for move in await unfinished_moves(home):
+            moved = await Mover(home, self._app.vault, move, graduate_large_collections).run()
+            metrics.MOVES.labels("done" if moved else "put off").inc()
 
     async def _forget_events(self) -> None:
         metrics.FORGOTTEN.inc(await forget_events(self._app.database, self._app.settings.bus.keep_days))

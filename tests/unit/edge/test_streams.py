@@ -12,6 +12,11 @@ from knowlog.kernel.errors import Unavailable
 class Restarting:
     """A database that can be listened to, breaks, refuses, and comes back."""
 
+    silos = ()
+
+    async def silo(self, _name: str) -> "Restarting":
+        return self
+
     def __init__(self) -> None:
         self.heard: Callable[[str], None] = print
         self.attempts = 0
@@ -48,6 +53,11 @@ async def test_after_a_restart_of_the_database_reports_are_heard_again() -> None
 
 class Stubborn:
     """A database that makes an error of its own of every cancellation, as a library may that connects or closes."""
+
+    silos = ()
+
+    async def silo(self, _name: str) -> "Stubborn":
+        return self
 
     def __init__(self) -> None:
         self.listening = asyncio.Event()

@@ -35,6 +35,12 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     if url is None:
         yield warn("postgresql", "not running", "`knowlog up` starts it.")
         return
+    async for finding in check_at(url):
+        yield finding
+
+
+async def check_at(url: str) -> AsyncIterator[Finding]:
+    """Look at the PostgreSQL where the schema's owner logs in by `url`."""
     connection = await connect(url)
     try:
         await check_server(connection)

@@ -18,6 +18,7 @@ from knowlog.cli.doctor.safety import check_safety
 from knowlog.cli.doctor.secrets import check_secrets
 from knowlog.cli.doctor.server import Target, check_server
 from knowlog.cli.doctor.sign_on import check_sign_on
+from knowlog.cli.doctor.silos import check_silos
 from knowlog.cli.doctor.sources import check_sources
 from knowlog.cli.running import here
 from knowlog.kernel.errors import KnowlogError, Misconfigured
@@ -27,6 +28,7 @@ Check = Callable[[Settings], AsyncIterator[Finding]]
 CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("machine", check_machine, "Set KNOWLOG_DATA_DIR to a folder that this user may write."),
     ("database", check_database, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
+    ("silos", check_silos, "Start PostgreSQL, or correct KNOWLOG_DATABASE_SILOS; then run this again."),
     ("secrets", check_secrets, "Start PostgreSQL, or correct KNOWLOG_SECRETS_KEY; then run this again."),
     (
         "limits",
