@@ -151,7 +151,7 @@ async def test_what_is_hidden_is_looked_up_by_the_work_of_what_is_absent(
         for each in (document, uuid4())
     ]
     assert hidden[0] == absent[0]
-    assert 0 <= hidden[1] - absent[1] <= 8
+    assert 0 <= hidden[1] - absent[1] <= 24  # the plan changes a little with the size of the tables
 
 
 @pytest.fixture(scope="module")
