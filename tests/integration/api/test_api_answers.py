@@ -1,7 +1,13 @@
 """POST /v1/answers: whole, and as a stream."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
 import orjson
 from api_scene import Client, events_of, problem
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ASKED = {"question": "How long does the warranty of the probe last?"}
 STREAM = {"Accept": "text/event-stream"}
@@ -48,3 +54,33 @@ async def test_a_stranger_gets_no_quote(charlie: Client, warranty: str) -> None:
     answer = (await charlie.post("/v1/answers", json=ASKED)).json()
     assert answer["status"] == "not_in_documents"
     assert warranty not in orjson.dumps(answer).decode()
+
+
+def pausing(api: FastAPI, meanwhile: Callable[[], Awaitable[None]]) -> ASGIApp:
+    """The application, for a client that does something between the passages of an answer and the rest of it."""
+
+    async def paused(scope: Scope, receive: Receive, send: Send) -> None:
+        async def take(message: Message) -> None:
+            await send(message)
+            if b"event: passages" in message.get("body", b""):
+                await meanwhile()
+
+        await api(scope, receive, take)
+
+    return paused
+
+
+async def test_a_revoked_key_ends_a_streamed_answer(api: FastAPI, alice: Client, warranty: str) -> None:
+    """Who takes the passages, and loses the key before the rest, is given an error and no statement."""
+    made = (await alice.post("/v1/keys", json={"name": "x", "role": "reader"})).json()
+
+    async def revoked() -> None:
+        assert (await alice.delete(f"/v1/keys/{made['key']['key_id']}")).status_code == 204
+        await asyncio.sleep(1.1)  # a key that was looked up holds for a second
+
+    headers = {"Authorization": f"Bearer {made['secret']}", **STREAM}
+    transport = httpx.ASGITransport(app=pausing(api, revoked))
+    async with Client(transport=transport, base_url="http://knowlog.test", timeout=30) as slow:
+        events = events_of((await slow.post("/v1/answers", json=ASKED, headers=headers)).text)
+    assert [name for name, _ in events] == ["passages", "error"]
+    assert events[-1][1]["code"] == "unauthenticated"

@@ -24,7 +24,7 @@ from knowlog.documents import (
     retry_document,
 )
 from knowlog.ingestion import sweep_originals
-from knowlog.kernel.errors import NotFound, PreconditionFailed
+from knowlog.kernel.errors import NotFound, ParseFailed, PreconditionFailed
 from knowlog.retrieval import Passage, Search, retrieve
 from knowlog.workers import Worker
 from knowlog.workers.turns import Batch
@@ -237,6 +237,19 @@ async def test_a_document_that_ends_its_workers_is_given_up(app, send, tenant) -
     await app.indexer.index("w", [replace(event, attempts=6)])
     failed = await settled(app, tenant, sent.document_id)
     assert "again and again" in failed.reason
+
+
+async def test_the_failure_of_an_old_version_is_not_the_new_ones(app, send, tenant) -> None:
+    """A worker at the first version gives up when the second has come in: that still waits for its turn."""
+    sent = await send("a", b"one")
+    (old,) = [e for e in await claim(app.database, "w", 30, 100) if e.subject == sent.document_id]
+    newer = await send("a", b"two is the last")
+    await app.indexer.give_up("w", tenant, old, ParseFailed("The first cannot be read."))
+    async with app.database.transaction(tenant) as connection:
+        document = await get_document(connection, tenant, sent.document_id)
+    assert (document.state, document.reason, document.latest) == ("received", None, newer.latest)
+    async with at_work(app):
+        assert (await settled(app, tenant, sent.document_id)).state == "indexed"
 
 
 async def test_a_heartbeat_does_not_wait_for_what_is_being_finished(app, send, tenant) -> None:

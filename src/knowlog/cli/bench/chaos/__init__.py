@@ -1,4 +1,4 @@
-"""`knowlog bench chaos`: processes are killed at random; nothing may be lost, done twice, stuck or out of order."""
+"""`knowlog bench chaos`: processes are killed at random; nothing may be lost, wrong, twice, stuck or out of order."""
 
 from knowlog.cli.bench.chaos.command import chaos
 

@@ -39,9 +39,11 @@ def chaos(
     without its data.
 
     Every document is sent in five versions, one after another was acknowledged, and is embedded by the fake
-    model. `lost`: versions that were acknowledged and not handled; `twice`: effects that are there more than once;
+    model. `lost`: versions that were acknowledged and not handled; `wrong`: documents whose text or chunks are not
+    what was sent; `twice`: effects that are there more than once;
     `stuck`: work that is not done when all is calm; `out_of_order`: versions handled before an earlier one;
-    takeover_p99_s: from the death of a worker until what it held was done by another, where one died in mid-work.
+    takeover_p99_s: from the death of a worker, the first if more died over it, until what it held was done by
+    another, where one died in mid-work.
     """
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that connections break is no news here
     servers: list[Server] = []

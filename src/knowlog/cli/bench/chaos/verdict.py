@@ -1,12 +1,13 @@
-"""What the database says when all is calm: lost, twice, stuck, out of order, and how long takeovers took."""
+"""What the database says when all is calm: lost, wrong, twice, stuck, out of order, and how long takeovers took."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from knowlog.cli.bench.chaos.killing import Death
-from knowlog.cli.bench.chaos.workload import VERSIONS, Workload, until, waiting
-from knowlog.database import Database, Scope
+from knowlog.cli.bench.chaos.workload import VERSIONS, Workload, name_of, text_of, until, waiting
+from knowlog.database import Connection, Database, Scope
 from knowlog.evaluation import percentile
 
 _CALM_TIMEOUT_S = 300.0
@@ -31,10 +32,15 @@ _COUNTS = """
            (select count(*) from events where state in ('waiting', 'running', 'failed', 'cancelled')) as unfinished,
            (select count(*) from received where before > finished_at)
            + (select count(*) from indexed where before >= version) as out_of_order"""
+_CONTENT = """
+    select d.external_id, d.version, v.text, v.content_hash, k.start_offset, k.end_offset, k.text as chunk
+    from documents d join versions v using (tenant_id, document_id, version)
+    left join chunks k using (tenant_id, document_id, version)
+    where d.tenant_id = tenant() order by k.ordinal"""
 _TOOK = """
-    select extract(epoch from e.finished_at - d.at)::float8 as seconds
+    select extract(epoch from e.finished_at - min(d.at))::float8 as seconds
     from unnest($1::uuid[], $2::timestamptz[]) as d (event_id, at) join knowlog.events e using (event_id)
-    where e.finished_at is not null"""
+    where e.finished_at >= d.at group by e.event_id, e.finished_at"""
 
 
 async def until_calm(database: Database) -> float:
@@ -52,7 +58,8 @@ async def judge(
     """Count what must be nought, from the rows themselves."""
     async with database.transaction(Scope(tenant_id, "chaos")) as connection:
         row: Any = await connection.fetchrow(_COUNTS, VERSIONS)
-    documents, count = workload.documents, workload.count
+        wrong = await wrong_documents(connection, documents := workload.documents)
+    count = workload.count
     beyond = (
         max(0, row["received"] - count), row["repeated"], max(0, row["chunks"] - documents),
         max(0, row["vectors"] - documents), max(0, row["kept_versions"] - documents),
@@ -60,19 +67,38 @@ async def judge(
     missing = (count - row["versions"], documents - row["complete"], documents - row["chunks"])
     return {
         "lost": max(0, *missing),
+        "wrong": len(wrong),
         "twice": sum(int(each) for each in beyond),
         "stuck": row["unfinished"],
         "out_of_order": row["out_of_order"],
-        **await _takeovers(database, deaths),
+        **await takeovers(database, deaths),
     }
 
 
-async def _takeovers(database: Database, deaths: Sequence[Death]) -> dict[str, float | None]:
-    """How long it took until another had done what the dead were at; None where none of them was at anything."""
-    last = {event: death.at for death in deaths for event in death.events}
+async def wrong_documents(connection: Connection, documents: int) -> set[str]:
+    """Which documents do not say what was sent: in the text of the version that answers, its hash, or its chunks, which
+    must be spans of that text and together be all of it.
+    """
+    sent = {name_of(number): number for number in range(documents)}
+    covered: dict[str, list[str]] = {}
+    wrong: set[str] = set()
+    for row in await connection.fetch(_CONTENT):
+        name, text = row["external_id"], text_of(sent.get(row["external_id"], -1), row["version"])
+        covered.setdefault(name, [text]).append(row["chunk"] or "")
+        as_sent = row["text"] == text and row["content_hash"] == sha256(text.encode()).digest()
+        if not as_sent or text[row["start_offset"] : row["end_offset"]] != row["chunk"]:
+            wrong.add(name)
+    return wrong | {name for name, (text, *chunks) in covered.items() if "".join(chunks) != text}
+
+
+async def takeovers(database: Database, deaths: Sequence[Death]) -> dict[str, float | None]:
+    """How long it took until another had done what the dead were at, from the first death on where more than one died
+    over it; None where none of them was at anything.
+    """
+    pairs = [(event, death.at) for death in deaths for event in death.events]
     async with database.owner() as owner:
-        rows = await owner.fetch(_TOOK, list(last), list(last.values()))
-    seconds = [row["seconds"] for row in rows if row["seconds"] >= 0]
+        rows = await owner.fetch(_TOOK, [event for event, _ in pairs], [at for _, at in pairs])
+    seconds = [row["seconds"] for row in rows]
     return {
         "takeover_p50_s": percentile(seconds, 50) if seconds else None,
         "takeover_p99_s": percentile(seconds, 99) if seconds else None,

@@ -19,6 +19,18 @@ _MOST_WAITING = 1500
 _PAUSE_S = 0.1
 _MOST_TRIES = 3000
 _COLLECTION = "chaos"
+_THERE = 409
+"""What a collection's creation answers when its first try succeeded, and only the answer was lost."""
+
+
+def text_of(number: int, version: int) -> str:
+    """What a document says in one of its versions."""
+    return f"Note {number}, as it stands in version {version}."
+
+
+def name_of(number: int) -> str:
+    """The external id of a document."""
+    return f"note-{number}"
 
 
 class Workload:
@@ -35,7 +47,9 @@ class Workload:
 
     async def prepare(self) -> None:
         """Make the collection."""
-        await self._patiently("POST", "/v1/collections", content=orjson.dumps({"name": _COLLECTION}))
+        await self._patiently(
+            "POST", "/v1/collections", content=orjson.dumps({"name": _COLLECTION}), enough=(_THERE,)
+        )
 
     async def upload(self, seen: Callable[[int], None]) -> None:
         """Send everything, and no quicker than it is handled."""
@@ -53,16 +67,22 @@ class Workload:
         await self._http.aclose()
 
     async def _send(self, numbers: range, version: int) -> None:
-        texts = [
-            {"external_id": f"note-{number}", "text": f"Note {number}, as it stands in version {version}."}
-            for number in numbers
-        ]
-        await self._patiently(
+        texts = [{"external_id": name_of(number), "text": text_of(number, version)} for number in numbers]
+        response = await self._patiently(
             "POST", f"/v1/collections/{_COLLECTION}/documents:batch", content=orjson.dumps(texts)
         )
+        taken = [item["external_id"] for item in response.json()["items"]]
+        if taken != [text["external_id"] for text in texts]:
+            raise InternalError(
+                f"{len(texts)} documents were sent, and the answer names others: {len(taken)}."
+            )
 
-    async def _patiently(self, method: str, path: str, **options: Any) -> None:
-        """Repeat a call until it succeeds: what had been done before the answer was lost is found unchanged."""
+    async def _patiently(
+        self, method: str, path: str, *, enough: tuple[int, ...] = (), **options: Any
+    ) -> httpx.Response:
+        """Repeat a call until it succeeds, or answers a status that is `enough`: what had been done before an answer
+        was lost is found unchanged.
+        """
         for _ in range(_MOST_TRIES):
             try:
                 response = await self._http.request(
@@ -71,8 +91,8 @@ class Workload:
             except httpx.TransportError:
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            if response.status_code < 400 or response.status_code == 409:
-                return
+            if response.status_code < 400 or response.status_code in enough:
+                return response
             if response.status_code not in (429, 502, 503, 504):
                 raise InternalError(f"{method} {path} answered {response.status_code}: {response.text:.300}")
             await asyncio.sleep(_PAUSE_S)
