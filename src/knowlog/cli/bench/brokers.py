@@ -15,7 +15,7 @@ import typer
 from knowlog.bus import Broker, BusSettings, Message, Subscription, connect_broker
 from knowlog.cli.bench.bare_brokers import BARE
 from knowlog.cli.bench.options import JsonFile
-from knowlog.cli.bench.queue import queue_figures
+from knowlog.cli.bench.queue import queue_figures, worker_settings
 from knowlog.cli.bench.report import Report, check_writable, publish
 from knowlog.cli.bench.servers import SERVERS
 from knowlog.cli.interruptible import run_interruptibly
@@ -58,9 +58,10 @@ def brokers(
     Redis and RabbitMQ does not. Throw-away servers are as durable as they can be: Redis writes to the disk
     before it acknowledges, RabbitMQ has quorum queues, Kafka acks=all.
 
-    `<broker>_jobs_s` is a queue of jobs worked off by one worker, whose handler does nothing but complete them, from
-    the outbox in PostgreSQL through the relay and the broker; `postgres_jobs_s` the same without a broker. p50 and
-    p99 are from the commit of one event until the commit of its handling, one every 10 ms.
+    `<broker>_jobs_s` is a queue of jobs worked off by one worker at its default settings (the JSON names its batch),
+    whose handler does nothing but complete them, from the outbox in PostgreSQL through the relay and the broker;
+    `postgres_jobs_s` the same without a broker. p50 and p99 are from the commit of one event until the commit of its
+    handling, one every 10 ms.
     """
     kinds = _chosen(broker, url)
     check_writable(json)
@@ -72,9 +73,8 @@ def brokers(
             with _server(kind, url) as address:
                 figures |= await transport_figures(kind, address, events, rounds)
                 figures |= await queue_figures(kind, address, jobs)
-        return Report(
-            figures, {"events": events, "rounds": rounds, "batch": _BATCH, "body_bytes": len(_BODY)}
-        )
+        transport = {"events": events, "rounds": rounds, "batch": _BATCH, "body_bytes": len(_BODY)}
+        return Report(figures, {**transport, "jobs": jobs, **worker_settings()})
 
     publish(run_interruptibly(main()), json)
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 from uuid import UUID
 
 from knowlog.bootstrap import App, open_app
-from knowlog.bus import Broker, Event, append_events, complete, open_broker
+from knowlog.bus import Broker, Event, WorkerSettings, append_events, complete, open_broker
 from knowlog.cli.registry import process
 from knowlog.database import EmbeddedServer, Scope
 from knowlog.evaluation import percentile
@@ -26,8 +27,15 @@ _PAUSE_S = 0.01
 _TIMEOUT_S = 180
 
 
+def worker_settings() -> dict[str, Any]:
+    """What the worker is measured with: the product's defaults, whatever this shell's environment says."""
+    defaults = WorkerSettings()
+    return {"worker_batch": defaults.batch, "worker_concurrency": defaults.concurrency}
+
+
 async def queue_figures(kind: str, url: str | None, jobs: int) -> dict[str, float]:
-    """Measure the queue of one kind with a worker of the product, in this process, whose handler only completes.
+    """Measure the queue of one kind with a worker of the product at its default settings, in this process, whose
+    handler only completes.
 
     `<kind>_jobs_s`: a queue of `jobs` of one tenant, worked off. `<kind>_p50_ms`, `_p99_ms`: from the commit of a single
     event until the commit of its handling, one every 10 ms.
@@ -122,7 +130,7 @@ async def _private_app(kind: str, url: str | None) -> AsyncIterator[App]:
         path = Path(folder)
         await asyncio.to_thread(path.chmod, 0o755)
         environ = {
-            "KNOWLOG_DATA_DIR": folder, "KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_WORKER_BATCH": str(_AT_ONCE),
+            "KNOWLOG_DATA_DIR": folder, "KNOWLOG_EMBEDDING_MODEL": "fake",
             "KNOWLOG_BUS_BROKER": kind, **({"KNOWLOG_BUS_URL": url} if url else {}),
         }  # fmt: skip
         settings = load_settings(environ)

@@ -24,7 +24,12 @@ def retrieval(
     operator_key: OperatorKey = None,
     json: JsonFile = None,
 ) -> None:
-    """Search each judged question of a folder in BEIR's form: nDCG@10 (also of each leg), recall@100."""
+    """Search each judged question of a folder in BEIR's form: nDCG@10 and recall@100, and what each leg's own score
+    makes of the fused candidates.
+
+    Not the default profile: chunks of 510 tokens without overlap, one passage a document, so that a document is one
+    chunk where it fits the model's window. The JSON's `settings` have it as `profile`.
+    """
     dataset = load_beir(data)
     run_bench(lambda system: _measure(system, dataset, limit), url, operator_key, json)
 
@@ -47,9 +52,8 @@ async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> R
     found = await ask_all(search, asked, "Searching")
     scored = [score(passages, dataset.judgements[each]) for each, passages in zip(asked, found, strict=True)]
     metrics = {name: mean(each[name] for each in scored) for name in scored[0]}
-    return Report(
-        {**metrics, "questions": len(asked), "documents": len(texts)}, {"data": dataset.name, "depth": _DEPTH}
-    )
+    settings = {"data": dataset.name, "depth": _DEPTH, "profile": _PROFILE}
+    return Report({**metrics, "questions": len(asked), "documents": len(texts)}, settings)
 
 
 def beir_texts(dataset: BeirDataset) -> list[Text]:
@@ -66,7 +70,7 @@ def beir_texts(dataset: BeirDataset) -> list[Text]:
 
 
 def score(passages: list[dict[str, Any]], relevance: Mapping[str, int]) -> dict[str, float]:
-    """The figures of one question: of the fused ranking, and of each leg's own."""
+    """The figures of one question: of the fused ranking, and of the fused candidates ranked by one leg's own score."""
     fused = ranked(best_scores(passages, lambda each: each["score"]))
     legs = {
         name: ranked(
