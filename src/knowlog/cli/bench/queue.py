@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bootstrap import App, open_app
-from knowlog.bus import Broker, Event, WorkerSettings, append_events, complete, open_broker
+from knowlog.bus import Broker, Event, append_events, complete, open_broker
 from knowlog.cli.registry import process
 from knowlog.database import EmbeddedServer, Scope
 from knowlog.evaluation import percentile
@@ -29,7 +29,7 @@ _TIMEOUT_S = 180
 
 def worker_settings() -> dict[str, Any]:
     """What the worker is measured with: the product's defaults, whatever this shell's environment says."""
-    defaults = WorkerSettings()
+    defaults = load_settings({}).worker
     return {"worker_batch": defaults.batch, "worker_concurrency": defaults.concurrency}
 
 
