@@ -34,6 +34,7 @@ from knowlog.database import Scope
 from knowlog.edge import (
     STREAM_HEADERS,
     STREAM_TYPE,
+    Leave,
     Slots,
     as_error,
     credential_of,
@@ -46,7 +47,6 @@ from knowlog.tenants import authenticate
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, responses=problems(404, 429))
 
-_KEY_HOLDS_S = 1.0
 _BY_WORDS = "The model did not answer, so the sentences of the answer were chosen by words alone."
 _PASSAGES = 10
 """An answer is sought in so many passages."""
@@ -135,15 +135,13 @@ async def _events(
 
     A client that takes its time must still have its key: after a second, that is looked up again.
     """
-    checked = perf_counter()
+    leave = Leave(lambda: authenticate(app.database, credential_of(request)))
     try:
         async for happened in compose_events(
             asked.question, found.passages, found.model or app.embedder, statistics=found.statistics
         ):
             yield b""  # waits until the client has taken what was sent
-            if perf_counter() - checked > _KEY_HOLDS_S:
-                await authenticate(app.database, credential_of(request))
-                checked = perf_counter()
+            await leave.renew()
             yield _event(app, happened, found, started)
             if isinstance(happened, Done):
                 await _keep(app, scope, asked, found, happened.answer)

@@ -15,7 +15,7 @@ from knowlog.api.recorded import check_recorded
 from knowlog.bootstrap import App
 from knowlog.edge import Answer, Caller, Open, Operator, ScopedRoute
 from knowlog.kernel.errors import BadRequest
-from knowlog.kernel.nesting import MOST_LEVELS, too_deep
+from knowlog.kernel.nesting import MOST_LEVELS, holds_nul, too_deep
 from knowlog.tenants import Principal
 
 Item = TypeVar("Item")
@@ -144,7 +144,7 @@ def storable(value: dict[str, Any] | None) -> dict[str, Any] | None:
     """Check a JSON object on its way to the database."""
     if too_deep(value):
         raise ValueError(f"must not be {TOO_DEEP}")
-    if value is not None and b"\\u0000" in orjson.dumps(value):
+    if value is not None and holds_nul(orjson.dumps(value)):
         raise ValueError("must not hold the NUL character")
     return value
 

@@ -39,8 +39,16 @@ from knowlog.documents import (
     patch_document,
     retry_document,
 )
-from knowlog.edge import entity_tag, expected_revision, visit_of, wanted_span
-from knowlog.tenants import record
+from knowlog.edge import (
+    Leave,
+    credential_of,
+    entity_tag,
+    expected_revision,
+    pass_while,
+    visit_of,
+    wanted_span,
+)
+from knowlog.tenants import authenticate, record
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
 
@@ -184,13 +192,14 @@ async def text(
 )
 async def content(
     document_id: UUID,
+    request: Request,
     caller: AsReader,
     app: TheApp,
     version: _Version = None,
     wanted: Annotated[str | None, Header(alias="Range", description="One range, such as bytes=0-99.")] = None,
 ) -> Response:
     """Download the original bytes, or a range of them. Always as an attachment: what a stranger uploaded is not shown
-    by a browser.
+    by a browser. Whoever may not see the document any more is cut off within seconds.
     """
     async with app.database.transaction(caller.scope) as connection:
         original = await document_original(connection, caller.scope, document_id, version)
@@ -204,7 +213,14 @@ async def content(
     }
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    pieces = await _begun(app.blobs.stream(original.blob, _PIECE_BYTES, (start, end)))
+
+    async def look() -> None:
+        principal = await authenticate(app.database, credential_of(request))
+        async with app.database.transaction(principal.scope) as connection:
+            await get_document(connection, principal.scope, document_id)
+
+    begun = await _begun(app.blobs.stream(original.blob, _PIECE_BYTES, (start, end)))
+    pieces = pass_while(Leave(look), visit_of(request.scope), begun)
     return StreamingResponse(pieces, 206 if span else 200, headers, "application/octet-stream")
 
 

@@ -84,11 +84,12 @@ _TEXTS = TypeAdapter(list[TextDocument])
 
 @asynccontextmanager
 async def read_uploads(
-    request: Request, app: App, filename: str | None, described: Described
-) -> AsyncIterator[list[Upload]]:
+    request: Request, filename: str | None, described: Described
+) -> AsyncIterator[list[Upload] | UrlDocument]:
     """Read the documents of one request, by its Content-Type. What they hold can be read until the context ends.
 
-    Files and bodies of more than a MB come into a file on the disk. Raises StorageFull when that is full.
+    A document by URL is not fetched yet: `fetch_document` does. Files and bodies of more than a MB come into a file on the
+    disk. Raises StorageFull when that is full.
     """
     kind = _kind(request)
     async with AsyncExitStack() as stack:
@@ -96,7 +97,11 @@ async def read_uploads(
             uploads = await _from_form(request, described, stack)
         elif kind == "application/json":
             _require_in_body(described)
-            uploads = [await _from_json(request, app)]
+            sent = _from_json(await request.body())
+            if isinstance(sent, UrlDocument):
+                yield sent
+                return
+            uploads = [sent]
         elif kind == "application/x-www-form-urlencoded":
             raise UnsupportedType(
                 "A form without files cannot be read. Send multipart/form-data, text or JSON."
@@ -106,6 +111,22 @@ async def read_uploads(
         for upload in uploads:
             _refuse_unsupported(upload)
         yield uploads
+
+
+async def fetch_document(request: Request, app: App, wanted: UrlDocument) -> Upload:
+    """Fetch a document by its URL. Raises LimitReached while too many are being fetched, UnsupportedType, FetchFailed."""
+    fetches: asyncio.Semaphore = request.app.state.fetches
+    if fetches.locked():
+        raise LimitReached("Too many documents are being fetched by URL. Try again soon.", retry_after_s=5)
+    async with fetches:
+        most = app.settings.documents.max_upload_bytes
+        got = await fetch(wanted.url, app.settings.api, most, took=visit_of(request.scope).stay.take)
+    name = wanted.external_id or wanted.url
+    upload = Upload(
+        name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata, wanted.audience
+    )
+    _refuse_unsupported(upload)
+    return upload
 
 
 async def read_batch(request: Request, most: int) -> list[Upload]:
@@ -286,21 +307,11 @@ async def _file_upload(file: UploadFile, described: Described) -> Upload:
     )
 
 
-async def _from_json(request: Request, app: App) -> Upload:
-    value = orjson_loads(await request.body())
-    if not isinstance(value, dict) or "url" not in value:
-        return _text_upload(check_body(_TEXT, value))
-    wanted = check_body(_URL, value)
-    fetches: asyncio.Semaphore = request.app.state.fetches
-    if fetches.locked():
-        raise LimitReached("Too many documents are being fetched by URL. Try again soon.", retry_after_s=5)
-    async with fetches:
-        most = app.settings.documents.max_upload_bytes
-        got = await fetch(wanted.url, app.settings.api, most, took=visit_of(request.scope).stay.take)
-    name = wanted.external_id or wanted.url
-    return Upload(
-        name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata, wanted.audience
-    )
+def _from_json(raw: bytes) -> Upload | UrlDocument:
+    value = orjson_loads(raw)
+    if isinstance(value, dict) and "url" in value:
+        return check_body(_URL, value)
+    return _text_upload(check_body(_TEXT, value))
 
 
 def _text_upload(document: TextDocument) -> Upload:

@@ -12,12 +12,13 @@ from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, AsOwner, Route, TheApp
 from knowlog.api.model import Body, problems
 from knowlog.archives import write_archive
 from knowlog.bootstrap import App
-from knowlog.edge import Slots
+from knowlog.edge import Leave, Slots, credential_of, pass_while, visit_of
 from knowlog.kernel.errors import Forbidden
 from knowlog.tenants import (
     Anchor,
     Principal,
     Tenant,
+    authenticate,
     get_tenant,
     get_tenant_receipt,
     operator_principal,
@@ -126,7 +127,7 @@ async def export(tenant_id: UUID, request: Request, app: TheApp) -> Response:
     tenant = await get_tenant(app.database, tenant_id)
     async with app.database.transaction(scope) as connection:
         await record_also_for_operator(connection, scope, "tenant.exported", f"tenant:{tenant_id}", {})
-    return _download(request, app, tenant)
+    return _download(request, tenant, _archive(app, tenant))
 
 
 @router.get(
@@ -141,15 +142,27 @@ async def export_own(request: Request, caller: AsOwner, app: TheApp) -> Response
     tenant = await get_tenant(app.database, scope.tenant_id)
     async with app.database.transaction(scope) as connection:
         await record(connection, scope, "tenant.exported", f"tenant:{scope.tenant_id}")
-    return _download(request, app, tenant)
+
+    async def look() -> None:
+        found = await authenticate(app.database, credential_of(request))
+        found.require("owner")
+        _whole(found)
+
+    pieces = pass_while(Leave(look), visit_of(request.scope), _archive(app, tenant))
+    return _download(request, tenant, pieces)
 
 
-def _download(request: Request, app: App, tenant: Tenant) -> Response:
+def _archive(app: App, tenant: Tenant) -> AsyncIterator[bytes]:
+    pieces: AsyncIterator[bytes] = write_archive(
+        app.database, app.blobs, operator_principal(tenant.tenant_id).scope, tenant
+    )
+    return pieces
+
+
+def _download(request: Request, tenant: Tenant, pieces: AsyncIterator[bytes]) -> Response:
     """Stream an archive. It holds a connection while it reads rows: so it takes one of the tenant's event streams."""
     slots: Slots = request.app.state.slots
     slots.check(tenant.tenant_id)
-    scope = operator_principal(tenant.tenant_id).scope
-    pieces: AsyncIterator[bytes] = write_archive(app.database, app.blobs, scope, tenant)
     headers = {"Content-Disposition": f'attachment; filename="tenant-{tenant.tenant_id}.tar.gz"'}
     return StreamingResponse(slots.hold(tenant.tenant_id, pieces), headers=headers, media_type=_ARCHIVE_TYPE)
 

@@ -15,12 +15,12 @@ from knowlog.api.dependencies import (
     as_json,
     reply_once,
 )
-from knowlog.api.incoming import describe, read_batch, read_uploads
+from knowlog.api.incoming import UrlDocument, describe, fetch_document, read_batch, read_uploads
 from knowlog.api.model import Body, problems
 from knowlog.api.upload_schema import BATCH, UPLOAD
 from knowlog.bootstrap import App
 from knowlog.documents import DocumentState, Received, Upload, sha256_of
-from knowlog.edge import Answer, fingerprint, once, visit_of
+from knowlog.edge import Answer, fingerprint, kept_answer, once, visit_of
 from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
@@ -89,9 +89,12 @@ async def upload(
     await _admit(request, caller, 1)
     await app.receiver.room.require(app.database, caller.scope)
     described = describe(external_id, title, metadata, access)
-    async with read_uploads(request, app, filename, described) as uploads:
-        await _admit(request, caller, len(uploads) - 1)
-        return await _receive(request, caller, collection, uploads, idempotency_key)
+    async with read_uploads(request, filename, described) as sent:
+        if isinstance(sent, UrlDocument):
+            return await _receive_by_url(request, caller, collection, sent, idempotency_key)
+        await _admit(request, caller, len(sent) - 1)
+        asked = _asked(collection, sent) if idempotency_key else b""
+        return await _receive(request, caller, collection, sent, idempotency_key, asked)
 
 
 @router.post(
@@ -114,7 +117,8 @@ async def upload_batch(
     await app.receiver.room.require(app.database, caller.scope)
     uploads = await read_batch(request, app.settings.api.max_batch_items)
     await _admit(request, caller, len(uploads) - 1)
-    return await _receive(request, caller, collection, uploads, idempotency_key)
+    asked = _asked(collection, uploads) if idempotency_key else b""
+    return await _receive(request, caller, collection, uploads, idempotency_key, asked)
 
 
 async def _admit(request: Request, caller: Principal, count: int) -> None:
@@ -128,13 +132,31 @@ async def _admit(request: Request, caller: Principal, count: int) -> None:
         visit.rates = [*visit.rates[:1], rate] if rate else visit.rates
 
 
+async def _receive_by_url(
+    request: Request, caller: Principal, collection: str, wanted: UrlDocument, idempotency_key: str | None
+) -> Response:
+    """Fetch and take in, unless this was asked before: what stands at the address by now is no part of the question."""
+    app: App = request.app.state.knowlog
+    asked = fingerprint("upload by URL", collection, wanted.model_dump())
+    async with app.database.transaction(caller.scope) as connection:
+        kept = await kept_answer(connection, caller.scope, idempotency_key, asked)
+    if kept is not None:
+        return reply_once(kept)
+    upload = await fetch_document(request, app, wanted)
+    return await _receive(request, caller, collection, [upload], idempotency_key, asked)
+
+
 async def _receive(
-    request: Request, caller: Principal, collection: str, uploads: list[Upload], idempotency_key: str | None
+    request: Request,
+    caller: Principal,
+    collection: str,
+    uploads: list[Upload],
+    idempotency_key: str | None,
+    asked: bytes,
 ) -> Response:
     app: App = request.app.state.knowlog
     if any(upload.audience is not None for upload in uploads):
         caller.require("admin")
-    asked = _asked(collection, uploads) if idempotency_key else b""
     async with app.database.transaction(caller.scope) as connection:
 
         async def act() -> Answer:

@@ -47,7 +47,7 @@ _INCOMING_ENVELOPE = {
         },
         "source": {"type": "string", "minLength": 1, "maxLength": 255, "description": "Who sends it."},
         "type": {"type": "string"},
-        "time": {"type": "string", "format": "date-time", "description": "At most 24 hours ahead."},
+        "time": {"type": "string", "format": "date-time", "description": "At most 24 hours ahead, and not before 2000."},
         "datacontenttype": {"const": "application/json"},
         "tenantid": {**_UUID, "description": "The tenant of the source."},
         "data": {"type": "object"},

@@ -8,7 +8,6 @@ Claim check: data that a broker cannot carry lie in the blob store, and the enve
 kept there for about an hour; the event itself stays in the log.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,14 +20,15 @@ from knowlog.bus.catalogue import check_fit, event_type, readable
 from knowlog.bus.model import Event
 from knowlog.kernel import now
 from knowlog.kernel.errors import Invalid, NotFound
-from knowlog.kernel.nesting import MOST_LEVELS, too_deep
+from knowlog.kernel.nesting import MOST_LEVELS, holds_nul, too_deep
 
 CONTENT_TYPE = "application/cloudevents+json"
 SOURCE = "urn:knowlog"
 _DATAREF = "urn:knowlog:blob:"
 _MOST_AHEAD = timedelta(hours=24)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""What is dated before comes from a clock that was never set: they begin at 1970 or at 1980."""
 _ATTRIBUTE_CHARS = 1000
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped, and the backslash itself is not
 
 
 class Shelf(Protocol):
@@ -156,7 +156,7 @@ def read_object(raw: bytes, what: str) -> dict[str, Any]:
         raise Invalid(f"{what} must be a JSON object.")
     if too_deep(found):
         raise Invalid(f"{what} is nested more than {MOST_LEVELS} levels deep.")
-    if _NUL.search(raw):
+    if holds_nul(raw):
         raise Invalid(f"{what} holds the NUL character, which cannot be stored.")
     return found
 
@@ -188,7 +188,7 @@ def _uuid(found: Mapping[str, Any], name: str) -> UUID:
 
 
 def read_moment(found: Mapping[str, Any]) -> datetime:
-    """Read the time of an envelope. Raises Invalid for none, and for one that is more than 24 hours ahead."""
+    """Read the time of an envelope. Raises Invalid for none, one more than 24 hours ahead, and one before 2000."""
     text = _text(found, "time")
     try:
         moment = datetime.fromisoformat(text)
@@ -199,4 +199,6 @@ def read_moment(found: Mapping[str, Any]) -> datetime:
         raise Invalid(f"The message's time is no moment with a time zone: {text!r:.60}.") from error
     if moment > now() + _MOST_AHEAD:
         raise Invalid(f"The message comes from the future ({text:.40}). Set its sender's clock.")
+    if moment < _EARLIEST:
+        raise Invalid(f"The message is dated before the year 2000 ({text:.40}). Set its sender's clock.")
     return moment

@@ -20,7 +20,7 @@ from knowlog.documents.room import Room
 from knowlog.documents.settings import DocumentsSettings
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Invalid, LimitReached, TooLarge
-from knowlog.kernel.nesting import MOST_LEVELS, too_deep
+from knowlog.kernel.nesting import MOST_LEVELS, holds_nul, too_deep
 from knowlog.tenants import (
     STORING,
     Allowance,
@@ -213,7 +213,7 @@ def check_metadata(metadata: dict[str, Any] | None, max_kb: int) -> None:
         raise Invalid(
             f"The metadata has more than {max_kb} kB. Keep what you filter by; the rest belongs in the text."
         )
-    if b"\\u0000" in raw:
+    if holds_nul(raw):
         raise Invalid("Metadata cannot hold the NUL character.")
 
 

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
     from knowlog.edge.hints import WrongTenant, check_hints, hinted_tenant
-    from knowlog.edge.idempotency import KEPT, Answer, check_key, fingerprint, once, once_claimed
+    from knowlog.edge.idempotency import (
+        KEPT,
+        Answer,
+        check_key,
+        fingerprint,
+        kept_answer,
+        once,
+        once_claimed,
+    )
+    from knowlog.edge.leave import Leave, pass_while
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
     from knowlog.edge.preconditions import entity_tag, expected_revision
     from knowlog.edge.principal import Caller, Operator, credential_of, origin_of_request
@@ -52,7 +61,8 @@ _PLACES = {
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
     "hints": ("WrongTenant", "check_hints", "hinted_tenant"),
-    "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "once", "once_claimed"),
+    "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "kept_answer", "once", "once_claimed"),
+    "leave": ("Leave", "pass_while"),
     "metrics": ("METRICS_TYPE", "Metrics"),
     "preconditions": ("entity_tag", "expected_revision"),
     "principal": ("Caller", "Operator", "credential_of", "origin_of_request"),
@@ -96,6 +106,7 @@ __all__ = [
     "FetchFailed",
     "Fetched",
     "Gate",
+    "Leave",
     "Metrics",
     "Open",
     "Operator",
@@ -129,10 +140,12 @@ __all__ = [
     "handle",
     "hinted_tenant",
     "new_browser",
+    "kept_answer",
     "once",
     "once_claimed",
     "origin_of_request",
     "parse_url",
+    "pass_while",
     "problem_document",
     "reach_of_webhooks",
     "resolve",

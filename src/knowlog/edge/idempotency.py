@@ -66,6 +66,18 @@ async def once(
     return await _act(connection, scope, key, act)
 
 
+async def kept_answer(connection: Connection, scope: Scope, key: str | None, request: bytes) -> Answer | None:
+    """Return the answer that this request was given before, if it was: for what is costly to begin, or may not succeed
+    again. It claims nothing, so `once` has to follow. Raises as `once` does.
+    """
+    if key is None:
+        return None
+    check_key(key)
+    if not await connection.fetchval(_SQL["is_answered"], scope.principal, key, KEPT):
+        return None
+    return await _repeat(connection, scope, key, request)
+
+
 async def once_claimed(
     connection: Connection, scope: Scope, key: str, request: bytes, act: Callable[[], Awaitable[Answer]]
 ) -> Answer:

@@ -7,6 +7,11 @@ set request_hash = excluded.request_hash, status = null, response = null, create
 where idempotency_keys.created_at < now() - $4::interval
 returning 1
 
+-- name: is_answered
+-- Whether a key has an answer younger than $3.
+select response is not null and created_at >= now() - $3::interval from idempotency_keys
+where tenant_id = tenant() and principal = $1 and key = $2
+
 -- name: stored_answer
 -- The answer that was given to a key.
 select request_hash, status, response from idempotency_keys where tenant_id = tenant() and principal = $1 and key = $2

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from knowlog.kernel.errors import KnowlogError
 
-_ONE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+_ONE = re.compile(r"bytes=(\d{0,4000})-(\d{0,4000})")  # Python reads numbers of so many digits
 
 
 class RangeNotSatisfiable(KnowlogError):

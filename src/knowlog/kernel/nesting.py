@@ -1,9 +1,19 @@
-"""How deep JSON may be nested."""
+"""What JSON may not hold: too many levels, and the NUL character."""
+
+import re
 
 MOST_LEVELS = 32
 """JSON that comes in may have so many arrays and objects within each other. What is written again has to fit
 into what orjson writes (254 levels), wherever it is put.
 """
+
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # escaped, and the backslash itself is not
+
+
+def holds_nul(raw: bytes) -> bool:
+    """Say whether JSON holds the NUL character, which no database stores. Its escape may be spelt as text."""
+    return _NUL.search(raw) is not None
 
 
 def too_deep(value: object, most: int = MOST_LEVELS) -> bool:

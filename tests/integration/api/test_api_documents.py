@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 from api_scene import Client, problem, settled, upload, working
+from fastapi import FastAPI
+from starlette.types import Message
 
 from knowlog.bootstrap import App
 from knowlog.database import Scope
@@ -227,6 +229,29 @@ async def test_a_part_of_the_original_is_downloaded(alice: Client) -> None:
     part = await alice.get(place, headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
     problem(await alice.get(place, headers={"Range": "bytes=10-"}), 416, "range-not-satisfiable")
+
+
+async def test_a_revoked_key_does_not_read_on(api: FastAPI, alice: Client) -> None:
+    """Who takes an original slowly has what was on its way when the key was revoked, and no more."""
+    made = (await alice.post("/v1/keys", json={"name": "slow"})).json()
+    document_id = await upload(alice, "quagga " * 250_000)
+    came: list[int] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request"} if not came else await asyncio.sleep(60, {"type": "http.disconnect"})
+
+    async def send(message: Message) -> None:
+        came.append(len(message.get("body", b"")))
+        if sum(came) and not any(came[:-1]):
+            await alice.delete(f"/v1/keys/{made['key']['key_id']}")
+            await asyncio.sleep(1.1)
+
+    headers = [(b"host", b"knowlog.test"), (b"authorization", f"Bearer {made['secret']}".encode())]
+    path = f"/v1/documents/{document_id}/content"
+    call = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
+    version = {"http_version": "1.1", "scheme": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}}
+    await api({**call, **version}, receive, send)
+    assert 0 < sum(came) <= 512 * 1024
 
 
 async def test_an_original_that_is_gone_is_told(app: App, alice: Client) -> None:

@@ -1,13 +1,14 @@
 """POST /v1/collections/{collection}/documents: every way in, and everything that is refused there."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import orjson
 import pytest
-from api_scene import Client, MakeClient, problem, settled, upload, working
+from api_scene import Client, problem, settled, upload, working
 
 from knowlog.bootstrap import App
-from knowlog.database import Scope
 
 PLACE = "/v1/collections/handbook/documents"
 
@@ -173,10 +174,9 @@ async def test_a_reader_and_a_stranger_upload_nothing(alice: Client, bob: Client
     assert await count(alice) == 0
 
 
-async def test_a_document_comes_in_by_url(
-    app: App, make_client: MakeClient, tenant: Scope, alice: Client
-) -> None:
-    """From a host that the operator allows; the URL is its identity."""
+@asynccontextmanager
+async def a_page(app: App) -> AsyncIterator[str]:
+    """The address of a page that knowlog may fetch as long as the context lasts."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -185,18 +185,39 @@ async def test_a_document_comes_in_by_url(
         writer.close()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    url = f"http://localhost:{port}/greeting.txt"
-    async with listener:
-        problem(await alice.post(PLACE, json={"url": url}), 422, "invalid")
-        hosts = app.settings.api.fetch_private_hosts
-        object.__setattr__(app.settings.api, "fetch_private_hosts", frozenset({f"localhost:{port}"}))
-        try:
-            answer = await alice.post(PLACE, json={"url": url})
-        finally:
-            object.__setattr__(app.settings.api, "fetch_private_hosts", hosts)
+    host = f"localhost:{listener.sockets[0].getsockname()[1]}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(app.settings.api.__dict__, "fetch_private_hosts", frozenset({host}))
+        async with listener:
+            yield f"http://{host}/greeting.txt"
+
+
+async def test_a_document_comes_in_by_url(app: App, alice: Client) -> None:
+    """From a host that the operator allows; the URL is its identity."""
+    async with a_page(app) as url:
+        answer = await alice.post(PLACE, json={"url": url})
+    problem(await alice.post(PLACE, json={"url": url}), 422, "invalid")
     document = (await alice.get(answer.headers["location"])).json()
     assert (document["external_id"], document["filename"], document["size_bytes"]) == (url, "greeting.txt", 5)
+
+
+async def test_a_document_by_url_is_asked_for_once_with_a_key(app: App, alice: Client) -> None:
+    """The same request gets its answer also when the page is gone by then; another is refused before it is fetched."""
+    key = {"Idempotency-Key": "by url"}
+    async with a_page(app) as url:
+        first = await alice.post(PLACE, json={"url": url, "title": "Greeting"}, headers=key)
+    again = await alice.post(PLACE, json={"url": url, "title": "Greeting"}, headers=key)
+    assert (again.status_code, again.json()) == (first.status_code, first.json()) == (202, again.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    other = problem(await alice.post(PLACE, json={"url": url, "title": "Other"}, headers=key), 422, "invalid")
+    assert "Idempotency-Key" in str(other["detail"])
+
+
+async def test_metadata_may_spell_the_escape_of_nul(alice: Client) -> None:
+    r"""The six characters \u0000 are text like any other."""
+    said = {"folder": r"C:\u0000"}
+    sent = await alice.post(PLACE, json={"text": "a", "metadata": said})
+    assert (await alice.get(sent.headers["location"])).json()["metadata"] == said
 
 
 @pytest.mark.parametrize(

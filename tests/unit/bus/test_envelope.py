@@ -16,7 +16,7 @@ from knowlog.bus import Event, envelope_of, pack, pack_within, unpack, with_clai
 from knowlog.kernel.errors import Invalid, NotFound
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2026, 1, 1)).map(lambda each: each.replace(tzinfo=UTC))
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2026, 1, 1)).map(lambda each: each.replace(tzinfo=UTC))
 COUNTS = st.integers(0, 2**53)
 DATA = {
     "document.received": st.fixed_dictionaries({"version": st.integers(1, 2**31), "size_bytes": COUNTS}),
@@ -140,6 +140,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "time without zone": ({"time": "2026-01-01T00:00:00"}, "no moment with a time zone"),
     "time that is none": ({"time": "yesterday"}, "no moment with a time zone"),
     "time out of the calendar": ({"time": "0001-01-01T00:00:00+23:00"}, "no moment with a time zone"),
+    "time before all clocks": ({"time": "1999-12-31T23:59:59Z"}, "before the year 2000"),
     "time far ahead": ({"time": AHEAD}, "from the future"),
     "data are a list": ({"data": [1]}, "must be a JSON object"),
     "data are null": ({"data": None}, "must be a JSON object"),
