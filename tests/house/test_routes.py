@@ -6,6 +6,7 @@ from inspect import iscoroutinefunction
 import pytest
 from fastapi import APIRouter, Depends
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_dependant
 from starlette.websockets import WebSocket
 
 from knowlog.api.application import ROUTERS, scoped
@@ -26,6 +27,14 @@ _OWN = {
     "/v1/password", "/v1/second-factor", "/v1/second-factor:confirm", "/v1/second-factor:remove",
 }  # fmt: skip
 """What people do with their own sessions and passwords, whatever their role."""
+_UNKEYED = {
+    "POST /v1/jobs:retry": "works in batches; sent again, it finds what has failed since",
+    "POST /v1/origins": "saying it twice changes nothing",
+    "POST /v1/domains": "saying it twice changes nothing",
+    "POST /v1/sessions:switch": "its tokens are shown once",
+    "POST /v1/second-factor": "its secret is shown once, and the next takes its place",
+}
+"""What begins something without an Idempotency-Key, besides the doors, where nobody is known to whom it would belong."""
 OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPERS
 """What holds no tenant's data and answers anybody. FastAPI's own /openapi.json is not among our routers."""
 
@@ -133,3 +142,10 @@ def test_a_key_of_some_collections_governs_no_more(route: ScopedRoute) -> None:
     (found,) = demands(route.dependant)
     if isinstance(found, Caller) and found.role in ("admin", "owner") and not found.whole:
         assert _BY_COLLECTION & set(route.path.replace(":", "/").split("/")), route.path
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
+def test_what_begins_something_takes_an_idempotency_key(route: ScopedRoute) -> None:
+    """Every POST that answers 201 or 202: a client that lost the answer asks again, and it has happened once."""
+    if route.methods != {"POST"} or route.status_code not in {201, 202} or route.path.startswith("/scim/"):
+        return
+    headers = {field.alias for field in get_flat_dependant(route.dependant).header_params}
+    assert ("idempotency-key" in headers) == (named(route) not in _UNKEYED.keys() | _DOORS)

@@ -20,12 +20,15 @@ from knowlog.api.dependencies import (
     Limit,
     Route,
     TheApp,
+    as_json,
     reply,
 )
 from knowlog.api.incoming import describe
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import documents_page
+from knowlog.api.repeating import Repeats
 from knowlog.bus import Job, get_job
+from knowlog.database import Connection
 from knowlog.documents import (
     DeletionReceipt,
     Document,
@@ -40,6 +43,7 @@ from knowlog.documents import (
     retry_document,
 )
 from knowlog.edge import (
+    Answer,
     Leave,
     credential_of,
     entity_tag,
@@ -279,12 +283,15 @@ async def delete(document_id: UUID, caller: AsEditor, app: TheApp, if_match: IfM
     responses=problems(404, 409),
     summary="Retry a failed document",
 )
-async def retry(document_id: UUID, caller: AsEditor, app: TheApp) -> Response:
+async def retry(document_id: UUID, caller: AsEditor, app: TheApp, repeats: Repeats) -> Response:
     """Index a failed document again."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         job = await get_job(connection, await retry_document(connection, caller.scope, document_id))
         await record(connection, caller.scope, "document.retried", f"document:{document_id}")
-    return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
+        return Answer(202, as_json(job), {"Location": f"/v1/jobs/{job.job_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 def _tag(document: Document) -> str:

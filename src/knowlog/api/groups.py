@@ -6,9 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, AsReader, Cursor, Limit, Route, TheApp, reply
+from knowlog.api.dependencies import NO_NUL, AsAdmin, AsReader, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.api.repeating import Repeats
+from knowlog.database import Connection
+from knowlog.edge import Answer, decode_cursor, encode_cursor
 from knowlog.tenants import (
     Group,
     add_to_group,
@@ -40,11 +42,14 @@ class Joining(Body):
 
 
 @router.post("", status_code=201, response_model=Group, responses=problems(409), summary="Create a group")
-async def create(body: NewGroup, caller: AsAdmin, app: TheApp) -> Response:
+async def create(body: NewGroup, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Create a group without members. Example: `{"name": "service"}`."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         made = await create_group(connection, caller, body.name)
-    return reply(made, 201, {"Location": f"/v1/groups/{made.group_id}"})
+        return Answer(201, as_json(made), {"Location": f"/v1/groups/{made.group_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("", response_model=Listing[Group], summary="List the tenant's groups")

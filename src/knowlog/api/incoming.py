@@ -88,8 +88,8 @@ async def read_uploads(
 ) -> AsyncIterator[list[Upload] | UrlDocument]:
     """Read the documents of one request, by its Content-Type. What they hold can be read until the context ends.
 
-    A document by URL is not fetched yet: `fetch_document` does. Files and bodies of more than a MB come into a file on the
-    disk. Raises StorageFull when that is full.
+    A document by URL is not fetched yet: `fetch_document` does. Files and bodies of more than a MB come into a file on
+    the disk. Raises StorageFull when that is full.
     """
     kind = _kind(request)
     async with AsyncExitStack() as stack:

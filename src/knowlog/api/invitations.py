@@ -6,12 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import AsAdmin, Route, TheApp, reply
+from knowlog.api.dependencies import AsAdmin, Route, TheApp, as_json, reply
 from knowlog.api.members import Email, Name
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.passwords import Link
+from knowlog.api.repeating import Repeats
 from knowlog.api.sessions import HAS_LINK
-from knowlog.edge import check_hints, origin_of_request, visit_of
+from knowlog.database import Connection
+from knowlog.edge import Answer, check_hints, origin_of_request, visit_of
 from knowlog.tenants import (
     Invitation,
     Member,
@@ -58,14 +60,17 @@ class Acceptance(Body):
     responses=problems(409),
     summary="Invite a person",
 )
-async def create(body: NewInvitation, caller: AsAdmin, app: TheApp) -> Response:
+async def create(body: NewInvitation, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Invite the owner of an e-mail address. The link is mailed to them and shown to nobody else; it is good once, for
     days, and for this address and role alone. An earlier invitation to the same address is withdrawn.
     Example: `{"email": "bob@example.com", "role": "editor"}`.
     """
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         made = await invite(connection, caller, body.email, body.role, app.settings.people)
-    return reply(made, 201, {"Location": f"/v1/invitations/{made.invitation_id}"})
+        return Answer(201, as_json(made), {"Location": f"/v1/invitations/{made.invitation_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("/invitations", response_model=Listing[Invitation], summary="List the open invitations")

@@ -14,14 +14,16 @@ from knowlog.api.dependencies import (
     Limit,
     Route,
     TheApp,
+    as_json,
     reply,
 )
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.bus import OF_ADMINS, Job, JobState, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
 from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor, encode_cursor
 from knowlog.kernel.errors import NotFound
 from knowlog.tenants import Principal, get_key, record
 
@@ -100,13 +102,16 @@ async def show(job_id: UUID, caller: AsReader, app: TheApp) -> Response:
     responses=problems(404, 409),
     summary="Retry a failed or cancelled job",
 )
-async def again(job_id: UUID, caller: AsEditor, app: TheApp) -> Response:
+async def again(job_id: UUID, caller: AsEditor, app: TheApp, repeats: Repeats) -> Response:
     """Put a failed or cancelled job back into the queue, and its document with it."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         await visible_job(connection, caller, job_id)
         job = await retry_job(connection, job_id)
         await record(connection, caller.scope, "job.retried", f"job:{job_id}", {"kind": job.kind})
-    return reply(job, 202, {"Location": f"/v1/jobs/{job.job_id}"})
+        return Answer(202, as_json(job), {"Location": f"/v1/jobs/{job.job_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.post("/{job_id}:cancel", response_model=Job, responses=problems(404, 409), summary="Cancel a job")

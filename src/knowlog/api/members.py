@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, AsReader, Cursor, Limit, Route, TheApp, reply
+from knowlog.api.dependencies import NO_NUL, AsAdmin, AsReader, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor, encode_cursor
 from knowlog.tenants import (
     Member,
     Principal,
@@ -51,14 +52,17 @@ class Change(Body):
 
 
 @router.post("", status_code=201, response_model=Member, responses=problems(409), summary="Add a member")
-async def add(body: NewMember, caller: AsAdmin, app: TheApp) -> Response:
+async def add(body: NewMember, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Make somebody a member at once, without asking them: for who signs in by single sign-on, or has a password here.
 
     Others are better invited. Example: `{"email": "bob@example.com", "role": "reader"}`.
     """
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         member = await add_member(connection, caller, body.email, body.role, body.name)
-    return reply(member, 201, {"Location": f"/v1/members/{member.member_id}"})
+        return Answer(201, as_json(member), {"Location": f"/v1/members/{member.member_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("", response_model=Listing[Member], responses=problems(404), summary="List the tenant's members")

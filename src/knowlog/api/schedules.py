@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, Route, Text, TheApp, reply
+from knowlog.api.dependencies import NO_NUL, AsAdmin, Route, Text, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.bus import (
     Job,
     Schedule,
@@ -22,6 +23,7 @@ from knowlog.bus import (
 )
 from knowlog.database import Connection
 from knowlog.documents import get_collection
+from knowlog.edge import Answer
 from knowlog.kernel.errors import Invalid
 from knowlog.tenants import Principal, clean_name, record
 
@@ -65,12 +67,13 @@ class Change(Body):
     responses=problems(404, 409),
     summary="Create a schedule",
 )
-async def create(body: NewSchedule, caller: AsAdmin, app: TheApp) -> Response:
+async def create(body: NewSchedule, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Create a schedule. Each time that is due has its effect once; times at which no worker ran are made up for by
     one. Example: `{"name": "nightly", "collection": "handbook", "task": "refresh", "cron": "0 3 * * *"}`.
     """
     timetable = Timetable(body.cron, body.every_s, body.timezone)
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         collection = await get_collection(connection, caller.scope, body.collection)
         made = await create_schedule(
             connection, caller.scope, clean_name(body.name), collection.collection_id, f"{body.task}.requested",
@@ -79,7 +82,9 @@ async def create(body: NewSchedule, caller: AsAdmin, app: TheApp) -> Response:
         await _record(
             connection, caller, "created", made, task=body.task, collection_id=collection.collection_id
         )
-    return reply(made, 201, {"Location": f"/v1/schedules/{made.schedule_id}"})
+        return Answer(201, as_json(made), {"Location": f"/v1/schedules/{made.schedule_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("", response_model=Listing[Schedule], summary="List the schedules")
@@ -115,14 +120,17 @@ async def change(schedule: TheSchedule, body: Change, caller: AsAdmin, app: TheA
     responses=problems(404, 409),
     summary="Run a schedule now",
 )
-async def run(schedule: TheSchedule, caller: AsAdmin, app: TheApp) -> Response:
+async def run(schedule: TheSchedule, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Ask for its work at once, whether it is enabled or not; when it is due next does not change."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         job_id: UUID = await run_schedule(connection, schedule, caller.scope.collections)
         job = await get_job(connection, job_id)
         found = await get_schedule(connection, schedule, caller.scope.collections)
         await _record(connection, caller, "run", found, job_id=job_id)
-    return reply(job, 202, {"Location": f"/v1/jobs/{job_id}"})
+        return Answer(202, as_json(job), {"Location": f"/v1/jobs/{job_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.delete("/{schedule}", status_code=204, responses=problems(404), summary="Delete a schedule")

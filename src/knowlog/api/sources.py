@@ -6,9 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, AsAdmin, Route, Text, TheApp, reply
+from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, AsAdmin, Route, Text, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
-from knowlog.database import Scope
+from knowlog.api.repeating import Repeats
+from knowlog.database import Connection, Scope
+from knowlog.edge import Answer
 from knowlog.kernel.errors import Conflict
 from knowlog.sources import (
     NewSource,
@@ -58,7 +60,7 @@ class SourceChange(Body):
     dependencies=[AS_OPERATOR],
     summary="Create a tenant's source",
 )
-async def create(tenant_id: UUID, body: WantedSource, app: TheApp) -> Response:
+async def create(tenant_id: UUID, body: WantedSource, app: TheApp, repeats: Repeats) -> Response:
     """Create a source: messages of the topic become documents of the collection, from the topic's beginning on. A topic
     has one source, since it may hold anybody's data.
 
@@ -70,8 +72,12 @@ async def create(tenant_id: UUID, body: WantedSource, app: TheApp) -> Response:
             f"This installation knows no {body.kind} to read from. Set KNOWLOG_SOURCES_{body.kind.upper()}_URL for its"
             " servers and workers, start them again, then create the source."
         )
-    made = await create_source(app.database, scope, NewSource(**body.model_dump()), app.settings.bus)
-    return reply(made, 201, {"Location": f"/v1/sources/{made.source_id}"})
+
+    async def act(_: Connection) -> Answer:
+        made = await create_source(app.database, scope, NewSource(**body.model_dump()), app.settings.bus)
+        return Answer(201, as_json(made), {"Location": f"/v1/sources/{made.source_id}"})
+
+    return await repeats.reply(app, scope, act)
 
 
 @router.get(

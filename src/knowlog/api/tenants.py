@@ -23,7 +23,9 @@ from knowlog.api.dependencies import (
 from knowlog.api.keys import CreatedKey
 from knowlog.api.lives import TenantReceipt
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
+from knowlog.database import Connection
 from knowlog.edge import KEPT, Answer, check_key, decode_cursor, encode_cursor, fingerprint, once_claimed
 from knowlog.tenants import (
     Key,
@@ -112,7 +114,7 @@ async def listing(app: TheApp, cursor: Cursor = None, limit: Limit = 50) -> Resp
     responses=problems(404),
     summary="Issue a tenant's key",
 )
-async def issue_key(tenant_id: UUID, body: IssuedKey, app: TheApp) -> Response:
+async def issue_key(tenant_id: UUID, body: IssuedKey, app: TheApp, repeats: Repeats) -> Response:
     """Issue a key to a tenant that is there, by default an owner's: for one whose last owner's key is lost.
 
     The secret is shown this once. The key stands in the tenant's own list as created by `operator`, and the log
@@ -120,13 +122,18 @@ async def issue_key(tenant_id: UUID, body: IssuedKey, app: TheApp) -> Response:
     """
     await get_tenant(app.database, tenant_id)
     owner = operator_principal(tenant_id)
-    async with app.database.transaction(owner.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         key, secret = await create_key(connection, owner, body.name, body.role, expires_at=body.expires_at)
         told = {"name": key.name, "role": key.role, "expires_at": key.expires_at}
         await record_also_for_operator(connection, owner.scope, "key.issued", f"key:{key.key_id}", told)
-    _log.warning("the operator issued a key", extra={"fields": _audit(tenant_id, key)})
-    location = {"Location": f"/v1/keys/{key.key_id}"}
-    return reply({"key": key, "secret": secret}, 201, location)
+        location = {"Location": f"/v1/keys/{key.key_id}"}
+        return Answer(201, {"key": as_json(key), "secret": None}, location, {"secret": secret})
+
+    answer = await repeats.answer(app, owner.scope, act)
+    if not answer.repeated:
+        _log.warning("the operator issued a key", extra={"fields": _audit(tenant_id, answer.body["key"])})
+    return reply_once(answer)
 
 
 @router.get("/{tenant_id}", response_model=Tenant, responses=problems(404), summary="Show one tenant")
@@ -175,13 +182,13 @@ async def _first_key(app: App, tenant: Tenant, idempotency_key: str | None, aske
         return await once_claimed(connection, owner.scope, idempotency_key, asked, act)
 
 
-def _audit(tenant_id: UUID, key: Key) -> dict[str, Any]:
+def _audit(tenant_id: UUID, key: dict[str, Any]) -> dict[str, Any]:
     """What the log says of an issued key; never its secret."""
     return {
         "event": "key.issued",
         "tenant_id": tenant_id,
-        "key_id": key.key_id,
-        "role": key.role,
-        "expires_at": key.expires_at,
+        "key_id": key["key_id"],
+        "role": key["role"],
+        "expires_at": key["expires_at"],
         "principal": "operator",
     }

@@ -21,6 +21,7 @@ from knowlog.api.dependencies import (
     reply_once,
 )
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.bus import (
     EVERYTHING,
@@ -195,12 +196,15 @@ async def rotate(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     responses=problems(404, 409),
     summary="Send a test event",
 )
-async def test(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
+async def test(endpoint_id: UUID, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Send an event `webhook.tested` to this webhook alone. The delivery tells how that went."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         begun = await try_webhook(connection, caller.scope, endpoint_id)
         await _record(connection, caller, "tested", endpoint_id)
-    return _begun(begun)
+        return _begun(begun)
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.post(
@@ -210,12 +214,15 @@ async def test(endpoint_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     responses=problems(404, 409),
     summary="Replay events since a moment",
 )
-async def replay(endpoint_id: UUID, body: Replay, caller: AsAdmin, app: TheApp) -> Response:
+async def replay(endpoint_id: UUID, body: Replay, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Send again everything that the webhook wants of what has happened since a moment, delivered before or not."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         await replay_since(connection, caller.scope, endpoint_id, body.since)
         await _record(connection, caller, "replayed", endpoint_id, since=body.since)
-        return reply(await get_webhook(connection, caller.scope, endpoint_id), 202)
+        return Answer(202, as_json(await get_webhook(connection, caller.scope, endpoint_id)))
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get(
@@ -261,12 +268,17 @@ async def delivery(endpoint_id: UUID, delivery_id: UUID, caller: AsAdmin, app: T
     responses=problems(404, 409),
     summary="Deliver once more",
 )
-async def again(endpoint_id: UUID, delivery_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
+async def again(
+    endpoint_id: UUID, delivery_id: UUID, caller: AsAdmin, app: TheApp, repeats: Repeats
+) -> Response:
     """Send one event once more. Its id, and so the header webhook-id, is the same."""
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         begun = await replay_delivery(connection, caller.scope, endpoint_id, delivery_id)
         await _record(connection, caller, "redelivered", endpoint_id, delivery_id=delivery_id)
-    return _begun(begun)
+        return _begun(begun)
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 async def _record(
@@ -280,9 +292,9 @@ def _told(webhook: Webhook) -> dict[str, Any]:
     return {"host": parse_url(webhook.url).host, "types": webhook.types, "state": webhook.state}
 
 
-def _begun(made: WebhookDelivery) -> Response:
+def _begun(made: WebhookDelivery) -> Answer:
     place = f"/v1/webhooks/{made.endpoint_id}/deliveries/{made.delivery_id}"
-    return reply(made, 202, {"Location": place})
+    return Answer(202, as_json(made), {"Location": place})
 
 
 async def _check_reach(app: App, url: str) -> None:

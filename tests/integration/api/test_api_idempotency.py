@@ -3,12 +3,19 @@
 import asyncio
 
 import pytest
-from api_scene import Client, problem
+from api_scene import Client, problem, settled, working
+
+from knowlog.bootstrap import App
+from knowlog.database import Scope
 
 PLACE = "/v1/collections/handbook/documents"
 CREATING = [
     ("/v1/collections", {"name": "once"}),
     ("/v1/keys", {"name": "once"}),
+    ("/v1/members", {"email": "dora@example.com"}),
+    ("/v1/groups", {"name": "once"}),
+    ("/v1/invitations", {"email": "emil@example.com"}),
+    ("/v1/schedules", {"name": "once", "collection": "handbook", "task": "refresh", "every_s": 3600}),
     (PLACE, {"text": "once"}),
     (f"{PLACE}:batch", [{"text": "once"}]),
 ]
@@ -107,3 +114,24 @@ async def test_a_tenant_is_created_once(operator: Client) -> None:
     problem(other, 422, "invalid")
     refused = await operator.post("/v1/tenants", json={"name": "x"}, headers={"Idempotency-Key": ""})
     problem(refused, 400, "bad-request")
+
+
+async def test_the_operator_issues_a_key_once(operator: Client, tenant: Scope) -> None:
+    """The repeated answer names the key, and does not show its secret again."""
+    place, headers = f"/v1/tenants/{tenant.tenant_id}/keys", {"Idempotency-Key": "issue"}
+    first = (await operator.post(place, json={"name": "x"}, headers=headers)).json()
+    again = (await operator.post(place, json={"name": "x"}, headers=headers)).json()
+    assert first["secret"]
+    assert again == {"key": first["key"], "secret": None}
+
+
+async def test_a_document_is_retried_once(alice: Client, app: App) -> None:
+    """Who lost the answer gets it, although there is nothing to retry any more."""
+    files = {"file": ("broken.pdf", b"%PDF-1.4\nnothing of a PDF follows", "application/pdf")}
+    document_id = (await alice.post(PLACE, files=files)).json()["items"][0]["document_id"]
+    async with working(app):
+        assert (await settled(alice, document_id))["state"] == "failed"
+    retry = f"/v1/documents/{document_id}:retry"
+    first, again = [await alice.post(retry, headers={"Idempotency-Key": "again"}) for _ in range(2)]
+    assert (first.status_code, again.json()) == (202, first.json())
+    problem(await alice.post(retry), 409, "conflict")
