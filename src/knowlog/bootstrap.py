@@ -11,11 +11,19 @@ from pydantic import ValidationError
 
 from knowlog.chunking import ChunkingProfile, LanguageModel, open_language_model, require_models
 from knowlog.database import Database, Scope, open_database
-from knowlog.documents import BlobStore, DeletionReceipt, Profile, Receiver, open_blob_store
+from knowlog.documents import (
+    BlobStore,
+    CollectionReceipt,
+    DeletionReceipt,
+    Profile,
+    Receiver,
+    open_blob_store,
+)
 from knowlog.embedding import Embedder, Models, open_embedder
 from knowlog.evaluation import Asked, QuestionKeeper
 from knowlog.faithfulness import Judge, open_judge
 from knowlog.ingestion import Indexer, Parser, delete_document, remove_originals
+from knowlog.ingestion import Indexer, Parser, delete_document, delete_whole_collection, remove_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
 from knowlog.retrieval import RetrievalProfile
@@ -77,6 +85,10 @@ class App:
     ) -> DeletionReceipt:
         """Delete a document everywhere. See `ingestion.delete_document`."""
         return await delete_document(self.database, self.store, scope, document_id, expected)
+
+    async def delete_collection(self, scope: Scope, name_or_id: str) -> CollectionReceipt:
+        """Delete a collection with everything in it. See `ingestion.delete_whole_collection`."""
+        return await delete_whole_collection(self.database, self.store, scope, name_or_id)
 
     async def delete_tenant(self, tenant_id: UUID) -> dict[str, Any]:
         """Delete a tenant: every row, then the original bytes. Returns the receipt. Raises NotFound."""

@@ -24,10 +24,10 @@ from knowlog.api.dependencies import (
 from knowlog.api.model import Body, Listing, problems
 from knowlog.documents import (
     Collection,
+    CollectionReceipt,
     Profile,
     count_states,
     create_collection,
-    delete_collection,
     get_collection,
     list_collections,
     update_collection,
@@ -172,16 +172,16 @@ async def change(
 
 
 @router.delete(
-    "/{collection}", status_code=204, responses=problems(404), summary="Delete a collection entirely"
+    "/{collection}",
+    response_model=CollectionReceipt,
+    responses=problems(404),
+    summary="Delete a collection with receipt",
 )
 async def delete(collection: CollectionName, caller: AsAdmin, app: TheApp) -> Response:
-    """Delete a collection and every document in it. Nothing brings them back."""
-    async with app.database.transaction(caller.scope) as connection:
-        found = await get_collection(connection, caller.scope, collection)
-        await delete_collection(connection, caller.scope, collection)
-        told = {"name": found.name, "documents": found.document_count}
-        await record(connection, caller.scope, "collection.deleted", _subject(found), told)
-    return Response(status_code=204)
+    """Delete a collection and every document in it. Nothing brings them back. The receipt counts what was removed, and
+    proves by searching that nothing is left.
+    """
+    return reply(await app.delete_collection(caller.scope, collection))
 
 
 def _subject(collection: Collection) -> str:

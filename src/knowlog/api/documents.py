@@ -52,6 +52,7 @@ from knowlog.edge import (
     visit_of,
     wanted_span,
 )
+from knowlog.ingestion import get_receipt
 from knowlog.tenants import authenticate, record
 
 router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, responses=problems())
@@ -274,6 +275,18 @@ async def delete(document_id: UUID, caller: AsEditor, app: TheApp, if_match: IfM
     gone.
     """
     return reply(await app.delete_document(caller.scope, document_id, expected_revision(if_match)))
+
+
+@router.get(
+    "/documents/{document_id}/receipt",
+    response_model=DeletionReceipt,
+    responses=problems(404),
+    summary="Show a deleted document's receipt",
+)
+async def receipt(document_id: UUID, caller: AsReader, app: TheApp) -> Response:
+    """Show once more what deleting a document removed, to whoever could see the document."""
+    async with app.database.transaction(caller.scope) as connection:
+        return reply(await get_receipt(connection, caller.scope, document_id))
 
 
 @router.post(

@@ -153,12 +153,23 @@ def update(
 
 @app.command()
 def delete(name: Name, yes: Yes = False, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
-    """Delete a collection with all its documents."""
+    """Delete a collection with all its documents, and print the receipt that proves it."""
     if not yes:
         typer.confirm(f"Delete collection {name} with all its documents?", abort=True, err=True)
     with connect(url, key) as client:
-        client.delete(_address(name))
-    emit({"deleted": name}, as_json, lambda _: say(f"Collection {name} is deleted."))
+        receipt = client.delete(_address(name))
+    emit({"deleted": name, "receipt": receipt}, as_json, _render_receipt)
+
+
+def _render_receipt(value: dict[str, Any]) -> None:
+    receipt = value["receipt"]
+    counted = ", ".join(
+        f"{receipt[each]:,} {each}" for each in ("documents", "versions", "chunks", "vectors")
+    )
+    searches, found = receipt["proof"]["searches"], receipt["proof"]["found_after"]
+    say(
+        f"Collection {value['deleted']} is deleted: {counted}. {searches} searches afterwards found {found} of them."
+    )
 
 
 def _asks_a_model(profile: dict[str, Any]) -> bool:

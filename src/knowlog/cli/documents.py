@@ -85,6 +85,14 @@ def delete(
     emit(receipt, as_json, show_fields)
 
 
+@app.command()
+def receipt(document: DocumentId, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """Print the receipt of a deleted document once more."""
+    with connect(url, key) as client:
+        found = client.get(f"{_address(document)}/receipt")
+    emit(found, as_json, show_fields)
+
+
 def _render(listed: dict[str, Any]) -> None:
     rows = (
         [

@@ -39,6 +39,7 @@ from knowlog.documents.content import Content, InFile, head_of, in_file, sha256_
 from knowlog.documents.jobs import cancel_job, retry_dead_jobs, retry_job
 from knowlog.documents.model import (
     Collection,
+    CollectionReceipt,
     DeletionReceipt,
     Document,
     DocumentState,
@@ -63,6 +64,7 @@ __all__ = [
     "BlobStore",
     "Change",
     "Collection",
+    "CollectionReceipt",
     "Content",
     "DeletionReceipt",
     "Document",

@@ -214,6 +214,22 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionReceipt:
+    """What deleting a collection removed, and the searches that prove it."""
+
+    collection_id: UUID
+    name: str
+    documents: int
+    versions: int
+    chunks: int
+    vectors: int
+    size_bytes: int
+    proof: dict[str, Any]
+    deleted_by: str
+    deleted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeletionReceipt:
     """What a deletion removed, and the searches that prove it."""
 

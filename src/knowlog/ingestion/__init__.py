@@ -1,7 +1,12 @@
 """Bytes to text, to chunks, to vectors, stored; and out again."""
 
 from knowlog.ingestion.agreement import QUIET
-from knowlog.ingestion.deletion import delete_document, delete_within, get_receipt
+from knowlog.ingestion.deletion import (
+    delete_document,
+    delete_whole_collection,
+    delete_within,
+    get_receipt,
+)
 from knowlog.ingestion.indexing import Indexer
 from knowlog.ingestion.parsing import Parser
 from knowlog.ingestion.rebuilding import Rebuilder
@@ -17,6 +22,7 @@ __all__ = [
     "Rebuilder",
     "Rechunker",
     "delete_document",
+    "delete_whole_collection",
     "delete_within",
     "get_receipt",
     "remove_originals",

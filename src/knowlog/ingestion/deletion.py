@@ -1,12 +1,19 @@
-"""Delete a document, and prove by searching that it is gone."""
+"""Delete a document, or a collection, and prove by searching that it is gone."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.documents import DeletionReceipt, within
+from knowlog.documents import (
+    CollectionReceipt,
+    DeletionReceipt,
+    delete_collection,
+    get_collection,
+    within,
+)
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import InternalError, NotFound, PreconditionFailed
 from knowlog.stores import (
@@ -54,15 +61,14 @@ async def delete_within(
     row = await connection.fetchrow(_SQL["lock_document"], document_id, within(scope), expected)
     if row is None:
         await _explain_absence(connection, scope, document_id)
-    probes = await _probes(connection, store, scope, document_id)
+    chosen = await connection.fetch(_SQL["probe_chunks"], document_id)
+    probes = await _probes(connection, store, scope, chosen)
     chunk_ids = {found["chunk_id"] for found in await connection.fetch(_SQL["chunk_ids"], document_id)}
     before = await _searches_that_find(connection, store, scope, probes, chunk_ids)
     blobs = await _remove(connection, store, scope, document_id)
     after = await _searches_that_find(connection, store, scope, probes, chunk_ids)
     left = dict(await connection.fetchrow(_SQL["left_overs"], document_id))
-    if after or any(left.values()):
-        raise InternalError(f"The document was still found after its deletion, which was undone: {left}.")
-    proof = {"searches": 2 * len(probes), "found_before": before, "found_after": after, "rows_left": left}
+    proof = _proof("document", probes, before, after, left)
     receipt = DeletionReceipt(
         new_id(), document_id, row["external_id"], row["collection"], row["versions"], row["chunks"], row["vectors"],
         row["size_bytes"], proof, scope.principal, now(),
@@ -87,20 +93,58 @@ def _told(receipt: DeletionReceipt, row: Any) -> dict[str, Any]:
     }
 
 
-async def get_receipt(connection: Connection, document_id: UUID) -> dict[str, Any]:
-    """Return the receipt of a deleted document, as it was kept. Raises NotFound."""
-    receipt: dict[str, Any] | None = await connection.fetchval(_SQL["get_receipt"], document_id)
+async def get_receipt(connection: Connection, scope: Scope, document_id: UUID) -> dict[str, Any]:
+    """Return the receipt of a deleted document, as it was kept, to whoever could see it. Raises NotFound."""
+    receipt: dict[str, Any] | None = await connection.fetchval(
+        _SQL["get_receipt"], document_id, within(scope)
+    )
     if receipt is None:
         raise NotFound("There is no receipt: no such document was deleted.")
     return receipt
 
 
+async def delete_whole_collection(
+    database: Database, store: VectorStore, scope: Scope, name_or_id: str
+) -> CollectionReceipt:
+    """Delete a collection with everything in it, all or nothing. The receipt proves it as that of a document does.
+
+    Raises NotFound.
+    """
+    async with database.transaction(scope) as connection:
+        found = await get_collection(connection, scope, name_or_id)
+        collection_id = found.collection_id
+        await connection.execute(_SQL["lock_collection"], collection_id)
+        documents = [row[0] for row in await connection.fetch(_SQL["documents_within"], collection_id)]
+        counted = dict(await connection.fetchrow(_SQL["count_collection"], collection_id, documents))
+        counted["size_bytes"] = await connection.fetchval(_SQL["size_of_documents"], documents)
+        chosen = await connection.fetch(_SQL["probe_collection"], collection_id)
+        probes = await _probes(connection, store, scope, chosen)
+        chunk_ids = {row["chunk_id"] for row in chosen}
+        before = await _searches_that_find(connection, store, scope, probes, chunk_ids)
+        await delete_collection(connection, scope, str(collection_id))
+        after = await _searches_that_find(connection, store, scope, probes, chunk_ids)
+        left = dict(await connection.fetchrow(_SQL["count_collection"], collection_id, documents))
+        proof = _proof("collection", probes, before, after, left)
+        told = {"name": found.name, **counted}
+        await record(connection, scope, "collection.deleted", f"collection:{collection_id}", told)
+    return CollectionReceipt(
+        collection_id, found.name, **counted, proof=proof, deleted_by=scope.principal, deleted_at=now()
+    )
+
+
+def _proof(what: str, probes: list[_Probe], before: int, after: int, left: dict[str, int]) -> dict[str, Any]:
+    """What the searches before and after a deletion say. Raises InternalError, which undoes it, when anything is left."""
+    if after or any(left.values()):
+        raise InternalError(f"The {what} was still found after its deletion, which was undone: {left}.")
+    return {"searches": 2 * len(probes), "found_before": before, "found_after": after, "rows_left": left}
+
+
 async def _probes(
-    connection: Connection, store: VectorStore, scope: Scope, document_id: UUID
+    connection: Connection, store: VectorStore, scope: Scope, chosen: Sequence[Any]
 ) -> list[_Probe]:
-    """Up to three chunks of the document, with their vectors."""
+    """The chosen chunks, with their vectors."""
     probes = []
-    for row in await connection.fetch(_SQL["probe_chunks"], document_id):
+    for row in chosen:
         key, digest = row["embedding_key"], row["content_hash"]
         known = await store.known_vectors(connection, scope.tenant_id, key, [digest])
         if digest in known:
@@ -111,7 +155,7 @@ async def _probes(
 async def _searches_that_find(
     connection: Connection, store: VectorStore, scope: Scope, probes: list[_Probe], chunk_ids: set[int]
 ) -> int:
-    """How many of the probes' searches return a chunk of the document."""
+    """How many of the probes' searches return one of the chunks."""
     found = 0
     for probe in probes:
         collections = (probe.collection_id,)

@@ -94,8 +94,39 @@ select (select count(*) from documents where tenant_id = tenant() and document_i
        (select count(*) from vectors where tenant_id = tenant() and document_id = $1) as vectors
 
 -- name: get_receipt
--- The receipts of a deleted document.
-select receipt from deletion_receipts where tenant_id = tenant() and document_id = $1 order by created_at desc limit 1
+-- The receipt of a deleted document, if its collection is within the scope: that stands in the event of its end.
+select receipt from deletion_receipts
+where tenant_id = tenant() and document_id = $1
+  and ($2::uuid[] is null
+       or exists (select from events e where e.tenant_id = tenant() and e.subject = $1 and e.type = 'document.deleted'
+                                         and (e.data ->> 'collection_id')::uuid = any($2)))
+order by created_at desc limit 1
+
+-- name: lock_collection
+-- A collection that is to be deleted: nothing comes into it any more.
+select from collections where tenant_id = tenant() and collection_id = $1 for update
+
+-- name: documents_within
+-- The documents of a collection.
+select document_id from documents where tenant_id = tenant() and collection_id = $1
+
+-- name: size_of_documents
+-- The bytes of all versions of documents.
+select coalesce(sum(size_bytes), 0)::bigint from versions where tenant_id = tenant() and document_id = any($1)
+
+-- name: count_collection
+-- What there is of a collection and of the documents that it has, or had.
+select (select count(*) from documents where tenant_id = tenant() and collection_id = $1) as documents,
+       (select count(*) from versions where tenant_id = tenant() and document_id = any($2)) as versions,
+       (select count(*) from chunks where tenant_id = tenant() and collection_id = $1) as chunks,
+       (select count(*) from vectors where tenant_id = tenant() and collection_id = $1) as vectors
+
+-- name: probe_collection
+-- A few chunks of a collection, by which to search for it.
+select k.chunk_id, k.collection_id, v.embedding_key, k.text, v.content_hash
+from chunks k join vectors v using (tenant_id, chunk_id)
+where k.tenant_id = tenant() and k.collection_id = $1
+order by k.chunk_id limit 3
 
 -- name: chunk_ids
 -- The chunks of a document.

@@ -98,7 +98,12 @@ async def test_a_stranger_finds_nothing(alice: Client, charlie: Client) -> None:
 
 async def test_a_deleted_collection_takes_its_documents_along(alice: Client, warranty: str) -> None:
     """Neither the collection nor its documents are found afterwards."""
-    assert (await alice.delete("/v1/collections/handbook")).status_code == 204
+    receipt = (await alice.delete("/v1/collections/handbook")).json()
+    assert (receipt["name"], receipt["documents"], receipt["versions"]) == ("handbook", 1, 1)
+    assert receipt["chunks"] == receipt["vectors"] >= 1
+    proof = receipt["proof"]
+    assert proof["found_before"] == proof["searches"] >= 2
+    assert (proof["found_after"], sum(proof["rows_left"].values())) == (0, 0)
     problem(await alice.get(f"/v1/documents/{warranty}"), 404, "not-found")
     assert (await alice.post("/v1/search", json={"question": "warranty of the probe"})).json()[
         "passages"

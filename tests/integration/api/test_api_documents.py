@@ -103,6 +103,23 @@ async def test_a_deleted_document_leaves_a_receipt_and_nothing_else(alice: Clien
     assert (await alice.post("/v1/search", json=asked)).json()["passages"] == []
     problem(await alice.get(f"/v1/documents/{warranty}"), 404, "not-found")
     problem(await alice.delete(f"/v1/documents/{warranty}"), 404, "not-found")
+    assert (await alice.get(f"/v1/documents/{warranty}/receipt")).json() == receipt
+
+
+async def test_a_receipt_is_for_those_who_could_see_the_document(
+    alice: Client, bob: Client, charlie: Client
+) -> None:
+    """Bob could; a stranger, and a key for another collection, are told that there is none."""
+    document_id = await upload(alice, "secret")
+    await alice.post("/v1/collections", json={"name": "other"})
+    made = await alice.post("/v1/keys", json={"name": "other", "collections": ["other"]})
+    place = f"/v1/documents/{document_id}/receipt"
+    problem(await bob.get(place), 404, "not-found")
+    await alice.delete(f"/v1/documents/{document_id}")
+    assert (await bob.get(place)).json()["document_id"] == document_id
+    problem(await charlie.get(place), 404, "not-found")
+    other = {"Authorization": f"Bearer {made.json()['secret']}"}
+    problem(await alice.get(place, headers=other), 404, "not-found")
 
 
 async def test_a_reader_changes_nothing(alice: Client, bob: Client) -> None:
