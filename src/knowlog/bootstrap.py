@@ -22,7 +22,6 @@ from knowlog.documents import (
 from knowlog.embedding import Embedder, Models, open_embedder
 from knowlog.evaluation import Asked, QuestionKeeper
 from knowlog.faithfulness import Judge, open_judge
-from knowlog.ingestion import Indexer, Parser, delete_document, remove_originals
 from knowlog.ingestion import Indexer, Parser, delete_document, delete_whole_collection, remove_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Cursor, Limit, Route, TheApp, reply
+from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
 from knowlog.documents import get_collection
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor, encode_cursor
 from knowlog.evaluation import (
     MOST_QUESTIONS,
     Answers,
@@ -108,15 +109,18 @@ class NumberedQuestion(QuestionBody):
 @router.post(
     "", status_code=201, response_model=Dataset, responses=problems(404, 409), summary="Create a dataset"
 )
-async def create(body: NewDataset, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def create(body: NewDataset, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
     """Keep questions as a dataset, which never changes. Ids must differ; documents, excerpts and answers must be there.
 
     Example: `{"name": "first", "collection": "handbook", "questions": [{"id": "1", "question": "How long?",
     "answers": ["two years"], "documents": {"warranty.md": 1}}]}`.
     """
     questions = [each.question_of() for each in body.questions]
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         return await _create(connection, caller, body, body.origin, body.answers, questions)
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.post(
@@ -126,11 +130,12 @@ async def create(body: NewDataset, caller: AsAdminOfAll, app: TheApp) -> Respons
     responses=problems(404, 409),
     summary="Draft a dataset from documents",
 )
-async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
     """Draft questions from the documents of a collection, by rule: a sentence with a gap. The dataset is synthetic for
     good: it says how a profile finds the documents' own words again, and nothing of what people ask.
     """
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         collection = await get_collection(connection, caller.scope, body.collection)
         documents: list[DocumentText] = []
         async for each in texts_of(connection, collection.collection_id, None):
@@ -144,6 +149,8 @@ async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp) -> Response:
             )
         return await _create(connection, caller, body, "synthetic", "quoted", questions)
 
+    return await repeats.reply(app, caller.scope, act)
+
 
 @router.post(
     ":from-questions",
@@ -152,11 +159,12 @@ async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp) -> Response:
     responses=problems(404, 409),
     summary="Make a dataset of kept questions",
 )
-async def from_questions(body: FromQuestions, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def from_questions(body: FromQuestions, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
     """Make a dataset of questions that people really asked of the collection, while the tenant had them kept. Their
     answers are not known: a run measures faithfulness, relevance and latency on them.
     """
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         collection = await get_collection(connection, caller.scope, body.collection)
         questions = await kept_questions(connection, collection.collection_id, body.most)
         if not questions:
@@ -164,6 +172,8 @@ async def from_questions(body: FromQuestions, caller: AsAdminOfAll, app: TheApp)
                 "No question of this collection was kept. `PUT /v1/kept-questions` keeps them from then on."
             )
         return await _create(connection, caller, body, "real", "free", questions)
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("", response_model=Listing[Dataset], summary="List the datasets")
@@ -220,12 +230,12 @@ async def delete(dataset: TheDataset, caller: AsAdminOfAll, app: TheApp) -> Resp
 async def _create(
     connection: Connection, caller: Principal, about: _About, origin: Origin, answers: Answers,
     questions: list[Question],
-) -> Response:  # fmt: skip
+) -> Answer:  # fmt: skip
     made = await create_dataset(
         connection, caller.scope, about.collection, about.name, origin, answers, questions
     )
     await _record(connection, caller, "created", made)
-    return reply(made, 201, {"Location": f"/v1/datasets/{made.dataset_id}"})
+    return Answer(201, as_json(made), {"Location": f"/v1/datasets/{made.dataset_id}"})
 
 
 async def _record(connection: Connection, caller: Principal, done: str, dataset: Dataset) -> None:

@@ -7,10 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Cursor, Limit, Route, TheApp, reply
+from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.database import Connection, Scope
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor, encode_cursor
 from knowlog.evaluation import (
     MEASURES,
     Compared,
@@ -76,16 +77,19 @@ class Comparison(Body):
 
 
 @router.post("", status_code=202, response_model=Run, responses=problems(404, 409), summary="Start a run")
-async def create(body: NewRun, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def create(body: NewRun, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
     """Ask for a run; a worker does it, one question after the other. `GET` it to see how far it is.
 
     Example: `{"dataset": "questions-2026", "k": 5, "label": "chunks of 300"}`.
     """
     wanted = Wanted(body.k, tuple(dict.fromkeys(body.measures)), body.price_per_million)
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         run = await create_run(connection, caller.scope, body.dataset, wanted, body.seed, body.label)
         await _record(connection, caller, "started", run)
-    return reply(run, 202, {"Location": f"/v1/runs/{run.run_id}"})
+        return Answer(202, as_json(run), {"Location": f"/v1/runs/{run.run_id}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("", response_model=Listing[Run], responses=problems(404), summary="List runs, newest first")

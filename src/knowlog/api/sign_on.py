@@ -9,8 +9,10 @@ from pydantic import BaseModel, Field, SecretStr
 
 from knowlog.api.dependencies import NO_NUL, AsAdmin, AsOwner, Route, TheApp, as_json, open_to_all, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.repeating import Repeats
 from knowlog.api.sessions import Tokens, device_of
-from knowlog.edge import Cookies, check_hints, new_browser, origin_of_request, visit_of
+from knowlog.database import Connection
+from knowlog.edge import Answer, Cookies, check_hints, new_browser, origin_of_request, visit_of
 from knowlog.kernel.errors import Unavailable
 from knowlog.tenants import (
     ATTEMPT_LIFE,
@@ -119,16 +121,19 @@ TheSigningOn = Annotated[SigningOn, Depends(signing_on)]
 
 
 @router.post("", status_code=201, response_model=Shown, responses=problems(409), summary="Add a sign-on")
-async def add(body: NewSignOn, request: Request, caller: AsOwner, app: TheApp) -> Response:
+async def add(body: NewSignOn, request: Request, caller: AsOwner, app: TheApp, repeats: Repeats) -> Response:
     """Add an OpenID provider by which members sign in to this tenant. Register the `redirect_uri` that is answered there.
 
     Example: `{"name": "company", "issuer": "https://login.example.com", "client_id": "knowlog", "client_secret": "...",
     "domains": ["example.com"]}`.
     """
     request.app.state.line.check(body.issuer)
-    async with app.database.transaction(caller.scope) as connection:
+
+    async def act(connection: Connection) -> Answer:
         made = await add_sign_on(connection, caller, app.vault, body.name, body.issuer, _wanted(body))
-    return reply(_shown(request, caller, made), 201, {"Location": f"/v1/sign-on/{made.name}"})
+        return Answer(201, _shown(request, caller, made), {"Location": f"/v1/sign-on/{made.name}"})
+
+    return await repeats.reply(app, caller.scope, act)
 
 
 @router.get("", response_model=Listing[SignOn], summary="List the tenant's sign-ons")
