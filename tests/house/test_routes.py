@@ -146,6 +146,8 @@ def test_a_key_of_some_collections_governs_no_more(route: ScopedRoute) -> None:
     (found,) = demands(route.dependant)
     if isinstance(found, Caller) and found.role in ("admin", "owner") and not found.whole:
         assert _BY_COLLECTION & set(route.path.replace(":", "/").split("/")), route.path
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{sorted(route.methods)[0]} {route.path}")
 def test_what_begins_something_takes_an_idempotency_key(route: ScopedRoute) -> None:
     """Every POST that answers 201 or 202: a client that lost the answer asks again, and it has happened once."""

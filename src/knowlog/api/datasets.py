@@ -159,7 +159,9 @@ async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp, repeats: Rep
     responses=problems(404, 409),
     summary="Make a dataset of kept questions",
 )
-async def from_questions(body: FromQuestions, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
+async def from_questions(
+    body: FromQuestions, caller: AsAdminOfAll, app: TheApp, repeats: Repeats
+) -> Response:
     """Make a dataset of questions that people really asked of the collection, while the tenant had them kept. Their
     answers are not known: a run measures faithfulness, relevance and latency on them.
     """
