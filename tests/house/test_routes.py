@@ -28,7 +28,7 @@ _OWN = {
 """What people do with their own sessions and passwords, whatever their role."""
 _UNKEYED = {
     "POST /v1/jobs:retry": "works in batches; sent again, it finds what has failed since",
-    "POST /v1/tenants/{tenant_id:uuid}/move": "a tenant that is being moved is not moved again, and its move can be looked at",
+    "POST /v1/tenants/{tenant_id:uuid}/move": "a tenant that is being moved is not moved again: 409, and GET shows it",
     "POST /v1/origins": "saying it twice changes nothing",
     "POST /v1/domains": "saying it twice changes nothing",
     "POST /v1/sessions:switch": "its tokens are shown once",
