@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Cursor, Limit, Route, TheApp, as_json, reply
+from knowlog.api.dependencies import NO_NUL, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
@@ -109,7 +109,7 @@ class NumberedQuestion(QuestionBody):
 @router.post(
     "", status_code=201, response_model=Dataset, responses=problems(404, 409), summary="Create a dataset"
 )
-async def create(body: NewDataset, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
+async def create(body: NewDataset, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Keep questions as a dataset, which never changes. Ids must differ; documents, excerpts and answers must be there.
 
     Example: `{"name": "first", "collection": "handbook", "questions": [{"id": "1", "question": "How long?",
@@ -130,7 +130,7 @@ async def create(body: NewDataset, caller: AsAdminOfAll, app: TheApp, repeats: R
     responses=problems(404, 409),
     summary="Draft a dataset from documents",
 )
-async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
+async def draft(body: NewDrafts, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Draft questions from the documents of a collection, by rule: a sentence with a gap. The dataset is synthetic for
     good: it says how a profile finds the documents' own words again, and nothing of what people ask.
     """
@@ -159,9 +159,7 @@ async def draft(body: NewDrafts, caller: AsAdminOfAll, app: TheApp, repeats: Rep
     responses=problems(404, 409),
     summary="Make a dataset of kept questions",
 )
-async def from_questions(
-    body: FromQuestions, caller: AsAdminOfAll, app: TheApp, repeats: Repeats
-) -> Response:
+async def from_questions(body: FromQuestions, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Make a dataset of questions that people really asked of the collection, while the tenant had them kept. Their
     answers are not known: a run measures faithfulness, relevance and latency on them.
     """
@@ -179,7 +177,7 @@ async def from_questions(
 
 
 @router.get("", response_model=Listing[Dataset], summary="List the datasets")
-async def listing(caller: AsAdminOfAll, app: TheApp, cursor: Cursor = None, limit: Limit = 50) -> Response:
+async def listing(caller: AsAdmin, app: TheApp, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """List datasets by name."""
     after: Any = decode_cursor(cursor, str)
     async with app.database.transaction(caller.scope) as connection:
@@ -189,7 +187,7 @@ async def listing(caller: AsAdminOfAll, app: TheApp, cursor: Cursor = None, limi
 
 
 @router.get("/{dataset}", response_model=Dataset, responses=problems(404), summary="Show one dataset")
-async def show(dataset: TheDataset, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def show(dataset: TheDataset, caller: AsAdmin, app: TheApp) -> Response:
     """Show one dataset. `digest` is the version of its data: the same questions with the same truth have the same."""
     async with app.database.transaction(caller.scope) as connection:
         return reply(await get_dataset(connection, caller.scope, dataset))
@@ -203,7 +201,7 @@ async def show(dataset: TheDataset, caller: AsAdminOfAll, app: TheApp) -> Respon
 )
 async def questions(
     dataset: TheDataset,
-    caller: AsAdminOfAll,
+    caller: AsAdmin,
     app: TheApp,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Position behind which to go on.")] = 0,
     limit: Limit = 50,
@@ -221,7 +219,7 @@ async def questions(
 
 
 @router.delete("/{dataset}", status_code=204, responses=problems(404), summary="Delete a dataset")
-async def delete(dataset: TheDataset, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def delete(dataset: TheDataset, caller: AsAdmin, app: TheApp) -> Response:
     """Delete a dataset with its questions and all its runs."""
     async with app.database.transaction(caller.scope) as connection:
         gone = await delete_dataset(connection, caller.scope, dataset)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdminOfAll, Cursor, Limit, Route, TheApp, as_json, reply
+from knowlog.api.dependencies import NO_NUL, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection, Scope
@@ -77,7 +77,7 @@ class Comparison(Body):
 
 
 @router.post("", status_code=202, response_model=Run, responses=problems(404, 409), summary="Start a run")
-async def create(body: NewRun, caller: AsAdminOfAll, app: TheApp, repeats: Repeats) -> Response:
+async def create(body: NewRun, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
     """Ask for a run; a worker does it, one question after the other. `GET` it to see how far it is.
 
     Example: `{"dataset": "questions-2026", "k": 5, "label": "chunks of 300"}`.
@@ -94,7 +94,7 @@ async def create(body: NewRun, caller: AsAdminOfAll, app: TheApp, repeats: Repea
 
 @router.get("", response_model=Listing[Run], responses=problems(404), summary="List runs, newest first")
 async def listing(
-    caller: AsAdminOfAll,
+    caller: AsAdmin,
     app: TheApp,
     dataset: Annotated[Name | None, Query(description="Only on this dataset.")] = None,
     cursor: Cursor = None,
@@ -109,7 +109,7 @@ async def listing(
 
 
 @router.get("/{run_id:uuid}", response_model=Run, responses=problems(404), summary="Show one run")
-async def show(run_id: UUID, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def show(run_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Show a run: its state, how many questions are `done`, and its `figures` once it is done."""
     async with app.database.transaction(caller.scope) as connection:
         return reply(await get_run(connection, caller.scope, run_id))
@@ -118,7 +118,7 @@ async def show(run_id: UUID, caller: AsAdminOfAll, app: TheApp) -> Response:
 @router.post(
     "/{run_id:uuid}:cancel", response_model=Run, responses=problems(404, 409), summary="Cancel a run"
 )
-async def cancel(run_id: UUID, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def cancel(run_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Cancel a run that waits or is under way; nothing of it is kept."""
     async with app.database.transaction(caller.scope) as connection:
         run = await cancel_run(connection, caller.scope, run_id, caller.scope.principal)
@@ -127,7 +127,7 @@ async def cancel(run_id: UUID, caller: AsAdminOfAll, app: TheApp) -> Response:
 
 
 @router.delete("/{run_id:uuid}", status_code=204, responses=problems(404, 409), summary="Delete a run")
-async def delete(run_id: UUID, caller: AsAdminOfAll, app: TheApp) -> Response:
+async def delete(run_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
     """Delete a run with all that it measured."""
     async with app.database.transaction(caller.scope) as connection:
         await _record(connection, caller, "deleted", await delete_run(connection, caller.scope, run_id))
@@ -142,7 +142,7 @@ async def delete(run_id: UUID, caller: AsAdminOfAll, app: TheApp) -> Response:
 )
 async def results(
     run_id: UUID,
-    caller: AsAdminOfAll,
+    caller: AsAdmin,
     app: TheApp,
     after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Position behind which to go on.")] = 0,
     limit: Limit = 50,
@@ -163,7 +163,7 @@ async def results(
 )
 async def report(
     run_id: UUID,
-    caller: AsAdminOfAll,
+    caller: AsAdmin,
     app: TheApp,
     against: Annotated[UUID | None, Query(description="Id of a run to compare with.")] = None,
 ) -> Response:
@@ -184,7 +184,7 @@ async def report(
 async def comparison(
     run_id: UUID,
     against: Against,
-    caller: AsAdminOfAll,
+    caller: AsAdmin,
     app: TheApp,
     metric: Annotated[
         list[Name] | None, Query(description="Metrics of the gate. Default: all of quality.", max_length=50)
