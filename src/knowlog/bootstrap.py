@@ -29,7 +29,16 @@ from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
-from knowlog.tenants import Limiter, Vault, complete_receipt, delete_tenant, open_vault, require_key
+from knowlog.tenants import (
+    Limiter,
+    Vault,
+    all_wrappings,
+    complete_receipt,
+    delete_tenant,
+    open_vault,
+    require_key,
+    require_opening,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,17 @@ def require_safe(settings: Settings) -> None:
     require_key(settings.secrets, settings.data_dir, here=is_here(settings))
 
 
+async def require_key_of_stored(app: App) -> None:
+    """Raise Misconfigured where what tenants have entrusted does not open with the present key."""
+    require_opening(app.vault, await all_wrappings(app.database))
+
+
+async def _open_vault(settings: Settings, database: Database) -> Vault:
+    """The vault. A key is made for a database that needs none yet; one that is lost is not replaced."""
+    new = not await all_wrappings(database)
+    return open_vault(settings.secrets, settings.data_dir, here=is_here(settings) and new)
+
+
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open everything that the settings name, and close it at the end. Raises Misconfigured or Unavailable."""
@@ -137,7 +157,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(limiter.close)
         judge = open_judge(settings.faithfulness)
         stack.push_async_callback(judge.close)
-        vault = open_vault(settings.secrets, settings.data_dir, here=is_here(settings))
+        vault = await _open_vault(settings, database)
 
         async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
             from knowlog.edge import fetch  # loads the client of HTTP, which few need

@@ -309,6 +309,11 @@ async def _file_upload(file: UploadFile, described: Described) -> Upload:
 
 def _from_json(raw: bytes) -> Upload | UrlDocument:
     value = orjson_loads(raw)
+    if isinstance(value, dict) and not value.keys() & {"text", "url"}:
+        raise Invalid(
+            "The document is missing. Give its text or a url to fetch it from, or send a file (multipart/form-data, field"
+            " file)."
+        )
     if isinstance(value, dict) and "url" in value:
         return check_body(_URL, value)
     return _text_upload(check_body(_TEXT, value))

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from knowlog.api.application import create_api
-from knowlog.bootstrap import open_app, require_safe
+from knowlog.bootstrap import open_app, require_key_of_stored, require_safe
 from knowlog.edge import ApiSettings, bounded_protocol, set_up_logging, set_up_spans
 from knowlog.kernel.errors import Misconfigured
 from knowlog.settings import Settings
@@ -35,6 +35,7 @@ async def run_server(settings: Settings) -> None:
     listener = listen(settings.api)
     try:
         async with open_app(settings) as app:
+            await require_key_of_stored(app)
             api = create_api(app)
             gc.freeze()  # what lives as long as the process is not looked through again and again
             await uvicorn.Server(configuration(api, settings.api)).serve([listener])

@@ -59,7 +59,7 @@ class EmbeddedServer:
     def __init__(self, data_dir: Path, settings: DatabaseSettings) -> None:
         self._user = _server_user(settings.run_as) if os.geteuid() == 0 else None
         self._home = _home(data_dir.resolve(), self._user)
-        self._programs = settings.bin_dir or _wheel_programs()
+        self._programs = _own_programs(settings.bin_dir) if settings.bin_dir else _wheel_programs()
         self._data = self._home / "data"
         self._sockets = _socket_dir(self._home)
 
@@ -204,6 +204,15 @@ class EmbeddedServer:
     def _own(self, path: Path) -> None:
         if self._user:
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
+
+
+def _own_programs(folder: Path) -> Path:
+    if not (folder / "postgres").exists():
+        raise Misconfigured(
+            f"KNOWLOG_DATABASE_BIN_DIR={folder} has no program postgres. Name the folder of PostgreSQL's programs, or"
+            " unset it for those that come with knowlog."
+        )
+    return folder
 
 
 def _wheel_programs() -> Path:

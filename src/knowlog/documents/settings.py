@@ -10,7 +10,8 @@ class DocumentsSettings(BaseModel):
 
     blobs: str = Field(
         "directory",
-        description='Where originals are kept: "directory" (in the data directory), a path, or s3://bucket/prefix.',
+        description='Where originals are kept: "directory" (in the data directory), a path, or s3://bucket/prefix, with'
+        " AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for other stores than Amazon's, AWS_ENDPOINT.",
     )
     max_upload_mb: int = Field(100, ge=1, le=10_000, description="A larger upload is refused.")
     max_waiting: int = Field(

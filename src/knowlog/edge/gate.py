@@ -351,6 +351,7 @@ def _parent(headers: dict[bytes, bytes]) -> Any:
 
 def _too_large(limit: int) -> KnowlogError:
     return TooLarge(
-        f"The request's body is over the limit of {limit:,} bytes. Send less at once, or smaller files.",
+        f"The request's body is over the limit of {limit:,} bytes. Send less at once, or smaller files; the operator sets"
+        " the limit of uploads with KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB.",
         limit_bytes=limit,
     )

@@ -70,7 +70,10 @@ async def checked_address(url: httpx.URL, reach: Reach, resolver: Resolver = res
     trusted = not {host, f"{host}:{port}"}.isdisjoint(reach.private_hosts)
     if port not in reach.ports and f"{host}:{port}" not in reach.private_hosts:
         allowed = ", ".join(map(str, sorted(reach.ports)))
-        raise Invalid(f"The port {port} is not called, but {allowed}.")
+        raise Invalid(
+            f"The port {port} is not called, but {allowed}. Give another address, or ask the operator to add"
+            f" {host}:{port} to {reach.setting}."
+        )
     refused = (
         f"The host {host} has no public address (there is none by this name, or it stands in a private network), so"
         f" {reach.refusal}, or ask the operator to add the host to"

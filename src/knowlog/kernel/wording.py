@@ -40,8 +40,8 @@ _WORDS: dict[str, str] = {
 _MEASURED: dict[str, Callable[[Context], str]] = {
     "string_too_short": lambda c: _at_least(c["min_length"], "character"),
     "string_too_long": lambda c: f"must have at most {_counted(c['max_length'], 'character')}",
-    "too_short": lambda c: _at_least(c["min_length"], "entry"),
-    "too_long": lambda c: f"must have at most {_counted(c['max_length'], 'entry')}",
+    "too_short": lambda c: _at_least(c["min_length"], _part(c)),
+    "too_long": lambda c: f"must have at most {_counted(c['max_length'], _part(c))}",
     "greater_than": lambda c: f"must be more than {_number(c['gt'])}",
     "greater_than_equal": lambda c: f"must be at least {_number(c['ge'])}",
     "less_than": lambda c: f"must be less than {_number(c['lt'])}",
@@ -75,6 +75,11 @@ def _ours(message: str) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _part(context: Context) -> str:
+    """What a length counts: Pydantic names secret text a "Value", as it calls everything that it does not know."""
+    return "character" if context.get("field_type") == "Value" else "entry"
 
 
 def _at_least(least: int, what: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -35,6 +36,11 @@ _NO_KEY = (
 _OTHER_KEY = (
     "What is stored cannot be opened with the keys in KNOWLOG_SECRETS_KEY. Its operator must add the one under which it"
     " was stored, behind the current one."
+)
+
+_LOST_KEY = (
+    "{} data keys are stored that the present key does not open: put the file secrets.key back, or give its key in"
+    " KNOWLOG_SECRETS_KEY, alone or behind the current one."
 )
 
 
@@ -152,6 +158,32 @@ def open_vault(settings: SecretsSettings, data_dir: Path, *, here: bool) -> Vaul
         return Vault(read_keys(path.read_text()) if path.exists() else ())
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{path} {error}. Restore it: without it, stored secrets do not open.") from error
+
+
+async def stored_wrappings(connection: Connection) -> Sequence[Any]:
+    """For each key-encryption key that was used: how many data keys it wraps, and one of them. Empty before the first."""
+    if not await connection.fetchval("select to_regprocedure('knowlog.secret_health()')"):
+        return []
+    rows = await connection.fetch("select * from knowlog.secret_health()")
+    return [row for row in rows if row["data_keys"]]
+
+
+async def all_wrappings(database: Database) -> Sequence[Any]:
+    """What `stored_wrappings` tells, for a process that is no owner of the schema."""
+    async with database.system() as connection:
+        return await stored_wrappings(connection)
+
+
+def count_shut(vault: Vault, wrappings: Sequence[Any]) -> int:
+    """How many data keys do not open with the keys that are known."""
+    opened = (vault.opens(row["tenant_id"], row["wrapped"], row["wrapped_by"]) for row in wrappings)
+    return sum(row["data_keys"] for row, opens in zip(wrappings, opened, strict=True) if not opens)
+
+
+def require_opening(vault: Vault, wrappings: Sequence[Any]) -> None:
+    """Raise Misconfigured where something stored does not open: a process that started would seal under another key."""
+    if shut := count_shut(vault, wrappings):
+        raise Misconfigured(_LOST_KEY.format(shut))
 
 
 def make_key_file(path: Path) -> bool:

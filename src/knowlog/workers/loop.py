@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from knowlog.bootstrap import App, open_app, require_safe
+from knowlog.bootstrap import App, open_app, require_key_of_stored, require_safe
 from knowlog.bus import Broker, Event, claim_orphans, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
 from knowlog.kernel.errors import KnowlogError
@@ -291,6 +291,7 @@ async def run_worker(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     metrics.serve_metrics(settings.worker.metrics_port)
     async with open_app(settings) as app, contextlib.AsyncExitStack() as stack:
+        await require_key_of_stored(app)
         broker = open_broker(settings.bus)
         if broker:
             stack.push_async_callback(broker.close)

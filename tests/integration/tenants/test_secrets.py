@@ -1,8 +1,13 @@
 """What a tenant entrusts: encrypted in the database, opened for its tenant and purpose alone, re-wrapped while in use."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from os import urandom
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,7 +16,7 @@ from knowlog.bus import Wish, create_webhook, seal_webhooks
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import rotate_secret, secrets_of
 from knowlog.cli.doctor.secrets import judge
-from knowlog.database import Database, Scope
+from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from knowlog.tenants import (
     INSTALLATION,
@@ -300,3 +305,25 @@ async def test_doctor_tells_what_the_keys_open(database, tenant, raw) -> None:
     endpoint_id, _ = await make_webhook(database, Vault([old]), tenant)
     await in_the_clear(raw, endpoint_id, "whsec_clear", None)
     assert "in the clear" in judge(await health(database), Vault([old])).found
+
+
+@pytest.mark.parametrize("command", ["up", "serve", "worker"])
+async def test_a_lost_key_is_told_at_the_start_and_not_replaced(
+    database, vault, tenant, server_dir: Path, tmp_path: Path, command: str
+) -> None:
+    """Under a new one, what alice entrusted would stay shut, and nobody would notice before it is needed."""
+    await entrust(database, vault, tenant)
+    url = EmbeddedServer(server_dir, DatabaseSettings()).url("postgres")
+    environ = {
+        **os.environ, "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_DATABASE_URL": url, "KNOWLOG_API_PORT": "0",
+        "KNOWLOG_EMBEDDING_MODEL": "fake", "KNOWLOG_SECRETS_KEY": b64encode(urandom(32)).decode(),
+    }  # fmt: skip
+    if command == "up":
+        del environ["KNOWLOG_SECRETS_KEY"]
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "knowlog", command],
+        env=environ, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "put the file secrets.key back" in " ".join(done.stderr.split())
+    assert not (tmp_path / "secrets.key").exists()

@@ -157,3 +157,11 @@ async def test_a_name_that_is_rebound_between_check_and_call_gains_nothing(canar
         assert zone.asked == attempt + 1
     transport.close()
     assert canary.connections == 0
+
+
+async def test_a_port_that_is_not_called_names_its_setting() -> None:
+    """The operator may let it be called, as a host."""
+    with pytest.raises(KnowlogError, match=r"add example\.com:8443 to KNOWLOG_WEBHOOKS_PRIVATE_HOSTS"):
+        await checked_address(
+            parse_url("https://example.com:8443/"), reach_of_webhooks(frozenset({443}), frozenset())
+        )

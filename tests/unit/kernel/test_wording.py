@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from knowlog.kernel.wording import wrong_with
 
@@ -23,6 +23,7 @@ class Form(BaseModel):
     which: UUID | None = None
     labels: Annotated[list[str], Field(min_length=1, max_length=2)] = ["a"]
     kept: dict[str, Any] = {}
+    token: Annotated[SecretStr | None, Field(min_length=20)] = None
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ class Form(BaseModel):
         ({"labels": []}, "must not be empty"),
         ({"labels": ["a", "b", "c"]}, "must have at most 2 entries"),
         ({"kept": [1]}, "must be a JSON object"),
+        ({"token": "short"}, "must have at least 20 characters"),
         ({"nmae": "x"}, "is not known here; check its spelling"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.kernel.errors import Misconfigured
 from knowlog.settings import Settings
-from knowlog.tenants import KEY_FILE, Vault, open_vault
+from knowlog.tenants import KEY_FILE, Vault, count_shut, open_vault
 
 _PART = "secrets"
 
@@ -42,9 +42,7 @@ async def check_secrets(settings: Settings) -> AsyncIterator[Finding]:
 def judge(rows: Sequence[Any], vault: Vault) -> Finding:
     """Say what the data keys' wrappings mean. `rows`: for each key-encryption key, how many it wraps, and one of them."""
     kept = [row for row in rows if row["data_keys"]]
-    shut = [row for row in kept if not vault.opens(row["tenant_id"], row["wrapped"], row["wrapped_by"])]
-    if shut:
-        count = sum(row["data_keys"] for row in shut)
+    if count := count_shut(vault, kept):
         return fail(
             _PART,
             f"the data keys of {count} tenants do not open with the keys that are set",

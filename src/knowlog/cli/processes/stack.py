@@ -22,7 +22,7 @@ from knowlog.cli.running import is_up
 from knowlog.database import EmbeddedServer, connect, start_embedded
 from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
 from knowlog.settings import Settings, load_settings
-from knowlog.tenants import KEY_FILE, make_key_file
+from knowlog.tenants import KEY_FILE, make_key_file, open_vault, require_opening, stored_wrappings
 
 _READY_TIMEOUT_S = 120.0
 _MOST_FAILED_STARTS = 4
@@ -64,22 +64,47 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
     with _only_one(settings.data_dir):
         leave_address(settings.data_dir, None)  # of one that was killed
         url = local_url(settings.api.host, port)
-        operator_key, environment = _environment(settings, environ, port)
-        server = await asyncio.to_thread(start_embedded, settings.database, settings.data_dir)
+        async with _database(settings) as owner_url:
+            await _require_key_of_stored(settings, owner_url)
+            operator_key, environment = _environment(settings, environ, port)
+            supervisor = Supervisor(_programs(settings, environment), settings.api.shutdown_grace_s)
+            try:
+                supervisor.start()
+                await _until_ready(url, supervisor, settings)
+                leave_address(settings.data_dir, url)
+                yield Stack(settings, url, operator_key, supervisor)
+            finally:
+                leave_address(settings.data_dir, None)
+                await supervisor.stop()
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[str]:
+    """Where its owner logs in to a database that answers: the embedded server is kept running, and stopped at the end."""
+    server = await asyncio.to_thread(start_embedded, settings.database, settings.data_dir)
+    watch = asyncio.create_task(_keep_database(server))
+    try:
         await _until_database_answers(settings)
-        supervisor = Supervisor(_programs(settings, environment), settings.api.shutdown_grace_s)
-        watch = asyncio.create_task(_keep_database(server))
-        try:
-            supervisor.start()
-            await _until_ready(url, supervisor, settings)
-            leave_address(settings.data_dir, url)
-            yield Stack(settings, url, operator_key, supervisor)
-        finally:
-            watch.cancel()
-            leave_address(settings.data_dir, None)
-            await supervisor.stop()
-            if server is not None:
-                await asyncio.to_thread(server.stop)
+        yield server.url("postgres") if server else _owner_url(settings)
+    finally:
+        watch.cancel()
+        if server is not None:
+            await asyncio.to_thread(server.stop)
+
+
+def _owner_url(settings: Settings) -> str:
+    url = settings.database.owner_url or settings.database.url
+    return url.get_secret_value() if url else ""
+
+
+async def _require_key_of_stored(settings: Settings, owner_url: str) -> None:
+    """Raise Misconfigured, before a key is made, where one is lost under which something is stored."""
+    connection = await connect(owner_url)
+    try:
+        vault = open_vault(settings.secrets, settings.data_dir, here=False)
+        require_opening(vault, await stored_wrappings(connection))
+    finally:
+        await connection.close()
 
 
 def _environment(settings: Settings, environ: Mapping[str, str], port: int) -> tuple[str, dict[str, str]]:
@@ -172,7 +197,7 @@ async def _until_database_answers(settings: Settings) -> None:
     deadline, told = time.monotonic() + _DATABASE_TIMEOUT_S, False
     while database.url is not None:
         try:
-            connection = await connect((database.owner_url or database.url).get_secret_value())
+            connection = await connect(_owner_url(settings))
         except Unavailable:
             if time.monotonic() >= deadline:
                 raise

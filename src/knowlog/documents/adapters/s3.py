@@ -88,5 +88,6 @@ class S3BlobStore:
         except BaseError as error:
             first_line = str(error).strip().splitlines()[0]
             raise Unavailable(
-                f"The blob store does not answer: {first_line}. Check KNOWLOG_DOCUMENTS_BLOBS."
+                f"The blob store does not answer: {first_line}. Check KNOWLOG_DOCUMENTS_BLOBS and the AWS_*"
+                " variables."
             ) from error
