@@ -45,8 +45,13 @@ Concurrency = Annotated[
 
 
 def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJson = False) -> None:
-    """Run one worker process, which takes jobs until it is stopped. Any number may run at once."""
+    """Run one worker process, which takes jobs until it is stopped. Any number may run at once.
+
+    Without KNOWLOG_DATABASE_URL it starts the embedded PostgreSQL where none runs, and stops it at its end unless another
+    process uses it. `knowlog serve` starts it, too, and leaves it running.
+    """
     from knowlog.bootstrap import require_safe
+    from knowlog.cli.processes import own_database
     from knowlog.edge import set_up_logging, set_up_spans
 
     settings = load_settings({**os.environ, **worker_environment(queues, concurrency)})
@@ -58,7 +63,8 @@ def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJs
     )
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)
-    asyncio.run(process("worker")(settings))
+    with own_database(settings):
+        asyncio.run(process("worker")(settings))
 
 
 def worker_environment(queues: str | None, concurrency: int | None) -> dict[str, str]:

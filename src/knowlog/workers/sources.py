@@ -129,7 +129,8 @@ class _Reader:
         inlet = self._inlet
         if inlet.collection_id is None:
             raise Unavailable(
-                "Its collection was deleted. Give the source another; what comes in waits until then."
+                "Its collection was deleted. Give the source another: `knowlog sources resume"
+                f" {inlet.name} --collection OTHER`; what comes in waits until then."
             )
         group, broker = (
             f"{self._app.settings.bus.prefix}.source.{inlet.source_id}",

@@ -4,6 +4,7 @@ import pytest
 from api_scene import Client, MakeClient, problem, settled, upload, working
 
 from knowlog.bootstrap import App
+from knowlog.cli.doctor.database import queue_depth
 from knowlog.database import Database, Scope
 
 BROKEN = {"file": ("broken.pdf", b"%PDF-1.4\nnothing of a PDF follows", "application/pdf")}
@@ -65,7 +66,14 @@ async def test_jobs_are_filtered(app: App, alice: Client) -> None:
     problem(await alice.get("/v1/jobs", params={"collection": "nowhere"}), 404, "not-found")
 
 
-async def test_dead_jobs_are_retried_together(app: App, alice: Client, bob: Client) -> None:
+async def told_by_doctor(database: Database) -> int:
+    async with database.owner() as owner:
+        return (await queue_depth(owner))["failed"]
+
+
+async def test_dead_jobs_are_retried_together(
+    app: App, alice: Client, bob: Client, database: Database
+) -> None:
     """All of a kind or collection; one that was asked for anew is dead no more, also when it fails again."""
     dead = await dead_job(app, alice)
     problem(await bob.post("/v1/jobs:retry", json={}), 403, "forbidden")
@@ -80,8 +88,10 @@ async def test_dead_jobs_are_retried_together(app: App, alice: Client, bob: Clie
     assert shown["state"] == "failed"
     assert shown["took_ms"] >= 0
     assert [each["job_id"] for each in (await bob.get("/v1/jobs?state=dead")).json()["items"]] == [dead]
+    failed = await told_by_doctor(database)
     await alice.post(f"/v1/documents/{again['document_id']}:retry")
     assert (await bob.get("/v1/jobs?state=dead")).json()["items"] == []
+    assert await told_by_doctor(database) == failed - 1
 
 
 async def test_a_limited_key_steers_its_collections_jobs_only(

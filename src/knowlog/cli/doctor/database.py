@@ -28,6 +28,13 @@ _UNLISTED = """
                       and p.polname = 'audience' and not p.polpermissive)
     order by 1"""
 
+_DEAD = """
+    select count(*) from knowlog.events e
+    where e.state = 'failed' and not exists (
+        select from knowlog.events later
+        where later.tenant_id = e.tenant_id and later.subject = e.subject and later.type = e.type
+          and later.position > e.position)"""
+
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at PostgreSQL without changing anything."""
@@ -100,8 +107,9 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
             "Stop serving; make the policy audience anew, as migration 0024 has it.",
         )  # fmt: skip
     if await connection.fetchval("select to_regprocedure('knowlog.due_work()')"):
-        depth = await connection.fetchrow("select * from knowlog.queue_depth()")
-        yield judge_queue(depth, await connection.fetch("select * from knowlog.due_work()"))
+        yield judge_queue(
+            await queue_depth(connection), await connection.fetch("select * from knowlog.due_work()")
+        )
     if await connection.fetchval("select to_regprocedure('knowlog.next_schedule_s()')"):
         yield _schedules(await connection.fetchval("select knowlog.next_schedule_s()"))
     if await connection.fetchval("select to_regprocedure('knowlog.webhook_health()')"):
@@ -112,6 +120,14 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
         yield _audit(await connection.fetchrow("select * from knowlog.audit_overview()"))
     if await connection.fetchval("select to_regprocedure('knowlog.life_overview()')"):
         yield _life(await connection.fetchrow("select * from knowlog.life_overview()"))
+
+
+async def queue_depth(connection: Connection) -> dict[str, int]:
+    """How many jobs run, and how many have `failed` as `knowlog jobs dead` lists them, of all tenants."""
+    depth = await connection.fetchrow("select * from knowlog.queue_depth()")
+    async with connection.transaction():
+        await connection.execute("set local role knowlog_definer")
+        return {"running": depth["running"], "failed": await connection.fetchval(_DEAD)}
 
 
 def _migrations(missing: set[str], unknown: set[str]) -> Finding:

@@ -40,7 +40,11 @@ def judge(rows: Sequence[Any], named: Sequence[Any]) -> Finding:
         )
     if dead:
         found += f" ({_names([each for each in named if each['dead']])})"
-        return warn(_PART, found, "`knowlog sources dead` says why; `knowlog sources replay` takes them in.")
+        return warn(
+            _PART,
+            found,
+            "`knowlog sources dead` says why; `knowlog sources replay --source NAME` takes them in.",
+        )
     return ok(_PART, found)
 
 
