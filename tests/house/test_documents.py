@@ -59,3 +59,9 @@ def test_nothing_names_the_machine_it_was_made_on() -> None:
     home = re.compile(r"/(?:work|root|home/\w+)/")
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
         assert not home.search(path.read_text()), path
+
+
+def test_no_two_modules_of_tests_share_a_name() -> None:
+    """They are imported by their names alone: the second would be the first."""
+    names = [path.name for path in Path("tests").rglob("*.py") if path.name != "conftest.py"]
+    assert [name for name in set(names) if names.count(name) > 1] == []

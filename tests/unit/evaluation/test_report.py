@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
-from test_statistics import RUN
+from test_intervals import RUN
 
 from knowlog.evaluation import Compared, Question, Result, compare, render_report, report_of
 

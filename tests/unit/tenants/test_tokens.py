@@ -161,10 +161,10 @@ def test_a_forged_token_is_refused(name: str) -> None:
 def test_a_giant_header_costs_nothing() -> None:
     """It is not decoded, let alone parsed."""
     giant = "eyJ" + "x" * 50_000_000 + ".e.s"
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(NoToken):
         tokens.read(giant)
-    assert time.perf_counter() - begun < 0.01
+    assert time.process_time() - begun < 0.01
 
 
 def test_the_guard_is_the_sessions_own() -> None:
