@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -13,10 +12,11 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+import own_server
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import WorkerSettings, claim, complete
 from knowlog.cli.doctor.embeddings import judge
-from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
+from knowlog.database import Database, Scope
 from knowlog.documents import Collection, Profile, Upload, create_collection, get_collection
 from knowlog.embedding import Embedder, EmbeddingProfile, no_other
 from knowlog.ingestion import Indexer, Rebuilder
@@ -25,6 +25,9 @@ from knowlog.retrieval import Retrieved, Search, retrieve
 from knowlog.settings import load_settings
 from knowlog.stores import VectorQuery
 from knowlog.tenants import create_tenant, usage_by_day
+
+server_dir, database = own_server.server_dir, own_server.database
+"""A rebuild goes through every collection that it finds, also those of other tests."""
 
 OLD, NEW = "fake-64-512", "fake-96-512"
 OpenOne = Callable[..., Awaitable[App]]
@@ -46,27 +49,6 @@ class DownEmbedder:
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-@pytest.fixture(scope="module")
-def server_dir() -> Iterator[Path]:
-    """A server for this file alone: a rebuild goes through every collection that it finds, also those of other tests."""
-    with tempfile.TemporaryDirectory(
-        prefix="knowlog-test-", dir="/tmp", ignore_cleanup_errors=True
-    ) as folder:
-        path = Path(folder)
-        path.chmod(0o755)
-        yield path
-        EmbeddedServer(path, DatabaseSettings()).stop()
-
-
-@pytest.fixture(scope="module")
-async def database(server_dir: Path) -> AsyncIterator[Database]:
-    """The database of this file."""
-    url = os.environ.get("KNOWLOG_TEST_DATABASE_URL")
-    opened = await open_database(DatabaseSettings(url=url), server_dir)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+import own_server
 from knowlog.bus import Wish, create_webhook, seal_webhooks
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import rotate_secret, secrets_of
@@ -28,6 +29,9 @@ from knowlog.tenants import (
     remove_secret,
     set_secret,
 )
+
+server_dir, database = own_server.server_dir, own_server.database
+"""Keys of the whole installation are taken away here."""
 
 CANARY = "sk-canary-6f1c2a94-secret-of-alice"
 

@@ -91,7 +91,7 @@ class KafkaServer(Server):
         ]  # fmt: skip
 
     def _format(self, settings: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         command = [
             *self._java("128m"),
             "kafka.tools.StorageTool",
