@@ -1,14 +1,13 @@
 """A real PostgreSQL for every test that asks for one: embedded, or the one that KNOWLOG_TEST_DATABASE_URL names."""
 
-import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
+from knowlog.database import Database, Scope
 from knowlog.tenants import create_tenant
+from own_server import fresh_server, migrated
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -21,23 +20,15 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture(scope="session")
 def server_dir() -> Iterator[Path]:
     """A data directory that any user may pass, with an embedded server in it that is stopped at the end."""
-    with tempfile.TemporaryDirectory(
-        prefix="knowlog-test-", dir="/tmp", ignore_cleanup_errors=True
-    ) as folder:
-        path = Path(folder)
-        path.chmod(0o755)
+    with fresh_server() as path:
         yield path
-        EmbeddedServer(path, DatabaseSettings()).stop()
 
 
 @pytest.fixture(scope="session")
 async def database(server_dir: Path) -> AsyncIterator[Database]:
     """A migrated database, shared by all tests: each works in tenants of its own."""
-    opened = await open_database(
-        DatabaseSettings(url=os.environ.get("KNOWLOG_TEST_DATABASE_URL")), server_dir
-    )
-    yield opened
-    await opened.close()
+    async with migrated(server_dir) as opened:
+        yield opened
 
 
 @pytest.fixture

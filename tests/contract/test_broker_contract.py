@@ -147,8 +147,10 @@ async def test_nothing_to_receive_is_an_empty_list_in_time(broker: Broker, topic
 
 
 async def test_publishing_nothing_is_nothing(broker: Broker, topic: str) -> None:
-    """No error."""
+    """No error, and no message."""
     await broker.publish(topic, [])
+    async with group(broker, topic) as subscription:
+        assert await subscription.receive(1, 0.3) == []
 
 
 async def test_what_is_published_plainly_is_read_as_a_topic_of_others(broker: Broker, topic: str) -> None:

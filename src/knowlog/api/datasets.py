@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
+from knowlog.api.dependencies import NO_NUL, After, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
@@ -203,7 +203,7 @@ async def questions(
     dataset: TheDataset,
     caller: AsAdmin,
     app: TheApp,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Position behind which to go on.")] = 0,
+    after: After = 0,
     limit: Limit = 50,
 ) -> Response:
     """List its questions in their order, with what is known of each. `next_cursor` is the next page's `after`."""

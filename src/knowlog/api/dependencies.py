@@ -46,6 +46,7 @@ def open_to_all(because: str) -> Any:
 MOST_PER_PAGE = 200
 Limit = Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="Most items of the page.")]
 Cursor = Annotated[str | None, Query(description="next_cursor of the page before.", max_length=500)]
+After = Annotated[int, Query(ge=0, le=2**31 - 1, description="Position behind which to go on.")]
 IfMatch = Annotated[str | None, Header(description="ETag of the state that the change is meant for.")]
 IdempotencyKey = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from knowlog.api.dependencies import NO_NUL, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
+from knowlog.api.dependencies import NO_NUL, After, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection, Scope
@@ -144,7 +144,7 @@ async def results(
     run_id: UUID,
     caller: AsAdmin,
     app: TheApp,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="Position behind which to go on.")] = 0,
+    after: After = 0,
     limit: Limit = 50,
 ) -> Response:
     """List scores and findings in the order of the questions. `next_cursor` is the next page's `after`."""

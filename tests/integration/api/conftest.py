@@ -15,7 +15,7 @@ import uvicorn
 from api_scene import Client, MakeClient, client_of, settled, upload, working
 from fastapi import FastAPI
 from hint_scene import BASE, PLACES, Named, with_settings
-from people_scene import People
+from people_scene import People, people_at
 
 from knowlog.api import create_api
 from knowlog.api.server import configuration, listen
@@ -182,7 +182,5 @@ async def carl(hinting: FastAPI, database: Database, charlie: Client, other_tena
 @pytest.fixture
 async def people(api: FastAPI, database: Database) -> AsyncIterator[People]:
     """Invites people and lets them sign in."""
-    made = People(api, database)
-    yield made
-    for each in made.opened:
-        await each.aclose()
+    async with people_at(api, database) as made:
+        yield made

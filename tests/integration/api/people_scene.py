@@ -1,6 +1,8 @@
 """What the tests of people do again and again: mail that is caught, people who are invited and sign in."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -80,3 +82,12 @@ class People:
         """A client at an address of its own."""
         self.opened.append(browser(self.api))
         return self.opened[-1]
+
+
+@asynccontextmanager
+async def people_at(api: FastAPI, database: Database) -> AsyncIterator[People]:
+    """People at an application, whose connections are closed at the end."""
+    made = People(api, database)
+    yield made
+    for each in made.opened:
+        await each.aclose()

@@ -7,7 +7,7 @@ import pytest
 from api_scene import Client
 from fastapi import FastAPI
 from hint_scene import with_settings
-from people_scene import People
+from people_scene import People, people_at
 from provider_scene import Liar, Provider, served, through
 
 from knowlog.bootstrap import App
@@ -65,7 +65,5 @@ async def stranger(reaching: FastAPI, charlie: Client) -> AsyncIterator[Client]:
 @pytest.fixture
 async def crowd(reaching: FastAPI, database: Database) -> AsyncIterator[People]:
     """People, at that application."""
-    made = People(reaching, database)
-    yield made
-    for each in made.opened:
-        await each.aclose()
+    async with people_at(reaching, database) as made:
+        yield made

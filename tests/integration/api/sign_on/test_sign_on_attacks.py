@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from hint_scene import with_settings
 from joserfc.jwk import RSAKey
-from people_scene import PASSWORD, People, new_email
+from people_scene import PASSWORD, People, new_email, people_at
 from provider_scene import Liar, add_sign_on, bearer, begun, through, through_liar
 
 from knowlog.bootstrap import App
@@ -36,10 +36,8 @@ async def mallory(lied_to: FastAPI, charlie: Client) -> AsyncIterator[Client]:
 @pytest.fixture
 async def crowd(lied_to: FastAPI, database: Database) -> AsyncIterator[People]:
     """People, at that application."""
-    made = People(lied_to, database)
-    yield made
-    for each in made.opened:
-        await each.aclose()
+    async with people_at(lied_to, database) as made:
+        yield made
 
 
 async def lied(browser: Client, made: dict[str, Any], **more: str) -> httpx.Response:
