@@ -18,6 +18,14 @@ _OLDEST_VECTOR = (0, 8)
 # pgvector's settings (hnsw.ef_search ...) can be named by an ordinary login once its library is loaded in the session.
 _LOAD_VECTOR = "do $$ begin if to_regtype('vector') is not null then perform '[1]'::vector; end if; end $$"
 
+_PUT_ON = ("set", "inherit false, set true")
+_ROLES = (
+    ("knowlog_app", *_PUT_ON),
+    ("knowlog_system", *_PUT_ON),
+    ("knowlog_door", "usage", "inherit true, set false"),
+)
+"""What the application's login is given: which privilege it must have, and the options that give it."""
+
 
 async def migrate(connection: Any, app_login: str) -> list[str]:
     """Bring the schema up to date and let `app_login` put on the application's roles. Returns the names applied.
@@ -120,7 +128,7 @@ async def _mend_log(connection: Any) -> None:
 
 
 async def _grant_roles(connection: Any, app_login: str) -> None:
-    for role in ("knowlog_app", "knowlog_system"):
-        if not await connection.fetchval("select pg_has_role($1::name, $2::name, 'set')", app_login, role):
-            login = app_login.replace('"', '""')
-            await connection.execute(f'grant {role} to "{login}" with inherit false, set true')
+    login = app_login.replace('"', '""')
+    for role, has, options in _ROLES:
+        if not await connection.fetchval("select pg_has_role($1::name, $2::name, $3)", app_login, role, has):
+            await connection.execute(f'grant {role} to "{login}" with {options}')

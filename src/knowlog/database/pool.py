@@ -91,6 +91,19 @@ class Database:
         async with self._shares.of(tenant_id), self._open(begin) as connection:
             yield connection
 
+    async def look(self, question: str, tenant_id: UUID, *values: Any) -> Any | None:
+        """The row that answers a question which a login may ask without a transaction (migration 0050); None where there
+        is none, or the tenant lives elsewhere. Raises as `transaction` does.
+        """
+        try:
+            async with self._pool.acquire(timeout=10) as connection:
+                return await connection.fetchrow(question, tenant_id, *values)
+        except _FOREIGN as error:
+            problem = translate(error)
+            if isinstance(problem, Elsewhere):
+                return None
+            raise problem from error
+
     @property
     def owner_url(self) -> str:
         """Where the schema's owner logs in. It has a password."""

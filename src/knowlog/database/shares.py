@@ -33,16 +33,20 @@ class Shares:
         places = self._places.get(tenant_id)
         if places is None:
             places = self._places[tenant_id] = asyncio.Semaphore(self._most)
-        try:
-            async with asyncio.timeout(_WAIT_S):
-                await places.acquire()
-        except TimeoutError as error:
-            raise Unavailable(
-                "Too many changes of your tenant are under way and wait for each other. Try again in a moment."
-            ) from error
+        await (_wait(places) if places.locked() else places.acquire())
         _WITHIN.set(here)
         try:
             yield
         finally:
             _WITHIN.set(outside)  # no token: a block may end in another context than it began in
             places.release()
+
+
+async def _wait(places: asyncio.Semaphore) -> None:
+    try:
+        async with asyncio.timeout(_WAIT_S):
+            await places.acquire()
+    except TimeoutError as error:
+        raise Unavailable(
+            "Too many changes of your tenant are under way and wait for each other. Try again in a moment."
+        ) from error

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -69,6 +70,18 @@ class Home(Database):
             raise refusal from problem
         self._open_silos[name] = opened
         return opened
+
+    def known_place(self, tenant_id: UUID) -> Database:
+        """See `Database.known_place`."""
+        name, _ = self._away.get(tenant_id, ("", 0.0))
+        return self._open_silos.get(name, self)
+
+    async def look(self, question: str, tenant_id: UUID, *values: Any) -> Any | None:
+        """See `Database.look`."""
+        place = self.known_place(tenant_id)
+        if place is self:
+            return await super().look(question, tenant_id, *values)
+        return await place.look(question, tenant_id, *values)
 
     async def of(self, tenant_id: UUID) -> Database:
         """The database in which a tenant lives, with the accounts of its people. Raises Unavailable."""

@@ -142,9 +142,7 @@ class _Legs:
         with _TRACER.start_as_current_span("lexical leg"):
             statistics = await term_statistics(self.connection, wanted.collections, wanted.question)
             query = LexicalQuery(wanted.collections, wanted.depth, wanted.filter)
-            lexical = {
-                hit.chunk_id: hit.score for hit in await lexical_search(self.connection, statistics, query)
-            }
+            lexical = dict(await lexical_search(self.connection, statistics, query))
         questions = await embedding.questions()
         with _TRACER.start_as_current_span("dense leg"):
             dense = join([await self._dense(asked, list(lexical)) for asked in questions.asked])
@@ -162,8 +160,7 @@ class _Legs:
             asked.collections, asked.model.profile.key, asked.vector, wanted.depth, wanted.filter,
             enough=wanted.enough,
         )  # fmt: skip
-        hits = await self.store.search(self.connection, self.scope.tenant_id, query)
-        dense = {hit.chunk_id: hit.score for hit in hits}
+        dense = dict(await self.store.search(self.connection, self.scope.tenant_id, query))
         missing = [chunk_id for chunk_id in found_by_words if chunk_id not in dense]
         if missing and dense:
             dense |= await self.store.score(self.connection, self.scope.tenant_id, query, missing)

@@ -72,7 +72,7 @@ async def lexical_search(
         query.prune,
         query.filter.jsonpath() if query.filter else None,
     )
-    return [Hit(record["chunk_id"], record["score"]) for record in found]
+    return list(map(Hit._make, found))
 
 
 async def lexical_scores(
@@ -80,7 +80,7 @@ async def lexical_scores(
 ) -> dict[int, float]:
     """Return the BM25 score of each of these chunks."""
     found = await connection.fetch(_SQL["lexical_scores"], _query_vector(statistics), list(chunk_ids))
-    return {record["chunk_id"]: record["score"] for record in found}
+    return dict(map(tuple, found))
 
 
 def _query_vector(statistics: TermStatistics) -> bytes:

@@ -39,22 +39,30 @@ async def authenticate(database: Database, secret: str) -> Principal:
     if match is None:
         raise Unauthenticated(_REFUSED)
     tenant_id = UUID(match[1])
-    async with database.transaction(Scope(tenant_id, "authentication")) as connection:
-        row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
-        if row is None:
-            await _note_refusal(connection, tenant_id, secret)
-        elif row["suspended"]:
-            raise Forbidden(SUSPENDED)
-        elif row["used_again"]:
-            await connection.execute(_SQL["touch_key"], row["key_id"])
-    if row is None:
-        raise Unauthenticated(_REFUSED)
+    row = await database.look(_SQL["key_of"], tenant_id, _hash(secret))
+    if row is None or row["used_again"]:
+        row = await _find_key(database, tenant_id, secret)
+    if row["suspended"]:
+        raise Forbidden(SUSPENDED)
     collections = None if row["collections"] is None else frozenset(row["collections"])
     if row["role"] == "provisioner":
         collections = frozenset()  # no route lets it near a document; this is the second wall
     subjects = subjects_of(row["role"], row["groups"])
     scope = Scope(tenant_id, f"key:{row['key_id']}", collections=collections, subjects=subjects)
     return Principal(scope, row["role"], row["key_id"])
+
+
+async def _find_key(database: Database, tenant_id: UUID, secret: str) -> Any:
+    """Find a key where its tenant lives, and write down that it was used, or refused. Raises Unauthenticated."""
+    async with database.transaction(Scope(tenant_id, "authentication")) as connection:
+        row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
+        if row is None:
+            await _note_refusal(connection, tenant_id, secret)
+        elif row["used_again"] and not row["suspended"]:
+            await connection.execute(_SQL["touch_key"], row["key_id"])
+    if row is None:
+        raise Unauthenticated(_REFUSED)
+    return row
 
 
 async def _note_refusal(connection: Connection, tenant_id: UUID, secret: str) -> None:

@@ -1,3 +1,7 @@
+-- name: key_of
+-- A key that is valid at this moment, asked without a transaction.
+select * from knowlog.key_of($1, $2)
+
 -- name: find_key
 -- A key that is valid at this moment, by the hash of its secret.
 select key_id, role, collections, groups,

@@ -88,20 +88,36 @@ async def test_application_roles_own_nothing_and_bypass_nothing(rows) -> None:
         select rolname::text, rolsuper, rolbypassrls, rolcanlogin, rolcreaterole,
                (select count(*) from pg_class c where c.relowner = r.oid)
         from pg_roles r where rolname like 'knowlog\\_%' order by 1""")
-    names = ("knowlog_app", "knowlog_definer", "knowlog_system")
+    names = ("knowlog_app", "knowlog_definer", "knowlog_door", "knowlog_system")
     assert found == [(name, False, False, False, False, 0) for name in names]
 
 
 async def test_application_login_is_powerless_by_itself(rows) -> None:
-    """The login of the embedded server may put on the two working roles and can do nothing else."""
+    """The login of the embedded server may put on the two working roles, and has the rights of the door alone."""
     found = await rows(
         "select rolsuper, rolbypassrls, rolinherit, rolcreaterole from pg_roles where rolname = 'knowlog'"
     )
     memberships = await rows("""
-        select r.rolname::text from pg_auth_members m join pg_roles r on r.oid = m.roleid
+        select r.rolname::text, inherit_option, set_option from pg_auth_members m join pg_roles r on r.oid = m.roleid
         where m.member = 'knowlog'::regrole order by 1""")
     assert found == [(False, False, False, False)]
-    assert memberships == [("knowlog_app",), ("knowlog_system",)]
+    assert memberships == [
+        ("knowlog_app", False, True), ("knowlog_door", True, False), ("knowlog_system", False, True)
+    ]  # fmt: skip
+
+
+async def test_the_door_asks_whose_a_key_is_and_nothing_else(rows) -> None:
+    """What a login has without putting on a role: no table, no column, and one function, which wants a secret's hash."""
+    functions = await rows("""
+        select oid::regprocedure::text from pg_proc
+        where pronamespace = 'knowlog'::regnamespace and prosecdef
+        and has_function_privilege('knowlog_door', oid, 'execute')""")
+    tables = await rows("""
+        select relname from pg_class where relnamespace = 'knowlog'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S')
+        and (has_any_column_privilege('knowlog_door', oid, 'select, insert, update, references')
+             or has_table_privilege('knowlog_door', oid, 'delete, truncate, trigger'))""")
+    assert functions == [("knowlog.key_of(uuid,bytea)",)]
+    assert tables == []
 
 
 async def test_nobody_may_truncate_or_alter(rows) -> None:
@@ -118,7 +134,7 @@ async def test_system_role_touches_no_table(rows) -> None:
     """What looks across tenants is a listed function, never a table."""
     found = await rows("""
         select table_name from information_schema.role_table_grants
-        where table_schema = 'knowlog' and grantee in ('knowlog_system', 'PUBLIC')""")
+        where table_schema = 'knowlog' and grantee in ('knowlog_system', 'knowlog_door', 'PUBLIC')""")
     assert found == []
 
 

@@ -47,7 +47,7 @@ async def plain_url(database: Database, sockets: str, server_dir: Path) -> str:
     async with database.owner() as connection:
         await connection.execute("create role dba login createrole password 'pw'")
         await connection.execute("create database managed owner dba")
-        for role in ("knowlog_app", "knowlog_system", "knowlog_definer"):
+        for role in ("knowlog_app", "knowlog_system", "knowlog_definer", "knowlog_door"):
             await connection.execute(f"grant {role} to dba with admin true, inherit false, set true")
     superuser = await connect(owner_url(server_dir).replace("/knowlog?", "/managed?"))
     await superuser.execute("create extension vector")

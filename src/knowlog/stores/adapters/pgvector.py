@@ -62,7 +62,7 @@ class PgvectorStore:
             query.exact,
             query.enough,
         )
-        return [Hit(record["chunk_id"], record["score"]) for record in found]
+        return list(map(Hit._make, found))
 
     async def score(
         self, connection: Connection, tenant_id: UUID, query: VectorQuery, chunk_ids: Sequence[int]
@@ -75,7 +75,7 @@ class PgvectorStore:
             half_vector(query.vector),
             list(chunk_ids),
         )
-        return {record["chunk_id"]: record["score"] for record in found}
+        return dict(map(tuple, found))
 
     async def delete_documents(
         self, connection: Connection, tenant_id: UUID, document_ids: Sequence[UUID]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from knowlog.embedding import wordpiece
 from knowlog.embedding.adapters.minilm.line import Line
 from knowlog.embedding.adapters.minilm.network import DIMENSIONS, POSITIONS
+from knowlog.embedding.adapters.minilm.priority import step_back
 from knowlog.embedding.adapters.minilm.session import Session, Vector
 from knowlog.embedding.adapters.minilm.store import IDENTITY, network_file
 from knowlog.embedding.model import EmbeddingProfile
@@ -34,9 +35,9 @@ class MiniLMEmbedder:
             "minilm", DIMENSIONS, window_tokens, f"minilm-{IDENTITY}-{window_tokens}"
         )
         self._session = session
-        self._documents = Line(threads, "embed-documents")
+        self._documents = Line(threads, "embed-documents", step_back)
         self._tokens = ThreadPoolExecutor(1, "embed-tokens")
-        self._queries = ThreadPoolExecutor(threads, "embed-query")
+        self._queries = ThreadPoolExecutor(threads, "embed-query", step_back)
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row for each text. When the caller is cancelled, the threads stop after one more."""
