@@ -4,9 +4,6 @@ import asyncio
 import gc
 import socket
 import ssl
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +12,7 @@ from knowlog.api.application import create_api
 from knowlog.bootstrap import open_app, require_key_of_stored, require_safe
 from knowlog.edge import ApiSettings, bounded_protocol, set_up_logging, set_up_spans
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.loops import faster_loop
 from knowlog.settings import Settings
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; TLS 1.3 has good ones alone. Older is not spoken.
@@ -22,7 +20,7 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; TLS 1.3 has good ones al
 
 def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises Misconfigured, for example when the port is taken."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=faster_loop()) as runner:
         runner.run(run_server(settings))
 
 
@@ -76,14 +74,6 @@ def listen(settings: ApiSettings) -> socket.socket:
             "Stop what uses the port, or set KNOWLOG_API_PORT or KNOWLOG_API_HOST."
         ) from error
     return listener
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The faster loop where it exists; Windows has none."""
-    if find_spec("uvloop") is None:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
-    return factory
 
 
 def configuration(api: FastAPI, settings: ApiSettings) -> uvicorn.Config:

@@ -9,6 +9,7 @@ import typer
 from knowlog.cli.options import AsJson
 from knowlog.cli.output import emit, say
 from knowlog.cli.registry import process
+from knowlog.kernel.loops import faster_loop
 from knowlog.settings import load_settings
 
 
@@ -63,8 +64,8 @@ def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJs
     )
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)
-    with own_database(settings):
-        asyncio.run(process("worker")(settings))
+    with own_database(settings), asyncio.Runner(loop_factory=faster_loop()) as runner:
+        runner.run(process("worker")(settings))
 
 
 def worker_environment(queues: str | None, concurrency: int | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Threads that compute step back behind those that answer."""
+"""Threads that embed questions step back behind the one that answers."""
 
 import os
 import sys

@@ -35,7 +35,7 @@ class MiniLMEmbedder:
             "minilm", DIMENSIONS, window_tokens, f"minilm-{IDENTITY}-{window_tokens}"
         )
         self._session = session
-        self._documents = Line(threads, "embed-documents", step_back)
+        self._documents = Line(threads, "embed-documents")
         self._tokens = ThreadPoolExecutor(1, "embed-tokens")
         self._queries = ThreadPoolExecutor(threads, "embed-query", step_back)
 

@@ -35,11 +35,10 @@ class _Batch:
 class Line:
     """A short batch that comes while a long one is at work is done after a few items more, not after the long one.
 
-    Between two items a thread does not wait for the event loop. `begin` is called once in each thread.
+    Between two items a thread does not wait for the event loop.
     """
 
-    def __init__(self, threads: int, name: str, begin: Callable[[], None] = lambda: None) -> None:
-        self._begin = begin
+    def __init__(self, threads: int, name: str) -> None:
         self._batches: deque[_Batch] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -72,7 +71,6 @@ class Line:
             self._changed.notify_all()
 
     def _serve(self) -> None:
-        self._begin()
         while (taken := self._take()) is not None:
             batch, item = taken
             try:
