@@ -4,6 +4,7 @@ from knowlog.database.actions import open_database, start_embedded
 from knowlog.database.copying import (
     AnotherMover,
     Copier,
+    CopyDiffers,
     Table,
     drop_rows,
     mover_session,
@@ -25,6 +26,7 @@ __all__ = [
     "AnotherMover",
     "Connection",
     "Copier",
+    "CopyDiffers",
     "Database",
     "DatabaseSettings",
     "EmbeddedServer",

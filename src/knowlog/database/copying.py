@@ -1,8 +1,9 @@
 """Copying the rows of a tenant from one database to another, table by table as the catalog has them, while it is used.
 
 The first pass over a table copies all; later ones what was written since. PostgreSQL itself says what that is: a row
-carries the number of the transaction that wrote it. What is gone shows in the keys. Both sides are read and written as
-they are, without triggers and foreign keys, so that a copy is a copy.
+carries the number of the transaction that wrote it. What is gone shows in the keys, of which both sides make a sum: they
+are sent across only where the sums differ. Both sides are read and written as they are, without triggers and foreign
+keys, so that a copy is a copy.
 """
 
 import asyncio
@@ -69,6 +70,10 @@ class Table:
 
 class AnotherMover(Conflict):
     """Another process is at it."""
+
+
+class CopyDiffers(Unavailable):
+    """What was copied is not what was to be copied."""
 
 
 @asynccontextmanager
@@ -138,26 +143,29 @@ class Copier:
 
     async def copy(self, table: Table, since: int | None) -> int:
         """Bring a table of the target to the source's moment; `since`: it was copied at that mark. Returns how many rows
-        were copied or removed.
+        were copied or removed. Raises CopyDiffers where the keys of all rows, or what was written since, are not the
+        same on both sides then.
         """
         if not await self._has_rows(self._source, table) and not await self._has_rows(self._target, table):
             return 0
         async with self._target.transaction():
             if since is None:
                 await drop_rows(self._target, [table], self._tenant_id)
-            else:
-                await self._fill("keys", table, table.key, "true")
-            await self._fill("fresh", table, table.columns, self._written(table, since))
-            return await self._take(table, later=since is not None)
+                return await self._take(table, "true")
+            written = self._written(table, since)
+            moved = await self._take(table, written)
+            if await self._different(table, table.key):
+                moved += await self._remove_gone(table)
+                await self._require_same(table, table.key)
+            await self._require_same(table, table.columns, written, "x.xmin = pg_current_xact_id()::xid")
+            return moved
 
     async def _has_rows(self, side: Connection, table: Table) -> bool:
         query = f"select exists (select from {table.name} where tenant_id = $1)"  # noqa: S608 - a name of the catalog
         return bool(await side.fetchval(query, self._tenant_id))
 
-    def _written(self, table: Table, since: int | None) -> str:
+    def _written(self, table: Table, since: int) -> str:
         """A condition on the rows that were written since the mark; numbers of transactions go round in a circle."""
-        if since is None:
-            return "true"
         distance = f"(x.xmin::text::bigint - {since % _PIECES} + {_PIECES}) % {_PIECES}"
         return f"({distance} < {_PIECES // 2} or {table.again})"
 
@@ -173,39 +181,53 @@ class Copier:
         query = f"select {wanted} from {table.name} x where x.tenant_id = '{self._tenant_id}' and {condition}"  # noqa: S608
         await _stream(self._source, query, self._target, name, columns)
 
-    async def _take(self, table: Table, *, later: bool) -> int:
-        """Put what came into the table itself, in place of what was there."""
-        same = " and ".join(f"t.{_quoted(each)} = k.{_quoted(each)}" for each in table.key)
-        removed = 0
-        if later:
-            await self._target.execute("analyze keys; analyze fresh")
-            gone = await self._target.execute(
-                f"delete from {table.name} t where t.tenant_id = $1 and not exists (select from keys k where {same})",  # noqa: S608
-                self._tenant_id,
-            )
-            await self._target.execute(f"delete from {table.name} t using fresh k where {same}")  # noqa: S608
-            removed = int(gone.split()[-1])
+    async def _take(self, table: Table, written: str) -> int:
+        """Put the source's rows that satisfy a condition into the table, in place of what was there under their keys."""
+        await self._fill("fresh", table, table.columns, written)
+        await self._target.execute("analyze fresh")
+        await self._target.execute(f"delete from {table.name} t using fresh k where {_same_key(table)}")  # noqa: S608
         values = ", ".join(table.taken.get(each, f"x.{_quoted(each)}") for each in table.columns)
         put = await self._target.execute(
             f"insert into {table.name} ({_listed(table.columns)}) overriding system value"  # noqa: S608
             f" select {values} from fresh x"
         )
-        return removed + int(put.split()[-1])
+        return int(put.split()[-1])
 
-    async def differs(self, table: Table) -> str | None:
-        """Compare all rows of both sides by their number and a sum of their hashes. Returns what is different."""
-        left_out = {*table.made, *table.taken}
+    async def _remove_gone(self, table: Table) -> int:
+        """Delete the target's rows whose keys the source does not have. Returns how many."""
+        await self._fill("keys", table, table.key, "true")
+        await self._target.execute("analyze keys")
+        gone = await self._target.execute(
+            f"delete from {table.name} t where t.tenant_id = $1"  # noqa: S608
+            f" and not exists (select from keys k where {_same_key(table)})",
+            self._tenant_id,
+        )
+        return int(gone.split()[-1])
+
+    async def compare(self, table: Table) -> None:
+        """Compare all rows of both sides. Raises CopyDiffers."""
+        await self._require_same(table, table.columns)
+
+    async def _require_same(self, table: Table, columns: Sequence[str], *conditions: str) -> None:
+        if different := await self._different(table, columns, *conditions):
+            raise CopyDiffers(f"The copy is not the same: {different}. It is tried again.")
+
+    async def _different(
+        self, table: Table, columns: Sequence[str], there: str = "true", here: str = "true"
+    ) -> str | None:
+        """Compare rows of both sides by their number and a sum of their columns' hashes. Returns what is different."""
         parts = " || ".join(
             f"coalesce({sender}(x.{_quoted(column)}), '\\xff')"
             for column, sender in zip(table.columns, table.senders, strict=True)
-            if column not in left_out
+            if column in columns and column not in {*table.made, *table.taken}
         )
         query = (
             f"select count(*) as rows, coalesce(sum(hashbyteaextended({parts}, 0)::numeric), 0) as hash"  # noqa: S608
-            f" from {table.name} x where x.tenant_id = $1"
+            f" from {table.name} x where x.tenant_id = $1 and "
         )
         one, other = await asyncio.gather(
-            *(side.fetchrow(query, self._tenant_id) for side in (self._source, self._target))
+            self._source.fetchrow(query + there, self._tenant_id),
+            self._target.fetchrow(query + here, self._tenant_id),
         )
         if tuple(one) == tuple(other):
             return None
@@ -259,6 +281,10 @@ async def _stream(
 
 async def _put(target: Connection, name: str, columns: Sequence[str], pieces: Any) -> None:
     await target.copy_to_table(name, source=pieces, columns=list(columns), format="binary")
+
+
+def _same_key(table: Table) -> str:
+    return " and ".join(f"t.{_quoted(each)} = k.{_quoted(each)}" for each in table.key)
 
 
 def _quoted(name: str) -> str:

@@ -1,9 +1,9 @@
 """Moving a tenant from one database to another while it is used (decision 15).
 
-Its rows are copied while everything goes on; then it is held: read, and not written, for the moment in which the rest is
-copied, all is compared, and the home says that it lives elsewhere. What is read before that is the old place's, what is
-read after it the new one's. A mover that is killed leaves a step that the next one goes on from, and at no step are there
-two places where the tenant could be written.
+Its rows are copied and compared while everything goes on; then it is held: read, and not written, for the moment in which
+the rest is copied and compared, and the home says that it lives elsewhere. What is read before that is the old place's,
+what is read after it the new one's. A mover that is killed leaves a step that the next one goes on from, and at no step
+are there two places where the tenant could be written.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from knowlog.database import (
     AnotherMover,
     Connection,
     Copier,
+    CopyDiffers,
     Database,
     Home,
     Table,
@@ -153,14 +154,20 @@ class Mover:
         await self._step_to("copying")
 
     async def _copy_ahead(self) -> None:
-        """Copy while everything goes on, until a pass finds little."""
+        """Copy while everything goes on, until a pass finds little; compare all; copy what came meanwhile."""
+        ahead = [each for each in self._tables if each.name != _WITH_ACCOUNTS]
         for number in range(_MOST_PASSES):
             async with self._moment() as copier:
-                copied = await self._pass(copier, [t for t in self._tables if t.name != _WITH_ACCOUNTS])
+                copied = await self._pass(copier, ahead)
             if number == 0:
                 await self._prepare(self._new)
             if copied <= _FEW_ROWS:
-                return
+                break
+        async with self._moment() as copier:
+            await self._pass(copier, ahead)
+            await self._compare(copier, ahead)
+        async with self._moment() as copier:
+            await self._pass(copier, ahead)
 
     @asynccontextmanager
     async def _moment(self) -> AsyncIterator[Copier]:
@@ -175,11 +182,28 @@ class Mover:
         for table in tables:
             await self._require_wanted()
             before = known.get(table.name, {"since": None, "rows": 0})
-            rows = await copier.copy(self._special(table), before["since"])
+            async with self._anew_if_different(table):
+                rows = await copier.copy(self._special(table), before["since"])
             known[table.name] = {"since": mark, "rows": before["rows"] + rows}
             await self._tell()
             copied += rows
         return copied
+
+    @asynccontextmanager
+    async def _anew_if_different(self, table: Table) -> AsyncIterator[None]:
+        """A table that was copied wrongly is copied whole by the next attempt."""
+        try:
+            yield
+        except CopyDiffers:
+            self._told.get("tables", {}).pop(table.name, None)
+            await self._tell()
+            raise
+
+    async def _compare(self, copier: Copier, tables: list[Table]) -> None:
+        for table in tables:
+            await self._require_wanted()
+            async with self._anew_if_different(table):
+                await copier.compare(self._special(table))
 
     def _special(self, table: Table) -> Table:
         """Two tables have a column that means something in one database alone."""
@@ -191,7 +215,7 @@ class Mover:
         return table
 
     async def _switch(self) -> None:
-        """Hold the tenant, copy the rest, compare, and let it live at its new place."""
+        """Hold the tenant, copy the rest, and let it live at its new place."""
         await self._place_old("leaving")
         await self._drain()
         await self._wait_for_writers(_PATIENCE_S)
@@ -204,10 +228,8 @@ class Mover:
             await copy_accounts(
                 self._source, self._target, self._old, self._new, self._vault, self._tenant_id
             )
-            self._told.get("tables", {}).pop(_WITH_ACCOUNTS, None)
             async with self._moment() as copier:
-                await self._pass(copier, self._tables)
-                await self._compare(copier)
+                await self._copy_rest(copier)
             await self._turn(began)
         self._step = "switched"
 
@@ -241,16 +263,16 @@ class Mover:
                 )  # fmt: skip
             yield
 
-    async def _compare(self, copier: Copier) -> None:
+    async def _copy_rest(self, copier: Copier) -> None:
+        """Copy what was written since the comparison, which compares just that and all keys; and who are members."""
         if not await self._source.fetchval(
             "select exists (select from tenants where tenant_id = $1)", self._tenant_id
         ):
             raise _GivenUp  # it was deleted meanwhile
+        self._told.get("tables", {}).pop(_WITH_ACCOUNTS, None)
+        await self._pass(copier, self._tables)
+        await self._compare(copier, [each for each in self._tables if each.name == _WITH_ACCOUNTS])
         for table in self._tables:
-            if different := await copier.differs(self._special(table)):
-                self._told.get("tables", {}).pop(table.name, None)  # the next attempt copies all of it
-                await self._tell()
-                raise Unavailable(f"The copy is not the same: {different}. It is tried again.")
             await copier.lift_numbers(table)
 
     async def _turn(self, began: float) -> None:

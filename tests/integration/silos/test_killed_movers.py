@@ -12,7 +12,7 @@ from silo_scene import SILO, Installation, at_work, filled, found, rows_in, uplo
 from knowlog.bootstrap import App
 from knowlog.database import Database
 
-STEPS = ("_compare", "_turn", "_settle")
+STEPS = ("_copy_rest", "_turn", "_settle")
 
 
 async def test_a_mover_that_is_killed_at_any_step_is_followed_by_one_that_goes_on(
