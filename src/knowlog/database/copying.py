@@ -151,14 +151,14 @@ class Copier:
         async with self._target.transaction():
             if since is None:
                 await drop_rows(self._target, [table], self._tenant_id)
-                return await self._take(table, "true")
+                await self._fill("fresh", table, table.columns, "true")
+                return await self._take(table)
             written = self._written(table, since)
-            moved = await self._take(table, written)
-            if await self._different(table, table.key):
-                moved += await self._remove_gone(table)
-                await self._require_same(table, table.key)
+            await self._fill("fresh", table, table.columns, written)
+            removed = await self._make_room(table, f"not {written}")
+            taken = await self._take(table)
             await self._require_same(table, table.columns, written, "x.xmin = pg_current_xact_id()::xid")
-            return moved
+            return removed + taken
 
     async def _has_rows(self, side: Connection, table: Table) -> bool:
         query = f"select exists (select from {table.name} where tenant_id = $1)"  # noqa: S608 - a name of the catalog
@@ -181,11 +181,20 @@ class Copier:
         query = f"select {wanted} from {table.name} x where x.tenant_id = '{self._tenant_id}' and {condition}"  # noqa: S608
         await _stream(self._source, query, self._target, name, columns)
 
-    async def _take(self, table: Table, written: str) -> int:
-        """Put the source's rows that satisfy a condition into the table, in place of what was there under their keys."""
-        await self._fill("fresh", table, table.columns, written)
+    async def _make_room(self, table: Table, others: str) -> int:
+        """Delete what the table has under the keys of what came, and what the source has no more: before the new rows are
+        put in, which may bear its name. Returns how many rows are gone.
+        """
         await self._target.execute("analyze fresh")
         await self._target.execute(f"delete from {table.name} t using fresh k where {_same_key(table)}")  # noqa: S608
+        if not await self._different(table, table.key, others):
+            return 0
+        removed = await self._remove_gone(table)
+        await self._require_same(table, table.key, others)
+        return removed
+
+    async def _take(self, table: Table) -> int:
+        """Put what came into the table."""
         values = ", ".join(table.taken.get(each, f"x.{_quoted(each)}") for each in table.columns)
         put = await self._target.execute(
             f"insert into {table.name} ({_listed(table.columns)}) overriding system value"  # noqa: S608

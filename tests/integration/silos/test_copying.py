@@ -17,27 +17,25 @@ from knowlog.database import (
     tables_of,
 )
 
-ROWS = 50
 Sides = tuple[Connection, Connection, UUID, Table]
+_INSERT = "insert into collections (tenant_id, collection_id, name, profile) values ($1, $2, $3, '{}')"
 
 
 @pytest.fixture
 async def sides(installation: Installation, silo: Database) -> AsyncIterator[Sides]:
-    """Alice's table of lists, at home and, empty, in the silo."""
+    """Alice's collections, "handbook" and four more, at home; none in the silo."""
     tenant_id, _ = await installation.tenant("alice")
     async with raw_session(installation.home.owner_url) as home, raw_session(silo.owner_url) as there:
-        (table,) = [each for each in await tables_of(home) if each.name == "document_subjects"]
-        for _ in range(ROWS):
-            await home.execute(
-                "insert into document_subjects values ($1, $2, $3, $4)", tenant_id, uuid4(), uuid4(), uuid4()
-            )
+        (table,) = [each for each in await tables_of(home) if each.name == "collections"]
+        for name in ("north", "east", "south", "west"):
+            await home.execute(_INSERT, tenant_id, uuid4(), name)
         yield home, there, tenant_id, table
         for side in (home, there):
             await drop_rows(side, [table], tenant_id)
 
 
 async def copied(sides: Sides, since: int | None) -> tuple[int, int]:
-    """Copy what is new. How many rows that were, and the mark for the next time."""
+    """Copy what is new, and compare all. How many rows it was, and the mark for the next time."""
     home, there, tenant_id, table = sides
     async with home.transaction(isolation="repeatable_read", readonly=True):
         copier = Copier(home, there, tenant_id)
@@ -48,27 +46,24 @@ async def copied(sides: Sides, since: int | None) -> tuple[int, int]:
 
 
 async def test_a_later_pass_brings_what_was_written_and_takes_what_was_deleted(sides: Sides) -> None:
-    """And nothing else: two rows, where there are fifty."""
-    home, _, tenant_id, table = sides
+    """Nothing else comes, and a name goes over to another row."""
+    home, _, tenant_id, _ = sides
     first, mark = await copied(sides, None)
-    one = "(select ctid from document_subjects where tenant_id = $1 limit 1)"
-    await home.execute(f"delete from {table.name} where ctid = {one}", tenant_id)
-    await home.execute(f"update {table.name} set subject = $2 where ctid = {one}", tenant_id, uuid4())
+    named = "where tenant_id = $1 and name = $2"
+    await home.execute(f"update collections set profile_version = 2 {named}", tenant_id, "north")
+    await home.execute(f"delete from collections {named}", tenant_id, "east")
+    await home.execute(_INSERT, tenant_id, uuid4(), "east")
     later, _ = await copied(sides, mark)
-    assert (first, later) == (ROWS, 3)  # the changed key came, the old one and the deleted one went
+    assert (first, later) == (5, 3)
 
 
-@pytest.mark.parametrize(
-    "harm",
-    [
-        "delete from document_subjects where tenant_id = $1",
-        "update document_subjects set subject = document_id where tenant_id = $1",
-    ],
-)
-async def test_a_pass_notices_that_the_copy_lost_rows(sides: Sides, harm: str) -> None:
+@pytest.mark.parametrize("harm", ["delete from collections", "update collections set collection_id = $2"])
+async def test_a_pass_notices_that_the_copy_lost_a_row(sides: Sides, harm: str) -> None:
     """Though nothing was written at the source since."""
     _, there, tenant_id, _ = sides
     _, mark = await copied(sides, None)
-    await there.execute(harm, tenant_id)
+    await there.execute(
+        f"{harm} where tenant_id = $1 and name = 'west' and collection_id <> $2", tenant_id, uuid4()
+    )
     with pytest.raises(CopyDiffers):
         await copied(sides, mark)
