@@ -11,6 +11,7 @@ from knowlog.bootstrap import App
 from knowlog.cli.doctor.silos import check_silos
 from knowlog.database import Database, Scope, raw_session
 from knowlog.tenants import write_letter
+from knowlog.tenants.limits import THE_TENANT, record_usage
 
 pytestmark = pytest.mark.usefixtures("workers")
 PASSWORD = "correct horse battery staple"
@@ -79,10 +80,28 @@ async def test_the_operator_rules_over_a_tenant_in_a_silo(
     assert (await operator.get("/metrics")).text.count('knowlog_silo_answers{silo="acme"} 1.0') == 1
 
 
+async def test_what_a_tenant_in_a_silo_uses_is_counted(
+    installation: Installation, scene: tuple[UUID, httpx.AsyncClient, str]
+) -> None:
+    """Where it lives: what a process counts by itself goes to no other database."""
+    tenant_id, owner, _ = scene
+    before = await embedded_today(owner)
+    await record_usage(installation.home, [(tenant_id, THE_TENANT, "embedding_tokens", 7000)])
+    assert await embedded_today(owner) >= before + 7000
+
+
+async def embedded_today(owner: httpx.AsyncClient) -> int:
+    """Tokens that were embedded for a tenant today, as it is told."""
+    days = (await owner.get("/v1/usage", params={"days": 1})).json()["days"]
+    return sum(each["amount"] for each in days if each["counted"] == "embedding_tokens")
+
+
 async def test_people_move_with_their_tenant_and_stay_signed_in(
     installation: Installation, app: App, silo: Database
 ) -> None:
-    """An access token and a password from before are good after the move there, and after the one back."""
+    """An access token and a password from before are good after the move there, and after the one back, and so is what a
+    refresh token is renewed with.
+    """
     tenant_id, owner = await installation.tenant("alice")
     email = f"bob-{uuid4().hex[:12]}@example.com"
     await joined(installation, app.database, owner, Scope(tenant_id, "test"), email)
@@ -94,6 +113,8 @@ async def test_people_move_with_their_tenant_and_stay_signed_in(
             again = await signed_in(installation, email, tenant_id)
             renewed = await bob.post("/v1/sessions:refresh", json={"refresh_token": again["refresh_token"]})
             assert renewed.status_code == 200, renewed.text
+            async with client_of(installation.api, renewed.json()["access_token"]) as later:
+                assert (await later.get("/v1/sessions/current")).json()["member"]["email"] == email
     async with raw_session(silo.owner_url) as connection:
         assert await connection.fetchval("select count(*) from people where email = $1", email) == 0
 
