@@ -25,6 +25,7 @@ from knowlog.faithfulness import Judge, open_judge
 from knowlog.ingestion import Indexer, Parser, delete_document, delete_whole_collection, remove_originals
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
+from knowlog.llm import Provider, open_providers
 from knowlog.retrieval import RetrievalProfile
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
@@ -60,6 +61,7 @@ class App:
     limiter: Limiter
     judge: Judge
     questions: QuestionKeeper
+    providers: tuple[Provider, ...]
 
     @property
     def asked(self) -> Asked:
@@ -157,6 +159,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(limiter.close)
         judge = open_judge(settings.faithfulness)
         stack.push_async_callback(judge.close)
+        providers = open_providers(settings.llm)
+        for provider in providers:
+            stack.push_async_callback(provider.close)
         vault = await _open_vault(settings, database)
 
         async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
@@ -170,5 +175,5 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
                 settings.parsing.max_chunks, settings.limits, language),
             Inbox(database, blobs, receiver, store, fetch_url, settings.sources), language, vault, limiter,
-            judge, QuestionKeeper(database),
+            judge, QuestionKeeper(database), providers,
         )  # fmt: skip

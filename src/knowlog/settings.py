@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from knowlog.embedding import EmbeddingSettings
     from knowlog.faithfulness import FaithfulnessSettings
     from knowlog.ingestion import ParsingSettings
+    from knowlog.llm import LlmSettings
+    from knowlog.resilience import ResilienceSettings
     from knowlog.sources import SourcesSettings
     from knowlog.stores import StoresSettings
     from knowlog.tenants import LimitsSettings, MailSettings, PeopleSettings, SecretsSettings
@@ -43,6 +45,8 @@ class _Rooms(Mapping[str, type[BaseModel]]):
         "embedding": "knowlog.embedding:EmbeddingSettings",
         "chunking": "knowlog.chunking:ChunkingSettings",
         "faithfulness": "knowlog.faithfulness:FaithfulnessSettings",
+        "llm": "knowlog.llm:LlmSettings",
+        "resilience": "knowlog.resilience:ResilienceSettings",
         "stores": "knowlog.stores:StoresSettings",
         "parsing": "knowlog.ingestion:ParsingSettings",
         "bus": "knowlog.bus:BusSettings",
@@ -79,6 +83,7 @@ OTHERS = {
     "KNOWLOG_DATA": "Folder of the evaluation data, for tests and benchmarks.",
     "KNOWLOG_TEST_DATABASE_URL": "PostgreSQL for the tests, instead of the embedded one.",
     "KNOWLOG_TEST_OUTAGE_S": "So long a broker is away in the tests; 8 unless set.",
+    "KNOWLOG_TEST_GGUF": "Language model (GGUF) that a test serves by xllamacpp; skipped where either is absent.",
     "KNOWLOG_TEST_SEED": "Which moments the tests choose to kill at.",
 }
 
@@ -95,6 +100,8 @@ class Settings:
     embedding: "EmbeddingSettings"
     chunking: "ChunkingSettings"
     faithfulness: "FaithfulnessSettings"
+    llm: "LlmSettings"
+    resilience: "ResilienceSettings"
     stores: "StoresSettings"
     parsing: "ParsingSettings"
     bus: "BusSettings"

@@ -54,17 +54,23 @@ def _application(endpoint: Endpoint) -> FastAPI:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Endpoint]:
-    """Listen on a free port of loopback until the block ends."""
-    endpoint = Endpoint()
-    config = uvicorn.Config(_application(endpoint), port=0, log_level="error", lifespan="off")
+async def running(config: uvicorn.Config) -> AsyncIterator[str]:
+    """Listen on a free port of loopback until the block ends; yields the address."""
     server = uvicorn.Server(config)
-    running = asyncio.create_task(server._serve())
+    task = asyncio.create_task(server._serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    endpoint.url = f"http://127.0.0.1:{port}/v1"
-    yield endpoint
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = server.force_exit = True
     with suppress(asyncio.CancelledError):
-        await running
+        await task
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Endpoint]:
+    """Serve embeddings until the block ends."""
+    endpoint = Endpoint()
+    config = uvicorn.Config(_application(endpoint), port=0, log_level="error", lifespan="off")
+    async with running(config) as url:
+        endpoint.url = f"{url}/v1"
+        yield endpoint

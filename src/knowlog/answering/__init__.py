@@ -1,6 +1,7 @@
-"""Question and passages to an answer of exact quotes, or to an honest "not in your documents"."""
+"""Question and passages to an answer: of exact quotes, or written by a model; or an honest "not in your documents"."""
 
-from knowlog.answering.actions import compose, compose_events
+from knowlog.answering.actions import compose
+from knowlog.answering.ladder import STANDING, Writing, answer_by_ladder, as_events
 from knowlog.answering.model import (
     NOT_IN_DOCUMENTS,
     Answer,
@@ -8,6 +9,7 @@ from knowlog.answering.model import (
     Citation,
     Done,
     PassagesFound,
+    Rung,
     Statement,
     StatementFound,
 )
@@ -15,14 +17,18 @@ from knowlog.answering.question import valid_question
 
 __all__ = [
     "NOT_IN_DOCUMENTS",
+    "STANDING",
     "Answer",
     "AnswerEvent",
     "Citation",
     "Done",
     "PassagesFound",
+    "Rung",
     "Statement",
     "StatementFound",
+    "Writing",
+    "answer_by_ladder",
+    "as_events",
     "compose",
-    "compose_events",
     "valid_question",
 ]

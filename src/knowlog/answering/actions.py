@@ -1,6 +1,6 @@
-"""Question and passages to an answer, whole or as it comes to be."""
+"""Question and passages to an answer of quotations."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 
 import numpy as np
@@ -11,18 +11,15 @@ from knowlog.answering.extractive import Candidate, candidates, rank, same_state
 from knowlog.answering.model import (
     NOT_IN_DOCUMENTS,
     Answer,
-    AnswerEvent,
     Citation,
-    Done,
-    PassagesFound,
     Statement,
-    StatementFound,
 )
 from knowlog.answering.question import read_question, valid_question
 from knowlog.answering.sentences import BULLET, Kind
 from knowlog.answering.similarity import cosine_scale
 from knowlog.embedding import Embedder
 from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
+from knowlog.resilience import time_limit
 from knowlog.retrieval import Passage
 from knowlog.stores import TermStatistics
 
@@ -36,6 +33,8 @@ LEAST_SHARE = 0.65
 """Share below which a further one is not even worth seeing: one in seventy of these held the answer."""
 NEAREST = 3
 """Passages offered by an answer that abstains."""
+EMBEDDING_S = 5.0
+"""So long sentences are given to be compared by meaning; then the words decide alone."""
 
 
 async def compose(
@@ -71,31 +70,6 @@ async def compose(
     )
 
 
-async def compose_events(
-    question: str,
-    passages: Sequence[Passage],
-    embedder: Embedder,
-    *,
-    statistics: TermStatistics | None = None,
-    question_vector: NDArray[np.float32] | None = None,
-    least_confidence: float = LEAST_CONFIDENCE,
-) -> AsyncIterator[AnswerEvent]:
-    """Yield what `compose` does as it happens: the passages, each statement, and last the whole answer."""
-    valid_question(question)
-    yield PassagesFound(tuple(passages))
-    answer = await compose(
-        question,
-        passages,
-        embedder,
-        statistics=statistics,
-        question_vector=question_vector,
-        least_confidence=least_confidence,
-    )
-    for number, statement in enumerate(answer.statements, start=1):
-        yield StatementFound(number, statement)
-    yield Done(answer)
-
-
 async def _best_candidates(
     question: str,
     passages: Sequence[Passage],
@@ -111,9 +85,10 @@ async def _best_candidates(
     if not found:
         return [], 0.0, False
     try:
-        vectors = await embedder.embed_documents([candidate.embeddable for candidate in found])
-        asked = question_vector if question_vector is not None else await embedder.embed_query(question)
-        scale = await cosine_scale(embedder)
+        async with time_limit(EMBEDDING_S, "The embedding model"):
+            vectors = await embedder.embed_documents([candidate.embeddable for candidate in found])
+            asked = question_vector if question_vector is not None else await embedder.embed_query(question)
+            scale = await cosine_scale(embedder)
     except (LimitReached, Misconfigured, Unavailable):
         return found, confidence(None, found[0].support, found[0].missing), True
     ranked = rank(found, vectors @ asked)

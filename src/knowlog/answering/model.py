@@ -7,6 +7,8 @@ from uuid import UUID
 from knowlog.retrieval import Passage
 
 Status = Literal["answered", "not_in_documents"]
+Rung = Literal["generated", "generated_by_second", "extractive"]
+"""Where on the ladder an answer stands: written by a language model and verified, or made of quotations."""
 
 NOT_IN_DOCUMENTS = "Not in your documents."
 """The text of an answer that abstains."""
@@ -57,7 +59,8 @@ class Answer:
 
     `confidence` is the probability, 0 to 1, that the passages hold the answer; an answer that abstains has no
     statements, and offers the passages that came closest as `nearest`. `took_ms` is the time spent composing.
-    `by_words_alone` says that the model did not answer, so that no sentence was compared by meaning.
+    `by_words_alone` says that the model did not answer, so that no sentence was compared by meaning. `rung` says how it
+    was made; where that is not what was asked for, `degraded` names what failed, and `notes` say it in sentences.
     """
 
     question: str
@@ -68,6 +71,9 @@ class Answer:
     nearest: tuple[Passage, ...] = ()
     took_ms: float = 0.0
     by_words_alone: bool = False
+    rung: Rung = "extractive"
+    degraded: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,18 @@ from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from knowlog.answering import (
+    STANDING,
     Answer,
     AnswerEvent,
     Done,
     PassagesFound,
+    Rung,
     Statement,
     StatementFound,
+    Writing,
+    answer_by_ladder,
+    as_events,
     compose,
-    compose_events,
 )
 from knowlog.api.dependencies import AsReader, Route, TheApp, reply
 from knowlog.api.model import Body, problems
@@ -42,6 +46,8 @@ from knowlog.edge import (
     problem_document,
     visit_of,
 )
+from knowlog.kernel.errors import Invalid
+from knowlog.llm import TenantAccount
 from knowlog.retrieval import Retrieved
 from knowlog.tenants import authenticate
 
@@ -50,6 +56,16 @@ router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, re
 _BY_WORDS = "The model did not answer, so the sentences of the answer were chosen by words alone."
 _PASSAGES = 10
 """An answer is sought in so many passages."""
+
+
+class AnswerAsked(Asked):
+    """A question to be answered."""
+
+    mode: Literal["extractive", "generated"] | None = Field(
+        None,
+        description="How: by quotations alone, or by a language model whose every statement is verified and cited."
+        " Null: as the operator has set it.",
+    )
 
 
 class QuotedPlace(Place):
@@ -73,7 +89,8 @@ class AnswerStatement(Body):
 class AnswerBody(Body):
     """What the documents say. An answer that abstains has no statements, and offers the nearest passages.
 
-    `confidence` is the probability, 0 to 1, that the documents hold the answer.
+    `confidence` is the probability, 0 to 1, that the documents hold the answer. `rung` says how the answer was made:
+    where a language model was wanted and failed, a second one or quotations stand in for it, and `notes` say so.
     """
 
     question: str
@@ -82,8 +99,9 @@ class AnswerBody(Body):
     statements: list[AnswerStatement]
     confidence: float
     nearest: list[FoundPassage]
+    rung: Rung
     degraded: list[str] = Field(
-        description="Legs of the search that had to be left out, because what they rest on is down."
+        description="What had to be left out, because it does not answer: a leg of the search, the language model."
     )
     notes: list[str] = Field(description="What that means, in sentences for a person.")
     took_ms: float
@@ -96,13 +114,13 @@ class AnswerBody(Body):
     summary="Answer a question with citations",
 )
 async def answer(
-    body: Asked,
+    body: AnswerAsked,
     request: Request,
     caller: AsReader,
     app: TheApp,
     accept: Annotated[str, Header(description="text/event-stream to see the answer come to be.")] = "*/*",
 ) -> Response:
-    """Answer a question by exact quotations, or say that the documents do not.
+    """Answer a question by exact quotations, or by verified statements, or say that the documents do not.
 
     Example: `{"question": "How long does the warranty last?", "collections": ["handbook"]}`.
 
@@ -114,12 +132,11 @@ async def answer(
     streamed = STREAM_TYPE in accept.lower()
     if streamed:
         slots.check(caller.scope.tenant_id)
+    _check_mode(app, body)
     found = await look_up(app, caller.scope, body, _PASSAGES)
     await record_read(app, caller.scope, "answer.asked", len(found.passages))
     if not streamed:
-        made = await compose(
-            body.question, found.passages, found.model or app.embedder, statistics=found.statistics
-        )
+        made = await _made(app, caller.scope, body, found)
         await _keep(app, caller.scope, body, found, made)
         return reply(_answer(app, made, found, started))
     events = _events(app, body, found, started, request, caller.scope)
@@ -129,7 +146,7 @@ async def answer(
 
 
 async def _events(
-    app: App, asked: Asked, found: Retrieved, started: float, request: Request, scope: Scope
+    app: App, asked: AnswerAsked, found: Retrieved, started: float, request: Request, scope: Scope
 ) -> AsyncIterator[bytes]:
     """Write the answer as it comes to be. No database session is held while the client reads.
 
@@ -137,8 +154,8 @@ async def _events(
     """
     leave = Leave(lambda: authenticate(app.database, credential_of(request)))
     try:
-        async for happened in compose_events(
-            asked.question, found.passages, found.model or app.embedder, statistics=found.statistics
+        async for happened in as_events(
+            asked.question, found.passages, lambda: _made(app, scope, asked, found)
         ):
             yield b""  # waits until the client has taken what was sent
             await leave.renew()
@@ -147,6 +164,38 @@ async def _events(
                 await _keep(app, scope, asked, found, happened.answer)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
+
+
+def _mode(app: App, asked: AnswerAsked) -> str:
+    return asked.mode or app.settings.llm.answers
+
+
+def _check_mode(app: App, asked: AnswerAsked) -> None:
+    """Raise Invalid where a language model is wanted and there is none."""
+    if _mode(app, asked) == "generated" and not app.providers:
+        raise Invalid(
+            "This installation has no language model to write answers: ask with mode extractive, or let the operator set"
+            " KNOWLOG_LLM_MODEL."
+        )
+
+
+async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) -> Answer:
+    """Make the answer, in the mode that is wanted or on a lower rung."""
+
+    async def quote() -> Answer:
+        return await compose(
+            asked.question, found.passages, found.model or app.embedder, statistics=found.statistics
+        )
+
+    if _mode(app, asked) == "extractive":
+        STANDING["extractive"] += 1
+        return await quote()
+    account = TenantAccount(app.database, app.limiter, scope)
+    writing = Writing(app.providers, app.judge, account, app.settings.llm.max_tokens)
+    try:
+        return await answer_by_ladder(asked.question, found.passages, writing, quote)
+    finally:
+        await account.settle()
 
 
 async def _keep(app: App, scope: Scope, asked: Asked, found: Retrieved, made: Answer) -> None:
@@ -174,8 +223,13 @@ def _answer(app: App, made: Answer, found: Retrieved, started: float) -> dict[st
         "statements": [_statement(app, statement) for statement in made.statements],
         "confidence": made.confidence,
         "nearest": passages_json(app, made.nearest, explain=False),
-        "degraded": found.degraded or (("dense",) if made.by_words_alone else ()),
-        "notes": (*found.notes, _BY_WORDS) if made.by_words_alone and not found.degraded else found.notes,
+        "rung": made.rung,
+        "degraded": (*(found.degraded or (("dense",) if made.by_words_alone else ())), *made.degraded),
+        "notes": (
+            *found.notes,
+            *((_BY_WORDS,) if made.by_words_alone and not found.degraded else ()),
+            *made.notes,
+        ),
         "took_ms": round((perf_counter() - started) * 1000, 3),
     }
 

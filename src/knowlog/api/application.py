@@ -4,11 +4,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from typing import get_args
 
 from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from knowlog import __version__
+from knowlog.answering import STANDING, Rung
 from knowlog.api import (
     access,
     addresses,
@@ -170,6 +172,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.signing_on = SigningOn(app.database, app.vault, api.state.sessions, api.state.line)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
+    api.state.metrics.watch_answers(STANDING, get_args(Rung))
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)
     api.state.fetches = asyncio.Semaphore(settings.fetches_at_once)
     api.state.progress = Progress(app.database)

@@ -11,14 +11,14 @@ from knowlog.api.dependencies import AS_OPERATOR, Route, TheApp, open_to_all, re
 from knowlog.api.model import problems
 from knowlog.bootstrap import App
 from knowlog.edge import METRICS_TYPE
-from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.errors import KnowlogError, Unavailable
 
 router = APIRouter(tags=["health"], route_class=Route)
 
 _HEALTH = open_to_all("it tells the state of the process and holds no tenant's data")
 _CHECK_TIMEOUT_S = 5.0
 _FRESH_S = 1.0
-_CAN_DO_WITHOUT = frozenset({"model"})
+_CAN_DO_WITHOUT = frozenset({"model", "language_models"})
 """Parts without which less is answered, and answered nevertheless."""
 
 
@@ -34,8 +34,10 @@ class Readiness:
         """Return each part with "ok" or what is wrong with it."""
         async with self._lock:
             if monotonic() - self._checked_at >= _FRESH_S:
-                parts = ("database", "queue", "model")
-                found = await asyncio.gather(_try(_database(app)), _try(_queue(app)), _try(_model(app)))
+                parts = {"database": _database, "queue": _queue, "model": _model}
+                if app.providers:
+                    parts["language_models"] = _language_models
+                found = await asyncio.gather(*(_try(check(app)) for check in parts.values()))
                 self._result = dict(zip(parts, found, strict=True))
                 self._checked_at = monotonic()
             return self._result
@@ -73,7 +75,7 @@ async def live() -> Response:
     summary="Say whether it can serve",
 )
 async def ready(request: Request, app: TheApp) -> Response:
-    """Say whether requests can be served: database, queue and embedding model. Without its model a server is ready and
+    """Say whether requests can be served: database, queue and models. Without its models a server is ready and
     `degraded`: it takes documents in, and searches by words and by the vectors of models that answer.
     """
     checks = await request.app.state.readiness.check(app)
@@ -120,6 +122,12 @@ async def _database(app: App) -> None:
 async def _queue(app: App) -> None:
     async with app.database.system() as connection:
         await connection.fetchrow("select * from queue_depth()")
+
+
+async def _language_models(app: App) -> None:
+    away = [each.name for each in app.providers if each.guard.breaker.state != "closed"]
+    if away:
+        raise Unavailable(f"left alone for a moment, because they did not answer well: {'; '.join(away)}")
 
 
 async def _model(app: App) -> None:

@@ -11,6 +11,7 @@ from knowlog.api.model import Body
 from knowlog.bootstrap import App
 from knowlog.database import Connection, Scope
 from knowlog.documents import resolve_collections
+from knowlog.resilience import begin
 from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve_resolved
 from knowlog.stores import parse_filter
 from knowlog.tenants import record
@@ -69,6 +70,7 @@ class FoundPassage(Place):
 
 async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved:
     """Find passages. Raises NotFound for a collection that is not there, Invalid for what cannot be asked."""
+    begin(app.settings.resilience.question_s)
     wanted = parse_filter(asked.filter)
 
     async def resolve(connection: Connection) -> Search:

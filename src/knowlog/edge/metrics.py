@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from knowlog.database import Database
 from knowlog.edge.admission import Admission
 from knowlog.edge.connections import Connections
+from knowlog.resilience import dependencies
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -34,6 +35,7 @@ class Metrics:
         self._measure_rebuilds()
         self._measure_tenants()
         self._measure_silos()
+        self._measure_dependencies()
         self._watch_connections(connections)
         self._watch_admission(admission)
 
@@ -154,6 +156,33 @@ class Metrics:
             "knowlog_silo_answers", "1 while the database of its own of some tenants answers.", "silo"
         )
 
+    def _measure_dependencies(self) -> None:
+        self._dependencies = self._gauge(
+            "knowlog_dependency_state",
+            "1 for the state of what stands before a dependency: closed, open (it is left alone), half-open.",
+            "dependency", "state",
+        )  # fmt: skip
+        self._dependency_calls = self._gauge(
+            "knowlog_dependency_events",
+            "How often, since the start, it opened, refused a call or repeated one; calls under way.",
+            "dependency", "event",
+        )  # fmt: skip
+
+    def _set_dependencies(self) -> None:
+        for each in dependencies():
+            for state in ("closed", "open", "half-open"):
+                self._dependencies.labels(each.name, state).set(each.state == state)
+            for event in ("opened", "refused", "retried", "under_way"):
+                self._dependency_calls.labels(each.name, event).set(getattr(each, event))
+
+    def watch_answers(self, standing: Counted[str], rungs: Sequence[str]) -> None:
+        """Show on which rung of the ladder answers stood."""
+        answers = self._gauge(
+            "knowlog_answers_standing", "Answers since the start, by rung of the ladder.", "rung"
+        )
+        for rung in rungs:
+            answers.labels(rung).set_function(partial(standing.__getitem__, rung))
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
 
@@ -230,6 +259,7 @@ class Metrics:
         for state in ("received", "parsing", "embedding", "failed"):
             self._documents.labels(state).set(counts[state])
         self._set_rebuilds([row for row in found["embedding_overview"] if row["building"] is not None])
+        self._set_dependencies()
         return generate_latest(self.registry)
 
     def _set_rebuilds(self, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,9 +13,13 @@ from numpy.typing import NDArray
 
 from knowlog.embedding import Embedder, OpenModel
 from knowlog.kernel.errors import KnowlogError
+from knowlog.resilience import time_limit
 from knowlog.retrieval.fusion import scaled
 
 _LOG = logging.getLogger("knowlog.retrieval")
+
+_PATIENCE_S = 5.0
+"""So long a model is given to embed a question; then the words are searched alone."""
 
 _Asked = tuple[Embedder, NDArray[np.float32]]
 
@@ -86,11 +90,14 @@ class Embedding:
             task.cancel()
 
     async def _by_configured(self) -> _Asked:
-        return self._configured, await self._configured.embed_query(self._question)
+        return await self._by(self._configured)
 
     async def _by_older(self, key: str) -> _Asked:
-        model = await self._open_model(key)
-        return model, await model.embed_query(self._question)
+        return await self._by(await self._open_model(key))
+
+    async def _by(self, model: Embedder) -> _Asked:
+        async with time_limit(_PATIENCE_S, f"The embedding model {model.profile.name}"):
+            return model, await model.embed_query(self._question)
 
 
 def join(groups: Sequence[Mapping[int, float]]) -> Mapping[int, float]:

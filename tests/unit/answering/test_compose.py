@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowlog.answering import NOT_IN_DOCUMENTS, Done, PassagesFound, StatementFound, compose, compose_events
+from knowlog.answering import NOT_IN_DOCUMENTS, Done, PassagesFound, StatementFound, as_events, compose
 from knowlog.kernel.errors import Invalid, LimitReached, Misconfigured, Unavailable
 
 HANDBOOK = (
@@ -116,8 +116,12 @@ async def test_a_heading_is_never_an_answer(embedder, passage):
 async def test_events_tell_the_same_answer(embedder, passage):
     """The stream gives the passages, then each statement, then the answer that `compose` gives."""
     question, found = "When did Alder Pumps move to York?", [passage(HANDBOOK)]
-    events = [event async for event in compose_events(question, found, embedder)]
     whole = await compose(question, found, embedder)
+
+    async def answer():
+        return whole
+
+    events = [event async for event in as_events(question, found, answer)]
     assert isinstance(events[0], PassagesFound)
     assert [event.statement for event in events if isinstance(event, StatementFound)] == list(
         whole.statements

@@ -7,8 +7,10 @@ import httpx
 
 from knowlog.chunking.settings import ChunkingSettings
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
+from knowlog.resilience import Policy, guard_of
 
 _PAUSE_S = 20
+_POLICY = Policy(attempts=1)  # a job that fails is tried again as a whole
 
 
 class OpenAILanguageModel:
@@ -17,9 +19,15 @@ class OpenAILanguageModel:
     def __init__(self, name: str, client: httpx.Client) -> None:
         self.name = name
         self._client = client
+        self._guard = guard_of(
+            f"language model of chunking {name} at {client.base_url.netloc.decode()}", _POLICY
+        )
 
     def complete(self, prompt: str) -> str:
         """Return the model's answer. Raises Unavailable, LimitReached or Misconfigured."""
+        return self._guard.run_sync(self._ask, prompt)
+
+    def _ask(self, prompt: str) -> str:
         given = {"model": self.name, "temperature": 0, "messages": [{"role": "user", "content": prompt}]}
         try:
             response = self._client.post("chat/completions", json=given)

@@ -18,6 +18,7 @@ from knowlog.cli.bench.permissions import permissions
 from knowlog.cli.bench.retrieval import retrieval
 from knowlog.cli.bench.scale import scale
 from knowlog.cli.bench.search import search
+from knowlog.cli.bench.wrapping import wrapping
 
 bench = typer.Typer(
     help="Benchmarks. Each prints a table; --json FILE also writes the figures, the machine and the commit.",
@@ -40,6 +41,7 @@ for command in (
     brokers,
     idle,
     footprint,
+    wrapping,
 ):
     bench.command()(command)
 

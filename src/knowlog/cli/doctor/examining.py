@@ -9,6 +9,7 @@ from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.judge import check_judge
 from knowlog.cli.doctor.limits import check_limits
+from knowlog.cli.doctor.llm import check_providers
 from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.mail import check_mail
 from knowlog.cli.doctor.model import Finding, fail, ok
@@ -51,6 +52,11 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         "language model",
         check_language_model,
         "Correct the KNOWLOG_CHUNKING_LLM_ settings, or start that endpoint; only the chunking strategy llm needs it.",
+    ),
+    (
+        "model for answers",
+        check_providers,
+        "Correct the KNOWLOG_LLM_ settings, or start that endpoint; meanwhile answers are made of quotations.",
     ),
     ("judge", check_judge, "Correct the KNOWLOG_FAITHFULNESS_ settings; then run this again."),
     ("mail", check_mail, "Correct the KNOWLOG_MAIL_ and KNOWLOG_PEOPLE_ settings; then run this again."),

@@ -1,0 +1,25 @@
+"""Language models: messages in, tokens out, within what a tenant may use."""
+
+from knowlog.llm.account import Account, OpenAccount, TenantAccount
+from knowlog.llm.adapters.fake import FakeModel
+from knowlog.llm.model import MalformedReply, Price, Prompt, Reply, Usage
+from knowlog.llm.port import LanguageModel
+from knowlog.llm.provider import Provider
+from knowlog.llm.registry import open_providers
+from knowlog.llm.settings import LlmSettings
+
+__all__ = [
+    "Account",
+    "FakeModel",
+    "LanguageModel",
+    "LlmSettings",
+    "MalformedReply",
+    "OpenAccount",
+    "Price",
+    "Prompt",
+    "Provider",
+    "Reply",
+    "TenantAccount",
+    "Usage",
+    "open_providers",
+]

@@ -1,0 +1,94 @@
+"""One model behind its guard, with its price: asked for text, or for JSON of a given shape."""
+
+import re
+from contextlib import aclosing
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ValidationError
+
+from knowlog.kernel.wording import wrong_with
+from knowlog.llm.account import Account
+from knowlog.llm.model import MalformedReply, Price, Prompt, Reply, Usage, estimated
+from knowlog.llm.port import LanguageModel
+from knowlog.llm.settings import LlmSettings
+from knowlog.resilience import Policy, guard_of
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+TRIES = 2
+"""So often a model is asked for JSON, in one call."""
+_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.S)
+
+
+class Provider:
+    """What rooms above ask. What a call used is put on the account, also where it failed."""
+
+    def __init__(self, model: LanguageModel, price: Price, settings: LlmSettings) -> None:
+        self.model = model
+        self._price = price
+        self.name = f"language model {model.name} at {model.place}"
+        policy = Policy(settings.timeout_s, settings.slow_s, settings.at_once)
+        self.guard = guard_of(self.name, policy)
+
+    async def complete(self, prompt: Prompt, account: Account) -> Reply:
+        """Return the whole reply. Raises Unavailable, LimitReached or Misconfigured."""
+        await account.require()
+        return await self.guard.run(self._exchange, prompt, account)
+
+    async def complete_as(self, prompt: Prompt, shape: type[Shape], account: Account) -> Shape:
+        """Return the reply read as JSON of a shape; the prompt's schema becomes that of the shape.
+
+        Raises as `complete`, and MalformedReply for a model that twice answered with something else.
+        """
+        await account.require()
+        return await self.guard.run(self._exchange_as, prompt, shape, account)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self.model.close()
+
+    async def _exchange_as(self, prompt: Prompt, shape: type[Shape], account: Account) -> Shape:
+        schema = shape.model_json_schema()
+        asked = Prompt(prompt.system, prompt.user, prompt.max_tokens, schema)
+        for _ in range(TRIES):
+            reply = await self._exchange(asked, account)
+            try:
+                return shape.model_validate_json(_json_of(reply.text))
+            except ValidationError as error:
+                wrong = wrong_with(error.errors()[0])
+                mend = f"{prompt.system}\nYour last reply was refused: it {wrong}. Reply with the JSON object alone."
+                asked = Prompt(mend, prompt.user, prompt.max_tokens, schema)
+        raise MalformedReply(
+            f"The {self.name} answered {TRIES} times with something else than the JSON it was asked for: it {wrong}."
+            " Try again, or choose another model."
+        )
+
+    async def _exchange(self, prompt: Prompt, account: Account) -> Reply:
+        """Ask once, and put on the account what was used: as the provider says, or as far as it came."""
+        pieces: list[str] = []
+        told: Usage | None = None
+        try:
+            async with aclosing(self.model.stream(prompt)) as stream:  # type: ignore[type-var]
+                async for piece in stream:
+                    if isinstance(piece, Usage):
+                        told = piece
+                    else:
+                        pieces.append(piece)
+        finally:
+            used = told or estimated(prompt, "".join(pieces))
+            account.add(used, self._price)
+        return Reply("".join(pieces), used)
+
+
+def host_of(url: str) -> str:
+    """Return host and port of an address, as guards and messages name it."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _json_of(text: str) -> str:
+    """Return what stands between fences, or from the first brace to the last; else all of it."""
+    if fenced := _FENCE.search(text):
+        return fenced.group(1)
+    start, end = text.find("{"), text.rfind("}")
+    return text[start : end + 1] if 0 <= start < end else text

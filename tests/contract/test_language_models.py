@@ -1,0 +1,125 @@
+"""Language models that write answers, against a real server on loopback: what is sent, and what misbehaviour becomes."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import BaseModel
+
+from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
+from knowlog.llm import (
+    FakeModel,
+    LlmSettings,
+    MalformedReply,
+    OpenAccount,
+    Price,
+    Prompt,
+    Provider,
+    Usage,
+    open_providers,
+)
+from language_model_server import ModelServer, serving
+
+PROMPT = Prompt("Be brief.", "Say something.", 50)
+NOBODY = OpenAccount()
+
+
+class Shape(BaseModel):
+    number: int
+
+
+class Noting(OpenAccount):
+    """Keeps what was put on it."""
+
+    def __init__(self) -> None:
+        self.used: list[Usage] = []
+
+    def add(self, usage: Usage, price: Price) -> None:
+        self.used.append(usage)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    """A server that is well until told otherwise."""
+    async with serving() as served:
+        served.says = lambda _prompt: "Well, something."
+        yield served
+
+
+async def test_a_reply_is_read_as_it_streams(server: ModelServer) -> None:
+    """Its text, and the tokens that the provider counted."""
+    reply = await server.provider().complete(PROMPT, NOBODY)
+    assert (reply.text, reply.usage) == ("Well, something.", Usage(70, 30))
+    asked = server.asked[0]
+    assert (asked["model"], asked["temperature"], asked["max_tokens"], asked["stream"]) == (
+        "small",
+        0,
+        50,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("mood", "error", "words"),
+    [
+        ("fails", Unavailable, "fails \\(500\\)"),
+        ("slow", Unavailable, "in time"),
+        ("garbage", Unavailable, "something else than a message"),
+        ("endless", Unavailable, "does not end|in time"),
+        ("half a stream", Unavailable, "broke off"),
+        ("no key", Misconfigured, "KNOWLOG_LLM_API_KEY"),
+        ("busy", LimitReached, "pause"),
+        ("another", Misconfigured, "'other-model' answered: correct KNOWLOG_LLM_MODEL"),
+    ],
+)
+async def test_misbehaviour_is_an_error_of_ours(
+    server: ModelServer, mood: str, error: type[KnowlogError], words: str
+) -> None:
+    """Clear, and bounded in time and memory; what came is put on the account."""
+    server.mood, account = mood, Noting()
+    with pytest.raises(error, match=words):
+        await server.provider(timeout_s=0.5).complete(PROMPT, account)
+    assert [used.estimated for used in account.used] == [True]
+
+
+async def test_a_reply_that_is_no_json_is_asked_for_once_more(server: ModelServer) -> None:
+    """The model is told what was wrong; JSON may stand between fences or sentences."""
+    replies = iter(["I think 7.", 'Here:\n```json\n{"number": 7}\n```'])
+    server.says = lambda _prompt: next(replies)
+    found = await server.provider().complete_as(PROMPT, Shape, NOBODY)
+    assert found.number == 7
+    assert "Your last reply was refused" in server.asked[1]["messages"][0]["content"]
+    assert server.asked[0]["response_format"]["json_schema"]["schema"]["required"] == ["number"]
+
+
+async def test_a_model_that_talks_nonsense_is_asked_twice_and_no_more(server: ModelServer) -> None:
+    """Then the error says so; both replies are on the account."""
+    account = Noting()
+    with pytest.raises(MalformedReply, match="answered 2 times with something else than the JSON"):
+        await server.provider().complete_as(PROMPT, Shape, account)
+    assert len(server.asked) == len(account.used) == 2
+
+
+async def test_the_fake_keeps_the_contract() -> None:
+    """It says what it was given to say, in pieces, and counts."""
+    provider = Provider(FakeModel(lambda _prompt: "two words"), Price(), LlmSettings())
+    reply = await provider.complete(PROMPT, NOBODY)
+    assert (reply.text, reply.usage.written_tokens, reply.usage.estimated) == ("two words", 2, False)
+
+
+def test_a_price_is_that_of_a_million_tokens() -> None:
+    """In millionths, rounded up."""
+    assert Price(read=2.5, written=10).micros(Usage(1001, 100)) == 3503
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"model": "openai"}, "names no model"),
+        ({"model": "openai:x", "url": "ftp://x"}, "KNOWLOG_LLM_URL has to start"),
+        ({"second_model": "fake"}, "set KNOWLOG_LLM_MODEL"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(given: dict[str, str], words: str) -> None:
+    """With the setting to change."""
+    with pytest.raises(Misconfigured, match=words):
+        open_providers(LlmSettings(**given))

@@ -1,0 +1,36 @@
+"""A real language model: SmolLM2-135M, or what KNOWLOG_TEST_GGUF names, served on loopback by llama.cpp."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from knowlog.llm import LlmSettings, OpenAccount, Prompt, Provider, open_providers
+
+llama = pytest.importorskip("xllamacpp")
+GGUF = os.environ.get("KNOWLOG_TEST_GGUF")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GGUF, reason="KNOWLOG_TEST_GGUF names no model")]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Any]:
+    """The server of llama.cpp."""
+    parameters = llama.CommonParams()
+    parameters.model.path = GGUF
+    parameters.n_ctx, parameters.warmup, parameters.port = 2048, False, 0
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 2
+    yield llama.Server(parameters)
+
+
+@pytest.fixture
+def provider(served: Any) -> Provider:
+    settings = LlmSettings(model="openai:smollm2", url=f"{served.listening_address}/v1", timeout_s=120, slow_s=100)
+    return open_providers(settings)[0]
+
+
+async def test_it_streams_and_counts(provider: Provider) -> None:
+    """Some words, and the tokens that it read and wrote."""
+    reply = await provider.complete(Prompt("You are brief.", "Say hello.", 20), OpenAccount())
+    assert reply.text.strip()
+    assert (reply.usage.estimated, reply.usage.written_tokens <= 20) == (False, True)
