@@ -2,6 +2,9 @@
 
 import asyncio
 import inspect
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,8 @@ from knowlog.resilience import (
     remaining_s,
     within,
 )
+
+GUIDE = Path(__file__).parents[3] / "docs/guide/language-models.md"
 
 
 class Failing:
@@ -137,6 +142,15 @@ async def test_decorators_keep_form_and_name() -> None:
     with pytest.raises(DeadlinePassed):
         await late()
     assert "third thing" in [each.name for each in dependencies()]
+
+
+async def test_the_code_of_the_guide_runs() -> None:
+    """As it stands there."""
+    found = re.search(r"test_guard.py -->\n```python\n(.*?)```", GUIDE.read_text(), re.S)
+    assert found, "the guide has lost its example"
+    names: dict[str, Any] = {}
+    exec(found[1], names)
+    assert await names["soon"]() == "fair"
 
 
 def test_there_is_one_guard_for_a_name() -> None:
