@@ -1,7 +1,6 @@
 """A real language model: SmolLM2-135M, or what KNOWLOG_TEST_GGUF names, served on loopback by llama.cpp."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GGUF, reason="KNOWLOG_TES
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Any]:
+def served() -> Any:
     """The server of llama.cpp."""
     parameters = llama.CommonParams()
     parameters.model.path = GGUF
     parameters.n_ctx, parameters.warmup, parameters.port = 2048, False, 0
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 2
-    yield llama.Server(parameters)
+    return llama.Server(parameters)
 
 
 @pytest.fixture
