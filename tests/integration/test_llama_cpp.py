@@ -24,7 +24,9 @@ def served() -> Any:
 
 @pytest.fixture
 def provider(served: Any) -> Provider:
-    settings = LlmSettings(model="openai:smollm2", url=f"{served.listening_address}/v1", timeout_s=120, slow_s=100)
+    settings = LlmSettings(
+        model="openai:smollm2", url=f"{served.listening_address}/v1", timeout_s=120, slow_s=100
+    )
     return open_providers(settings)[0]
 
 

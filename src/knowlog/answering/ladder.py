@@ -15,7 +15,7 @@ from knowlog.answering.question import valid_question
 from knowlog.faithfulness import Judge
 from knowlog.kernel.errors import KnowlogError, LimitReached
 from knowlog.llm import Account, Provider
-from knowlog.resilience import remaining_s, time_limit
+from knowlog.resilience import remaining_s, within
 from knowlog.retrieval import Passage
 
 _LOG = logging.getLogger("knowlog.answering")
@@ -51,7 +51,7 @@ async def answer_by_ladder(
     started, asked, note = perf_counter(), valid_question(question), _FELL
     for place, provider in enumerate(writing.providers):
         try:
-            async with time_limit(_share(len(writing.providers) - place), f"The {provider.name}"):
+            with within(_share(len(writing.providers) - place)):
                 statements = await generate(
                     asked, passages, provider, writing.judge, writing.account, writing.max_tokens
                 )

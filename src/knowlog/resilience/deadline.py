@@ -14,6 +14,8 @@ from knowlog.kernel.errors import Unavailable
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENDS_AT: ContextVar[float | None] = ContextVar("deadline", default=None)
+_MARGIN_S = 0.01
+"""So much earlier a limit inside another one ends: who is nearest to what is slow has to learn of it."""
 
 
 class DeadlinePassed(Unavailable):
@@ -36,10 +38,11 @@ def begin(seconds: float) -> None:
 @contextmanager
 def within(seconds: float | None) -> Iterator[None]:
     """As `begin`, for a block. It cuts off nothing itself; None changes nothing. Raises DeadlinePassed at its begin."""
-    token = _ENDS_AT.set(_ENDS_AT.get() if seconds is None else _earlier(seconds))
+    ends_at = _earlier(seconds)
+    if ends_at is not None and ends_at <= monotonic():
+        raise DeadlinePassed("There was no time left to ask. Try again, or allow more time.")
+    token = _ENDS_AT.set(ends_at)
     try:
-        if remaining_s() == 0:
-            raise DeadlinePassed("There was no time left to ask. Try again, or allow more time.")
         yield
     finally:
         _ENDS_AT.reset(token)
@@ -51,11 +54,15 @@ async def time_limit(seconds: float | None, what: str) -> AsyncIterator[None]:
     begins its sentence.
     """
     with within(seconds):
+        left_s, ends_at = remaining_s(), _ENDS_AT.get()
+        token = _ENDS_AT.set(ends_at and ends_at - _MARGIN_S)
         try:
-            async with asyncio.timeout(remaining_s()):
+            async with asyncio.timeout(left_s):
                 yield
         except TimeoutError as error:
             raise DeadlinePassed(f"{what} did not answer in time. Try again in a moment.") from error
+        finally:
+            _ENDS_AT.reset(token)
 
 
 @overload
@@ -88,6 +95,9 @@ def _held(function: Function, seconds: float | None) -> Function:
     return cast("Function", awaited if iscoroutinefunction(function) else called)
 
 
-def _earlier(seconds: float) -> float:
-    before, wanted = _ENDS_AT.get(), monotonic() + seconds
+def _earlier(seconds: float | None) -> float | None:
+    before = _ENDS_AT.get()
+    if seconds is None:
+        return before
+    wanted = monotonic() + seconds
     return wanted if before is None else min(before, wanted)

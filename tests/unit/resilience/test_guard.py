@@ -19,6 +19,7 @@ from knowlog.resilience import (
     guard_of,
     guarded,
     remaining_s,
+    time_limit,
     within,
 )
 
@@ -102,6 +103,16 @@ async def test_a_call_is_cut_off_in_time() -> None:
     for limit_s, request_s in ((0.02, 10.0), (10.0, 0.02)):
         with pytest.raises(DeadlinePassed, match="The thing did not answer in time"), within(request_s):
             await Guard("thing", Policy(timeout_s=limit_s)).run(asyncio.sleep, 5)
+
+
+async def test_the_guard_learns_of_a_call_that_the_deadline_cuts_off() -> None:
+    """Though the limit around it ends at the same moment."""
+    guard = Guard("thing", Policy(timeout_s=10, slow_s=0.03))
+    for _ in range(10):
+        with pytest.raises(DeadlinePassed):
+            async with time_limit(0.05, "The question"):
+                await guard.run(asyncio.sleep, 5)
+    assert guard.breaker.state == "open"
 
 
 async def test_a_deadline_travels_and_never_grows() -> None:
