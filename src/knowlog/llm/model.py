@@ -8,6 +8,7 @@ from typing import Any
 from knowlog.kernel.errors import Unavailable
 
 _BYTES_PER_TOKEN = 4
+_MOST_TOKENS = 10_000_000
 
 
 class MalformedReply(Unavailable):
@@ -40,6 +41,11 @@ class Usage:
     def tokens(self) -> int:
         """Read and written together."""
         return self.read_tokens + self.written_tokens
+
+    @property
+    def plausible(self) -> bool:
+        """Whether it can be what a provider says: a lying one must not use up a tenant's limit at once, or give back."""
+        return 0 <= self.read_tokens <= _MOST_TOKENS and 0 <= self.written_tokens <= _MOST_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

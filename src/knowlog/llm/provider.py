@@ -76,7 +76,7 @@ class Provider:
                     else:
                         pieces.append(piece)
         finally:
-            used = told or estimated(prompt, "".join(pieces))
+            used = told if told and told.plausible else estimated(prompt, "".join(pieces))
             account.add(used, self._price)
         return Reply("".join(pieces), used)
 

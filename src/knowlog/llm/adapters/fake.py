@@ -47,7 +47,7 @@ def quoting(prompt: Prompt) -> str:
     except (ValueError, KeyError, TypeError):
         return "I am a fake: I only answer questions with passages."
     best = [
-        (number, max(_SENTENCE.findall(text), key=lambda each: len(asked & _words(each))))
+        (number, max(_SENTENCE.findall(text), key=lambda each: len(asked & _words(each)), default=""))
         for number, text in passages
     ]
     near = [(number, text.strip()) for number, text in best if len(asked & _words(text)) >= _LEAST_SHARED]
