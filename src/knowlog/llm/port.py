@@ -1,6 +1,6 @@
 """Messages in, tokens out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from knowlog.llm.model import Prompt, Usage
@@ -17,7 +17,7 @@ class LanguageModel(Protocol):
     def place(self) -> str:
         """Where it is asked: a host, or a provider's name."""
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """Yield the reply in pieces as they come, and what it used where the provider says so.
 
         Raises Unavailable (also for a reply that breaks off or is no reply at all), LimitReached or Misconfigured.

@@ -69,7 +69,7 @@ class Provider:
         pieces: list[str] = []
         told: Usage | None = None
         try:
-            async with aclosing(self.model.stream(prompt)) as stream:  # type: ignore[type-var]
+            async with aclosing(self.model.stream(prompt)) as stream:
                 async for piece in stream:
                     if isinstance(piece, Usage):
                         told = piece

@@ -3,7 +3,7 @@
 https://docs.mozilla.ai/any-llm/. It is asked without retries of its own: the guard decides about those.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from any_llm import AnyLLM
@@ -42,7 +42,7 @@ class AnyProviderModel:
         self._prefix = chosen.prefix
         self._client = client
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """See the port."""
         ended = False
         try:

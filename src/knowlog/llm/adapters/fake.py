@@ -3,7 +3,7 @@ the question, and says by which. It understands nothing.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import orjson
@@ -26,7 +26,7 @@ class FakeModel:
         self.asked: list[Prompt] = []
         self._reply = reply or quoting
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """See the port."""
         self.asked.append(prompt)
         words = re.findall(r"\S+\s*|\s+", self._reply(prompt))

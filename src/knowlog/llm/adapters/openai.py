@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/chat/streaming. What comes is not
 off, hold garbage, or be another model's.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -31,7 +31,7 @@ class OpenAIModel:
         self._prefix = chosen.prefix
         self._client = client
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """See the port."""
         try:
             async with self._client.stream("POST", "chat/completions", json=self._given(prompt)) as response:
@@ -64,7 +64,7 @@ class OpenAIModel:
             given["response_format"] = {"type": "json_schema", "json_schema": form}
         return given
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[str | Usage]:
+    async def _pieces(self, response: httpx.Response) -> AsyncGenerator[str | Usage, None]:
         ended = False
         async for line in self._lines(response):
             if not line or line.startswith(_FIELDS):
