@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from isolation_ground import Ground
 from isolation_oracle import CALLS, REVOCATIONS, SEED, Tally
-from isolation_world import World, drop_database, open_world, throw_away_database
+from isolation_world import World, open_world
 
 from knowlog.database import DatabaseSettings, EmbeddedServer, open_database
+from openid_provider import Provider
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,49 +37,58 @@ def server(server_dir: Path) -> EmbeddedServer:
 @pytest.fixture(scope="session")
 def template(server: EmbeddedServer, server_dir: Path) -> Iterator[str]:
     """The name of a migrated database that nobody uses, to be copied."""
+    empty = Ground(server, None)
 
-    async def make() -> tuple[str, str]:
-        urls = await throw_away_database(server, None)
-        opened = await open_database(DatabaseSettings(url=urls[0], owner_url=urls[1]), server_dir)
-        await opened.close()
-        return urls
+    async def make() -> None:
+        await empty.make()
+        settings = DatabaseSettings(url=empty.url, owner_url=empty.owner_url)
+        await (await open_database(settings, server_dir)).close()
 
-    urls = asyncio.run(make())
-    yield urlsplit(urls[0]).path[1:]
-    asyncio.run(drop_database(server, urls[0]))
+    asyncio.run(make())
+    yield empty.name
+    asyncio.run(empty.drop())
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """A real OpenID provider, which runs once somebody signs in by it."""
+    made = Provider(tmp_path_factory.mktemp("provider"))
+    yield made
+    made.stop()
 
 
 class Stage:
-    """Opens worlds, each on a database of its own, in a loop that is driven from outside."""
+    """Opens worlds, each on databases of its own, in a loop that is driven from outside."""
 
-    def __init__(self, server: EmbeddedServer, template: str, folder: Path, runner: asyncio.Runner) -> None:
-        self._server, self._template, self._folder, self.runner = server, template, folder, runner
+    def __init__(
+        self, server: EmbeddedServer, template: str, folder: Path, provider: Provider, runner: asyncio.Runner
+    ) -> None:
+        self._server, self._template, self._folder = server, template, folder
+        self._provider, self.runner = provider, runner
         self._stack = AsyncExitStack()
 
-    def open(self, budget: int, sql: str = "") -> World:
-        """Open the application on a database that was prepared with `sql`, by its owner."""
-        return self.runner.run(self._stack.enter_async_context(self._open(Tally(budget), sql)))
+    def open(self, budget: int, sql: str = "", silo_sql: str = "") -> World:
+        """Open the application on a home and a silo that were prepared by their owner."""
+        ground = Ground(self._server, self._template, sql, silo_sql)
+        return self.runner.run(self._stack.enter_async_context(self._open(Tally(budget), ground)))
 
     def close(self) -> None:
         self.runner.run(self._stack.aclose())
 
     @asynccontextmanager
-    async def _open(self, tally: Tally, sql: str) -> AsyncIterator[World]:
-        urls = await throw_away_database(self._server, self._template)
+    async def _open(self, tally: Tally, ground: Ground) -> AsyncIterator[World]:
+        await ground.make()
         try:
-            async with open_world(urls, self._folder, tally) as world:
-                async with world.app.database.owner() as owner:
-                    if sql:
-                        await owner.execute(f"set search_path = knowlog, public; {sql}")
+            async with open_world(ground, self._folder, tally, self._provider) as world:
                 yield world
         finally:
-            await drop_database(self._server, urls[0])
+            await ground.drop()
 
 
 @pytest.fixture
-def stage(server: EmbeddedServer, template: str, tmp_path: Path) -> Iterator[Stage]:
+def stage(server: EmbeddedServer, template: str, tmp_path: Path, provider: Provider) -> Iterator[Stage]:
     with asyncio.Runner() as runner:
-        opened = Stage(server, template, tmp_path, runner)
+        opened = Stage(server, template, tmp_path, provider, runner)
         try:
             yield opened
         finally:

@@ -6,7 +6,7 @@ import random
 import re
 import tarfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import quote
@@ -41,6 +41,10 @@ _BODIES: dict[tuple[str, str], object] = {
     ("PUT", "access"): {"subjects": []},
     ("PATCH", "access"): {"allow": [str(uuid4())]},
     ("PUT", "slug"): {"slug": "mine"},
+    ("PUT", "Users/{id}"): {"userName": "mine@example.com"},
+    ("PATCH", "Users/{id}"): {"Operations": [{"op": "replace", "path": "active", "value": False}]},
+    ("PUT", "Groups/{id}"): {"displayName": "mine"},
+    ("PATCH", "Groups/{id}"): {"Operations": [{"op": "replace", "path": "displayName", "value": "mine"}]},
 }
 _LISTS = (
     "/v1/documents",
@@ -284,28 +288,23 @@ async def hang_up(scene: Scene, who: Person) -> None:
         ("/v1/search", "POST", b'{"question": "price"}'),
         ("/v1/events/stream?since=beginning", "GET", b""),
     ):
-        async with scene.world.socket(who, path, method, body) as reader:
-            await scene.world.heard(who, reader, path, 0.005)
+        await scene.world.glimpse(who, path, method, body, 0.005)
 
 
 async def follow(scene: Scene, writer: Person, audience: frozenset[str] | None) -> None:
-    """Everybody follows the log while somebody uploads: those hear of it who may see it."""
-    world, path = scene.world, "/v1/events/stream"
+    """Everybody follows the log while somebody uploads: those hear of it who may see it, and nobody else."""
     people = list(scene.people.values())
-
-    enough = asyncio.Event()
-
-    async def listen(who: Person) -> bytes:
-        async with world.socket(who, path) as reader:
-            return await world.heard(who, reader, path, 60, enough)
-
-    ears = [asyncio.create_task(listen(who)) for who in people]
-    await asyncio.sleep(0.3)
-    (paper,) = await scene.upload(writer, "handbook", audience)
-    asyncio.get_running_loop().call_later(0.25, enough.set)
-    for who, heard in zip(people, await asyncio.gather(*ears), strict=True):
-        if not scene.sees(who, paper) and paper.document_id.encode() in heard:
-            world.tally.leak(f"{who} heard {heard!r} of {paper.document_id}")
+    async with AsyncExitStack() as stack:
+        ears = [await stack.enter_async_context(scene.world.ear(who)) for who in people]
+        (paper,) = await scene.upload(writer, "handbook", audience)
+        named = paper.document_id.encode()
+        for who, ear in zip(people, ears, strict=True):
+            if scene.sees(who, paper) and not await ear.until(named):
+                scene.world.tally.leak(f"{who} does not hear of {paper.document_id}: {ear.heard!r}")
+        await asyncio.gather(*(ear.beats() for ear in ears))
+    for who, ear in zip(people, ears, strict=True):
+        if not scene.sees(who, paper) and named in ear.heard:
+            scene.world.tally.leak(f"{who} heard {ear.heard!r} of {paper.document_id}")
 
 
 async def command(scene: Scene, who: Person, number: int) -> None:

@@ -5,12 +5,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import isolation_attacks as attacks
+import isolation_provisioning as provisioning
+import isolation_silos as silos
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from isolation_oracle import Person
 from isolation_revocations import revoke_everything
 from isolation_scene import LEGAL, SALES, Paper, Scene, set_the_scene
+from isolation_sign_on import come_in
 from isolation_world import World
 
 STEPS = 12
@@ -18,8 +21,11 @@ STEPS = 12
 _STORIES = 40  # at a time
 _CALLS_PER_COMMAND = 2500  # a process costs as much as hundreds of calls
 _CALLS_PER_FOLLOWING = 1000
-_CALLS_PER_REVOCATION = 400
+_CALLS_PER_REVOCATION = 4000
 _CALLS_PER_ARCHIVE = 500
+_CALLS_PER_PROVISIONING = 500
+_CALLS_PER_SIGN_ON = 2500
+_CALLS_PER_MOVE = 4000
 
 numbers = st.integers(0, 10**6)
 audiences = st.sampled_from(
@@ -47,9 +53,12 @@ class Isolation(RuleBasedStateMachine):
             self.runner.run(act())
 
     def due(self, surface: str, calls: int) -> bool:
-        """Whether something dear is due again."""
+        """Whether something dear is due again. If so, it counts as done."""
         tally = self.world.tally
-        return self.stories > 1 and tally.by_surface[surface] * calls <= tally.calls
+        in_turn = (tally.dear[surface] + 1) * calls <= tally.calls
+        due = in_turn if tally.only is None else surface == tally.only
+        tally.dear[surface] += due
+        return due and self.stories > 1
 
     def who(self, number: int) -> Person:
         people = list(self.scene.people.values())
@@ -220,13 +229,12 @@ class Isolation(RuleBasedStateMachine):
     def follow(self, audience: frozenset[str] | None) -> None:
         """Everybody follows the log."""
         if self.due("following", _CALLS_PER_FOLLOWING):
-            self.world.tally.by_surface["following"] += 1
             self.play(lambda: attacks.follow(self.scene, self.owner("north"), audience))
 
     @rule(number=numbers)
     def command(self, number: int) -> None:
         """Somebody uses the command line."""
-        if self.due("cli", _CALLS_PER_COMMAND):
+        if self.due("commands", _CALLS_PER_COMMAND):
             self.play(lambda: attacks.command(self.scene, self.who(number), number // 11))
 
     @rule()
@@ -234,6 +242,38 @@ class Isolation(RuleBasedStateMachine):
         """A key is revoked, a grant taken back, a collection closed: the next call of each surface is refused."""
         if self.due("revocations", _CALLS_PER_REVOCATION):
             self.play(lambda: revoke_everything(self.scene))
+
+    @rule(number=numbers, tenant=st.sampled_from(["north", "south"]))
+    def provision(self, number: int, tenant: str) -> None:
+        """An identity provider brings somebody and lets them go; another tenant's tries to."""
+
+        async def act() -> None:
+            strange = "south" if tenant == "north" else "north"
+            await provisioning.provision(self.scene, self.paper(number, (tenant,)))
+            await provisioning.forge_users(self.scene, strange, tenant)
+            await provisioning.stray(self.scene, tenant)
+
+        if self.due("provisioning", _CALLS_PER_PROVISIONING):
+            self.play(act)
+
+    @rule(number=numbers, tenant=st.sampled_from(["north", "south"]))
+    def sign_on(self, number: int, tenant: str) -> None:
+        """Somebody comes in by the tenant's provider, which is another tenant's too."""
+        strange = "south" if tenant == "north" else "north"
+        if self.world.has_provider and self.due("sign_on", _CALLS_PER_SIGN_ON):
+            self.play(lambda: come_in(self.scene, self.paper(number, (tenant,)), strange))
+
+    @rule(number=numbers, tenant=st.sampled_from(["north", "south", "west"]))
+    def move(self, number: int, tenant: str) -> None:
+        """A tenant moves to a silo, or back from there."""
+
+        async def act() -> None:
+            stranger = self.owner("south" if tenant == "north" else "north")
+            if silos.may_move(self.scene, tenant):
+                await silos.move(self.scene, self.paper(number, (tenant,)), stranger, number)
+
+        if self.due("moves", _CALLS_PER_MOVE):
+            self.play(act)
 
 
 def play(

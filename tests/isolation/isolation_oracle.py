@@ -32,12 +32,13 @@ def canary() -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a key. `groups` are the subjects for which the key stands."""
+    """Somebody with a key, or without a `secret`: a browser. `groups` are the subjects for which the key stands."""
 
     name: str
     tenant: str
     secret: str
     groups: frozenset[str] = frozenset()
+    address: str = "127.0.0.1"
 
     def __repr__(self) -> str:
         return self.name
@@ -100,11 +101,15 @@ class Oracle:
 
 @dataclass
 class Tally:
-    """How much was played, and what came out."""
+    """How much was played, and what came out. `dear` counts what is not played each time that it is drawn. With `only`,
+    that one is played each time, and nothing else of them.
+    """
 
     budget: int
     calls: int = 0
+    only: str | None = None
     by_surface: Counter = field(default_factory=Counter)
+    dear: Counter = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
     forged: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -133,14 +138,16 @@ class Tally:
         """Count on from what was played before."""
         self.calls = int(figures.get("calls", 0))
         for name, count in figures.items():
-            if name.startswith("calls_"):
-                self.by_surface[name.removeprefix("calls_")] = int(count)
+            for kind, counter in (("calls_", self.by_surface), ("rounds_", self.dear)):
+                if name.startswith(kind):
+                    counter[name.removeprefix(kind)] = int(count)
 
     def figures(self) -> dict[str, float]:
         """For people and programs. `bound_95`: with 95 % confidence fewer than this share of calls leaks (3 / n)."""
         return {
             "calls": self.calls,
             **{f"calls_{name}": count for name, count in sorted(self.by_surface.items())},
+            **{f"rounds_{name}": count for name, count in sorted(self.dear.items()) if count},
             "leaks": len(self.leaks),
             "bound_95": 3 / max(1, self.calls),
             "forbidden_over_absent": round(self.timing(), 3),

@@ -15,18 +15,28 @@ from knowlog.api import collections as api
 from knowlog.database import pool
 from knowlog.documents import actions as documents
 from knowlog.documents import collections
+from knowlog.provisioning import users
+from knowlog.tenants import get_member, signing_in
+from knowlog.tenants.sign_on import actions as sign_on
 
 _FORGETFUL = ("tenant_id = tenant() and ", "d.tenant_id = tenant() and ", "c.tenant_id = tenant() and ")
 
 
 @dataclass(frozen=True)
 class Bug:
-    """`sql` is run by the owner of a throw-away database; `plant` changes the application. It may take `calls`."""
+    """`sql` is run by the owner of a throw-away database, `silo_sql` in its silo; `plant` changes the application.
+
+    It may take `calls`. `dear`: which of the dear things shows it, and is played each time; the others are not.
+    `seed`: stories in which it shows soon; others show it too, later.
+    """
 
     name: str
     sql: str = ""
     plant: Callable[[pytest.MonkeyPatch], None] = lambda _: None
     calls: int = 4000
+    dear: str = ""
+    seed: int = 11
+    silo_sql: str = ""
 
 
 def forget_tenant(patch: pytest.MonkeyPatch) -> None:
@@ -102,6 +112,38 @@ def keep_callers(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(principal, "authenticate", authenticate)
 
 
+def find_users_of_all(patch: pytest.MonkeyPatch) -> None:
+    """Provisioning leaves the tenant to the policies."""
+    patch.setitem(
+        users._SQL, "users", users._SQL["users"].replace("where u.tenant_id = tenant()", "where true")
+    )
+
+
+def deactivate_nobody(patch: pytest.MonkeyPatch) -> None:
+    """Provisioning writes down that somebody is gone, and lets them in."""
+
+    async def disable_member(connection, actor, member_id):
+        return await get_member(connection, member_id)
+
+    patch.setattr(users, "disable_member", disable_member)
+
+
+def vouch_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    """A session that a tenant's provider has opened counts as one with a password."""
+    asks = signing_in.person_of_caller
+
+    async def person_of_caller(connection, caller):
+        return (await asks(connection, caller))[0], "password"
+
+    patch.setattr(signing_in, "person_of_caller", person_of_caller)
+
+
+def keep_sessions(patch: pytest.MonkeyPatch) -> None:
+    """The sessions of a sign-on outlive it."""
+    none = "select null::uuid as session_id where false and $1::text is null"
+    patch.setitem(sign_on._SQL, "end_its_sessions", none)
+
+
 BUGS = (
     Bug(
         "owner-without-force",
@@ -109,6 +151,7 @@ BUGS = (
         " grant usage, create on schema knowlog to knowlog_app;"
         " alter table collections owner to knowlog_app; alter table documents owner to knowlog_app",
         forget_tenant,
+        seed=22,
     ),
     Bug("session-set-on-a-pooled-connection", "", session_setting),
     Bug(
@@ -121,17 +164,21 @@ BUGS = (
             for table in ("collections", "documents")
         ),
         tenant_comes_later,
+        seed=22,
     ),
     Bug("unique-across-tenants", "create unique index on collections (name)"
-        " where name like 'shared-%'"),
-    Bug("plan-in-an-answer", "", explain),
-    Bug("serial-ids", "", count_ids),
+        " where name like 'shared-%'",
+        seed=7,
+    ),
+    Bug("plan-in-an-answer", "", explain, seed=9),
+    Bug("serial-ids", "", count_ids, seed=40),
     Bug(
         "view-of-a-superuser",
         "alter table collections rename to all_collections;"
         " create view collections as select * from all_collections;"
         " grant select, insert, update, delete on collections to knowlog_app, knowlog_definer",
         forget_tenant,
+        seed=22,
     ),
     Bug(
         "truncate",
@@ -139,12 +186,32 @@ BUGS = (
         " create function wipe(uuid) returns uuid[] language sql as"
         " $$ delete from collections where collection_id = $1; truncate documents cascade; select null::uuid[] $$",
         truncate,
+        seed=7,
     ),
     Bug(
         "definer-function-that-forgets",
         "create or replace function closed_collections() returns uuid[] language sql stable as"
         " $$ select '{}'::uuid[] $$;"
         " drop policy audience on documents; drop policy audience on versions; drop policy audience on chunks",
+        seed=7,
     ),
-    Bug("callers-are-remembered", "", keep_callers),
+    Bug("callers-are-remembered", "", keep_callers, dear="revocations", seed=1),
+    Bug(
+        "users-of-all-tenants",
+        "alter policy tenant on members using (true); alter policy tenant on groups using (true)",
+        find_users_of_all,
+        dear="provisioning",
+        seed=12,
+    ),
+    Bug("deactivated-users-go-on", "", deactivate_nobody, dear="provisioning", seed=12),
+    Bug("a-provider-vouches-elsewhere", "", vouch_elsewhere, dear="sign_on", seed=13),
+    Bug("sessions-outlive-their-sign-on", "", keep_sessions, dear="sign_on", seed=13),
+    Bug(
+        "a-silo-without-policies",
+        "",
+        forget_tenant,
+        dear="moves",
+        silo_sql="alter policy tenant on collections using (true); alter policy tenant on documents using (true)",
+        seed=24,
+    ),
 )  # fmt: skip

@@ -6,6 +6,8 @@ from dataclasses import replace
 from itertools import cycle
 
 from isolation_oracle import Person, canary
+from isolation_pairs import around_paper, everywhere, expect, held
+from isolation_provisioning import provision
 from isolation_scene import LEGAL, SALES, Paper, Scene
 
 
@@ -17,6 +19,7 @@ async def revoke_everything(scene: Scene) -> int:
     pairs += await revoke_grants(scene, alice, paper, 10)
     pairs += await close_collection(scene, alice, paper)
     pairs += await revoke_people(scene, alice, paper)
+    pairs += await provision(scene, paper)
     streams = await asyncio.gather(revoke_in_streams(scene, alice), revoke_heard_grant(scene, alice, paper))
     return pairs + sum(streams)
 
@@ -25,11 +28,11 @@ async def revoke_key(scene: Scene, owner: Person, paper: Paper) -> int:
     """A key is used everywhere, revoked, and refused everywhere."""
     guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
     key_id = scene.things[owner.tenant]["key_id"]
-    before = await _try(scene, guest, paper)
-    _expect(scene, "a fresh key", before, 200)
+    before = await everywhere(scene, guest, paper)
+    expect(scene, "a fresh key", before, 200)
     await scene.world.good(owner, "DELETE", f"/v1/keys/{key_id}")
     scene.leave(guest)
-    return _held(scene, "key", await _try(scene, guest, paper), 401)
+    return held(scene, "key", await everywhere(scene, guest, paper), 401)
 
 
 async def revoke_grants(scene: Scene, owner: Person, paper: Paper, times: int) -> int:
@@ -39,7 +42,7 @@ async def revoke_grants(scene: Scene, owner: Person, paper: Paper, times: int) -
     for group in (group for group, _ in zip(cycle((LEGAL, SALES)), range(times), strict=False)):
         await scene.allow(owner, paper, frozenset({group}))
         loser, winner = (bob, bella) if group == LEGAL else (bella, bob)
-        pairs += _held(scene, "grant", await _try_paper(scene, loser, paper), 404)
+        pairs += held(scene, "grant", await around_paper(scene, loser, paper), 404)
         seen = await scene.world.call(
             winner, "GET", f"/v1/documents/{paper.document_id}", surface="revocations"
         )
@@ -58,9 +61,9 @@ async def close_collection(scene: Scene, owner: Person, paper: Paper) -> int:
     await scene.world.good(owner, "PUT", f"/v1/collections/{drawer}/access", {"subjects": [LEGAL]})
     inside.audience = frozenset({LEGAL})
     scene.admit(inside)
-    pairs = _held(scene, "collection", await _try_paper(scene, bob, inside), 404)
+    pairs = held(scene, "collection", await around_paper(scene, bob, inside), 404)
     gone = await scene.world.call(bob, "GET", f"/v1/collections/{drawer}", surface="revocations")
-    pairs += _held(scene, "collection", [gone.status], 404)
+    pairs += held(scene, "collection", [gone.status], 404)
     await scene.world.good(owner, "DELETE", f"/v1/collections/{drawer}")
     scene.forget(inside)
     return pairs
@@ -78,16 +81,16 @@ async def revoke_people(scene: Scene, owner: Person, paper: Paper) -> int:
     )
     scene.enter(inside)
     await scene.allow(owner, paper, frozenset({SALES, group}))
-    _expect(scene, "a member", await _try(scene, inside, paper), 200)
+    expect(scene, "a member", await everywhere(scene, inside, paper), 200)
     await world.good(owner, "DELETE", f"{place}/{made['member_id']}")
     scene.enter(replace(inside, groups=frozenset()))
-    pairs = _held(scene, "group", await _try_paper(scene, inside, paper), 404)
+    pairs = held(scene, "group", await around_paper(scene, inside, paper), 404)
     await world.good(owner, "PATCH", member, {"enabled": False})
-    pairs += _held(scene, "membership", await _try(scene, inside, paper), 401)
+    pairs += held(scene, "membership", await everywhere(scene, inside, paper), 401)
     await world.good(owner, "PATCH", member, {"enabled": True})
     back = replace(inside, secret=await world.session(tenant_id, made["member_id"]), groups=frozenset())
     await world.good(back, "DELETE", "/v1/sessions/current")
-    pairs += _held(scene, "session", await _try(scene, back, paper), 401)
+    pairs += held(scene, "session", await everywhere(scene, back, paper), 401)
     scene.leave(inside)
     await scene.allow(owner, paper, frozenset({SALES}))
     return pairs
@@ -99,82 +102,42 @@ async def revoke_in_commands(scene: Scene) -> int:
     (paper,) = await scene.upload(owner, "handbook", frozenset({SALES}))
     guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
     words = ("documents", "show", paper.document_id, "--json")
-    _expect(scene, "a command", [(await scene.world.command(guest, *words)).status], 200)
+    expect(scene, "a command", [(await scene.world.command(guest, *words)).status], 200)
     await scene.world.good(owner, "DELETE", f"/v1/keys/{scene.things[owner.tenant]['key_id']}")
     scene.leave(guest)
-    return _held(scene, "key", [(await scene.world.command(guest, *words)).status], 400)
+    return held(scene, "key", [(await scene.world.command(guest, *words)).status], 400)
 
 
 async def revoke_heard_grant(scene: Scene, owner: Person, paper: Paper) -> int:
     """An open stream of the log tells nothing of a paper any more once its grant is taken back."""
-    bob, path, enough = _named(scene, "bob"), "/v1/events/stream", asyncio.Event()
-    async with scene.world.socket(bob, path) as reader:
-        hearing = asyncio.create_task(scene.world.heard(bob, reader, path, 10, enough))
-        await asyncio.sleep(0.15)
+    bob, place = _named(scene, "bob"), f"/v1/documents/{paper.document_id}"
+    async with scene.world.ear(bob) as ear, scene.world.ear(owner) as own:
         await scene.allow(owner, paper, frozenset({LEGAL}))
-        await scene.world.good(
-            owner, "PATCH", f"/v1/documents/{paper.document_id}", {"title": f"About {paper.marks[0]} now"}
+        told = len(own.heard)
+        await scene.world.good(owner, "PATCH", place, {"title": f"About {paper.marks[0]} now"})
+        expect(
+            scene,
+            "the stream of the owner",
+            [200 if await own.until(paper.document_id.encode(), told) else 404],
         )
-        asyncio.get_running_loop().call_later(0.3, enough.set)
-        heard = await hearing
-    if paper.document_id.encode() in heard:
-        scene.world.tally.leak(f"the stream of {bob} goes on telling of {paper.document_id}: {heard!r}")
+        await ear.beats()
+    if paper.document_id.encode() in ear.heard:
+        scene.world.tally.leak(f"the stream of {bob} goes on telling of {paper.document_id}: {ear.heard!r}")
     await scene.allow(owner, paper, frozenset({SALES}))
     return 1
 
 
 async def revoke_in_streams(scene: Scene, owner: Person) -> int:
     """The streams of a key that was revoked tell nothing of what comes afterwards, and end."""
-    guest = await scene.invite(owner, "guest", "reader", frozenset({SALES}))
-    key_id = scene.things[owner.tenant]["key_id"]
-    scene.leave(guest)
-    async with scene.world.socket(guest, "/v1/events/stream") as reader:
-        hearing = asyncio.create_task(scene.world.heard(guest, reader, "/v1/events/stream", 10))
-        await asyncio.sleep(0.15)
-        await scene.world.good(owner, "DELETE", f"/v1/keys/{key_id}")
+    guest = await scene.key(owner, "guest", "reader", frozenset({SALES}))
+    async with scene.world.ear(guest) as ear:
+        await scene.world.good(owner, "DELETE", f"/v1/keys/{scene.things[owner.tenant]['key_id']}")
         await scene.upload(owner, "handbook", frozenset({SALES}))
-        heard = await hearing
-    if b"unauthenticated" not in heard:
-        scene.world.tally.leak(f"the stream of a revoked key goes on: {heard!r}")
+        ended = await ear.until(b"unauthenticated")
+    if not ended:
+        scene.world.tally.leak(f"the stream of a revoked key goes on: {ear.heard!r}")
     return 1
 
 
 def _named(scene: Scene, name: str) -> Person:
     return next(each for full, each in scene.people.items() if full.partition("-")[0] == name)
-
-
-async def _try(scene: Scene, who: Person, paper: Paper) -> list[int]:
-    """Every surface that a reader has."""
-    asked = {"question": f"price of the {paper.word} probe"}
-    known = replace(who)
-    calls = [("GET", f"/v1/{each}", None) for each in ("documents", "collections", "jobs", "events")]
-    calls += [("POST", "/v1/search", asked), ("POST", "/v1/answers", asked)]
-    place = f"/v1/documents/{paper.document_id}"
-    calls += [("GET", place, None), ("GET", f"{place}/text", None), ("GET", f"{place}/content", None)]
-    got = await asyncio.gather(*(scene.world.call(known, *each, surface="revocations") for each in calls))
-    return [each.status for each in got]
-
-
-async def _try_paper(scene: Scene, who: Person, paper: Paper) -> list[int]:
-    """Every surface that leads to one paper; searches and lists are held to the dictionary, so that they count as 404."""
-    place, asked = f"/v1/documents/{paper.document_id}", {"question": f"price of the {paper.word} probe"}
-    direct = [("GET", place + rest) for rest in ("", "/text", "/content", "/events")]
-    direct += [("GET", f"/v1/jobs/{paper.job_id}")]
-    around = [("POST", "/v1/search", asked), ("POST", "/v1/answers", asked), ("GET", "/v1/documents", None)]
-    around += [("GET", "/v1/jobs", None), ("GET", "/v1/events", None)]
-    world = scene.world
-    got = await asyncio.gather(*(world.call(who, *each, surface="revocations") for each in direct))
-    shown = await asyncio.gather(*(world.call(who, *each, surface="revocations") for each in around))
-    return [*(each.status for each in got), *(404 if each.status == 200 else each.status for each in shown)]
-
-
-def _expect(scene: Scene, who: str, statuses: list[int], wanted: int) -> None:
-    """Before it is taken back it is there: else a refusal afterwards would show nothing."""
-    if any(status != wanted for status in statuses):
-        scene.world.tally.leak(f"{who} is refused: {statuses}")
-
-
-def _held(scene: Scene, what: str, statuses: list[int], wanted: int) -> int:
-    if any(status != wanted for status in statuses):
-        scene.world.tally.leak(f"after the {what} was revoked: {statuses}, not {wanted}")
-    return len(statuses)

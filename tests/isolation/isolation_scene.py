@@ -28,6 +28,11 @@ class Paper:
     etag: str = ""
 
 
+def provisioner(tenant: str) -> str:
+    """The name of a tenant's identity provider."""
+    return f"provider of {tenant}"
+
+
 @dataclass
 class Scene:
     """One story: three tenants of its own. The readers of each paper follow from its list and the people's rights."""
@@ -42,6 +47,9 @@ class Scene:
         default_factory=dict
     )  # tenant -> its own mark, in names of things of admins
     views: dict[str, Any] = field(default_factory=dict)
+    provisioners: dict[str, Person] = field(default_factory=dict)  # tenant -> its identity provider's key
+    sign_ons: dict[str, Any] = field(default_factory=dict)  # tenant -> its sign-on
+    moves: dict[str, int] = field(default_factory=dict)  # tenant -> how often it was moved
 
     def of(self, tenant: str) -> list[Person]:
         """Who belongs to a tenant."""
@@ -57,6 +65,10 @@ class Scene:
         if self.is_admin(person) or paper.audience is None:
             return True
         return bool(paper.audience & person.groups)
+
+    def admins(self, tenant: str) -> list[str]:
+        """The names of those who see the affairs of a tenant's admins; who its members are, the identity provider too."""
+        return [provisioner(tenant), *(each.name for each in self.of(tenant) if self.is_admin(each))]
 
     def is_admin(self, person: Person) -> bool:
         """Whether they see all papers of their tenant, and the affairs of admins."""
@@ -86,16 +98,27 @@ class Scene:
     async def invite(
         self, by: Person, name: str, role: str, groups: frozenset[str] = frozenset(), only: str | None = None
     ) -> Person:
-        """Make somebody a key."""
+        """Let somebody in, with a key."""
+        person = await self.key(by, name, role, groups, only)
+        if only:
+            self.limits[person.name] = only
+        return self.enter(person)
+
+    async def key(
+        self, by: Person, name: str, role: str, groups: frozenset[str] = frozenset(), only: str | None = None
+    ) -> Person:
+        """Make a key for somebody who is shown nothing yet."""
         asked = {"name": f"{name} {self.names[by.tenant]}", "role": role, "groups": sorted(groups)}
         if only:
             asked["collections"] = [only]
         made = await self.world.good(by, "POST", "/v1/keys", asked)
-        person = Person(f"{name}-{next(_NUMBERS)}", by.tenant, made["secret"], groups)
-        if only:
-            self.limits[person.name] = only
         self.things[by.tenant]["key_id"] = made["key"]["key_id"]
-        return self.enter(person)
+        return Person(f"{name}-{next(_NUMBERS)}", by.tenant, made["secret"], groups)
+
+    async def member(self, tenant: str, member_id: str, groups: frozenset[str]) -> Person:
+        """A member in a session of theirs, who is shown what is for all and for their groups from now on."""
+        secret = await self.world.session(self.things[tenant]["tenant_id"], member_id)
+        return self.enter(Person(f"member-{member_id}", tenant, secret, groups))
 
     def enter(self, person: Person) -> Person:
         """Somebody with a key, or in a session; who is there already may have other groups from now on."""

@@ -10,9 +10,11 @@ from isolation_machine import play
 from isolation_oracle import CALLS, REVOCATIONS, SEED
 from isolation_revocations import revoke_everything, revoke_in_commands
 from isolation_scene import set_the_scene
+from isolation_sign_on import come_in
 
 _TELL_EVERY_S = 60
 _COMMANDS_EVERY = 40  # a process costs as much as hundreds of calls
+_SIGN_ONS_EVERY = 4
 
 
 @dataclass
@@ -72,6 +74,8 @@ def test_what_is_revoked_is_refused_at_once(stage, request: pytest.FixtureReques
         scene, rounds = await set_the_scene(world), 0
         while pairs < wanted:
             pairs += await revoke_everything(scene)
+            if rounds % _SIGN_ONS_EVERY == 0 and world.has_provider:
+                pairs += await come_in(scene, scene.papers[-1], "south")
             if rounds % _COMMANDS_EVERY == 0:
                 pairs += await revoke_in_commands(scene)
             rounds += 1

@@ -67,8 +67,11 @@ async def _find_key(database: Database, tenant_id: UUID, secret: str) -> Any:
 
 async def _note_refusal(connection: Connection, tenant_id: UUID, secret: str) -> None:
     """Record that a key which opens nothing any more was offered: once an hour, and of no other secret, so that only who
-    holds what was a key can make the tenant's chain grow, and that by little.
+    holds what was a key can make the tenant's chain grow, and that by little. A tenant that is just being moved is read
+    and not written: then it is not recorded, and refused all the same.
     """
+    if await connection.fetchval(_SQL["is_held"]):
+        return
     row = await connection.fetchrow(_SQL["refuse_key"], _hash(secret))
     if row is not None:
         scope = Scope(tenant_id, f"key:{row['key_id']}")

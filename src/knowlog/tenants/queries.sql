@@ -15,6 +15,10 @@ where tenant_id = tenant() and secret_hash = $1 and revoked_at is null and (expi
 -- Remember that a key is in use, to the minute.
 update api_keys set last_used_at = now() where tenant_id = tenant() and key_id = $1
 
+-- name: is_held
+-- Whether nothing of the tenant can be written at this moment.
+select current_setting('transaction_read_only') = 'on'
+
 -- name: refuse_key
 -- A key that was revoked or has expired is offered; no row for any other secret, nor when that was so within the hour.
 update api_keys set refused_at = now()

@@ -8,10 +8,11 @@ from api_scene import Client
 from fastapi import FastAPI
 from hint_scene import with_settings
 from people_scene import People, people_at
-from provider_scene import Liar, Provider, served, through
+from provider_scene import Liar, served, through
 
 from knowlog.bootstrap import App
 from knowlog.database import Database
+from openid_provider import Provider
 
 
 @pytest.fixture(scope="module")

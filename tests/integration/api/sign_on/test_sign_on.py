@@ -8,21 +8,13 @@ import pytest
 from api_scene import Client, MakeClient, problem
 from fastapi import FastAPI
 from people_scene import PASSWORD, People, new_email
-from provider_scene import (
-    Provider,
-    bearer,
-    begun,
-    free_port,
-    registered_sign_on,
-    served,
-    signed_on,
-    through_provider,
-)
+from provider_scene import bearer, begun, registered_sign_on, served, signed_on
 
 from knowlog.api import create_api
 from knowlog.bootstrap import App
 from knowlog.cli.doctor.sign_on import check_sign_on
 from knowlog.database import Scope
+from openid_provider import Provider, free_port, through_provider
 
 SCOPES = ["email", "profile", "groups"]
 
