@@ -22,7 +22,14 @@ from knowlog.documents import (
 from knowlog.embedding import Embedder, Models, open_embedder
 from knowlog.evaluation import Asked, QuestionKeeper
 from knowlog.faithfulness import Judge, open_judge
-from knowlog.ingestion import Indexer, Parser, delete_document, delete_whole_collection, remove_originals
+from knowlog.ingestion import (
+    Builder,
+    Indexer,
+    Parser,
+    delete_document,
+    delete_whole_collection,
+    remove_originals,
+)
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
 from knowlog.llm import Provider, open_providers
@@ -55,6 +62,7 @@ class App:
     store: VectorStore
     parser: Parser
     indexer: Indexer
+    builder: Builder
     inbox: Inbox
     language: LanguageModel | None
     vault: Vault
@@ -174,6 +182,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             settings, database, blobs, receiver, embedder, models, store, parser,
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
                 settings.parsing.max_chunks, settings.limits, language),
+            Builder(database, embedder, store, models.open, settings.parsing.max_chunks, settings.limits, language),
             Inbox(database, blobs, receiver, store, fetch_url, settings.sources), language, vault, limiter,
             judge, QuestionKeeper(database), providers,
         )  # fmt: skip

@@ -17,7 +17,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "events.md"
 RULES = Path(__file__).with_name("asyncapi-3.0.0.schema.json.gz")
 """JSON Schema of AsyncAPI 3.0.0, from the npm package @asyncapi/specs 6.11.1 (Apache-2.0), without its blanks."""
 UNITS = ("_bytes", "_ms", "_s", "_days", "_count")
-COUNTS = {"version", "chunks", "attempts", "attempt"}
+COUNTS = {"version", "profile_version", "chunks", "attempts", "attempt"}
 """Numbers whose name is what they count."""
 
 

@@ -136,7 +136,8 @@ def test_every_route_says_in_a_few_words_what_it_does(route: ScopedRoute) -> Non
 
 _BY_COLLECTION = {
     "access", "archive", "audit", "collections", "datasets", "dead-letters", "documents", "export", "groups",
-    "invitations", "keys", "limits", "members", "runs", "schedules", "secrets", "sign-on", "sources", "usage", "webhooks",
+    "invitations", "keys", "limits", "members", "runs", "schedules", "secrets", "sign-on", "sources", "switches",
+    "tunings", "usage", "webhooks",
 }  # fmt: skip
 """Whose handlers hold a limited key to its collections, or refuse it, themselves."""
 

@@ -76,8 +76,8 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
     async def resolve(connection: Connection) -> Search:
         found = await resolve_collections(connection, scope, asked.collections)
         profile = RetrievalProfile(**found[0].profile.retrieval) if len(found) == 1 else RetrievalProfile()
-        keys = {each.collection_id: each.embedding_key for each in found}
-        return Search(asked.question, tuple(keys), limit, wanted, profile, keys)
+        answering = {each.collection_id: each.answering for each in found}
+        return Search(asked.question, tuple(answering), limit, wanted, profile, answering)
 
     found = await retrieve_resolved(
         app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open

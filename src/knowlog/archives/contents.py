@@ -22,9 +22,12 @@ class Table:
 
 
 _SHIFTED = {"chunk_id": "x.chunk_id + $2"}
-_CHUNK_NUMBERS = """
+_LIVE = "in (select coalesce(l.index_id, l.collection_id) from collections l where l.tenant_id = tenant())"
+_ANSWERS = f"t.collection_id {_LIVE}"
+"""Indexes that are built beside the one that answers stay behind."""
+_CHUNK_NUMBERS = f"""
     join (select k.chunk_id as known, row_number() over (order by k.chunk_id) as number
-          from chunks k where k.tenant_id = tenant()) n on n.known = t.chunk_id"""
+          from chunks k where k.tenant_id = tenant() and k.collection_id {_LIVE}) n on n.known = t.chunk_id"""  # noqa: S608 - names of ours
 _PLACES = {"xid", "position", "place"}
 _PERSON_HERE = {"person_id": "person_of(x.email, gen_random_uuid())"}
 _OWN_BLOB = {"blob": "tenant()::text || substr(x.blob, 37)"}
@@ -35,16 +38,21 @@ TABLES: tuple[Table, ...] = (
     Table("groups", restored=True),
     Table("group_members", restored=True),
     Table("collections", restored=True),
+    Table("indexes", restored=True, only=f"t.index_id <> t.collection_id and t.index_id {_LIVE}"),
     Table("documents", restored=True),
     Table("versions", restored=True, made=_OWN_BLOB),
     Table(
-        "chunks", restored=True, made=_SHIFTED, told={"chunk_id": "row_number() over (order by t.chunk_id)"}
+        "chunks",
+        restored=True,
+        only=_ANSWERS,
+        made=_SHIFTED,
+        told={"chunk_id": "row_number() over (order by t.chunk_id)"},
     ),
     Table("vectors", restored=True, made=_SHIFTED, told={"chunk_id": "n.number"}, beside=_CHUNK_NUMBERS),
     Table("chunk_terms", restored=True, made=_SHIFTED, told={"chunk_id": "n.number"}, beside=_CHUNK_NUMBERS),
-    Table("collection_statistics", restored=True),
-    Table("term_statistics", restored=True),
-    Table("statistics_changes", restored=True, without=frozenset({"change_id"})),
+    Table("collection_statistics", restored=True, only=_ANSWERS),
+    Table("term_statistics", restored=True, only=_ANSWERS),
+    Table("statistics_changes", restored=True, only=_ANSWERS, without=frozenset({"change_id"})),
     Table("embedding_builds", restored=True, without=frozenset({"worker", "lease_until", "after_chunk"})),
     Table("rechunkings", restored=True, without=frozenset({"after_document", "asked", "looked_at"})),
     Table("deletion_receipts", restored=True),
@@ -53,6 +61,7 @@ TABLES: tuple[Table, ...] = (
     Table("dataset_questions", restored=True),
     Table("runs", restored=True),
     Table("run_results", restored=True),
+    Table("tunings"),
     Table("question_keeping"),
     Table("asked_questions", restored=True),
     Table("origins", restored=True),
@@ -82,6 +91,7 @@ LEFT_OUT: Mapping[str, str] = {
     "idempotency_keys": "answers to requests of the last day, of keys that do not come along",
     "addresses": "belongs to no tenant; names are given and proven anew",
     "document_subjects": "follows from the lists of documents and collections",
+    "switches": "what they lead back to stays behind",
     "audit_heads": "follows from the records",
     "audit_waiting": "empty between transactions",
     "sessions": "end with the tenant's life here; people sign in anew",

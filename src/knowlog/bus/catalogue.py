@@ -147,6 +147,26 @@ class EvaluationRequested(_OfCollection):
     dataset_id: _Id = Field(description="Id of the dataset.")
 
 
+class TuningRequested(_OfCollection):
+    """A better profile is to be sought for a collection; the subject is the tuning."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+    dataset_id: _Id = Field(description="Id of the dataset.")
+
+
+class SwitchRequested(_OfCollection):
+    """A collection is to change to another index and profile; the subject is the switch."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+
+
+class CollectionSwitched(_OfCollection):
+    """A collection answers by another profile, and by an index that was built for it beside the old one."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+    profile_version: int = Field(ge=1, description="Version of the profile by which it answers now.")
+
+
 class RetentionRequested(_OfCollection):
     """The documents of a collection whose content is older than some days are to be deleted."""
 
@@ -248,10 +268,13 @@ _TYPES = (
     EventType("collection.deleted", CollectionDeleted, queue="cleanup", cancellable=False),
     EventType("collection.refreshed", CollectionRefreshed),
     EventType("collection.rechunked", CollectionRechunked),
+    EventType("collection.switched", CollectionSwitched),
     EventType("collection.access_changed", CollectionAccessChanged),
     EventType("refresh.requested", RefreshRequested, queue="refresh", of_admins=True),
     EventType("retention.requested", RetentionRequested, queue="cleanup", of_admins=True),
     EventType("evaluation.requested", EvaluationRequested, queue="evaluation", inner=True, of_admins=True),
+    EventType("tuning.requested", TuningRequested, queue="evaluation", inner=True, of_admins=True),
+    EventType("switch.requested", SwitchRequested, queue="evaluation", inner=True, of_admins=True),
     EventType("webhook.disabled", WebhookDisabled, of_admins=True),
     EventType("webhook.tested", WebhookTested, of_admins=True),
     EventType("delivery.requested", DeliveryRequested, queue="deliveries", inner=True, of_admins=True),

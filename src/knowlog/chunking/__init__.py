@@ -1,7 +1,7 @@
 """Text to chunks. Pure functions; one strategy per file."""
 
 from knowlog.chunking.actions import chunk, estimate
-from knowlog.chunking.model import ChunkingProfile, Span, Strategy, TokenOffsets
+from knowlog.chunking.model import ChunkingProfile, Span, Strategy, StrategyName, TokenOffsets
 from knowlog.chunking.port import Embed, LanguageModel, Models
 from knowlog.chunking.registry import COMPARING, STRATEGIES, open_language_model, require_models
 from knowlog.chunking.settings import ChunkingSettings
@@ -16,6 +16,7 @@ __all__ = [
     "Models",
     "Span",
     "Strategy",
+    "StrategyName",
     "TokenOffsets",
     "chunk",
     "estimate",

@@ -39,6 +39,7 @@ from knowlog.cli.ingest import ingest
 from knowlog.cli.output import out
 from knowlog.cli.search import search
 from knowlog.cli.serve import serve
+from knowlog.cli.tune import tune
 from knowlog.cli.up import up
 from knowlog.cli.usage import usage
 from knowlog.cli.worker import worker
@@ -76,7 +77,7 @@ app = typer.Typer(
 for command, panel in (
     (up, "Run"), (demo, "Run"), (serve, "Run"), (worker, "Run"),
     (ingest, "Use"), (search, "Use"), (ask, "Use"), (chunk, "Use"),
-    (doctor, "Look after"), (usage, "Look after"), (config, "Look after"),
+    (tune, "Measure"), (doctor, "Look after"), (usage, "Look after"), (config, "Look after"),
 ):  # fmt: skip
     app.command(rich_help_panel=panel)(command)
 for group, name, panel in (

@@ -11,12 +11,13 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
 from knowlog.cli.output import emit, emit_list, say, show_fields, table
 from knowlog.cli.output import show as show_table
+from knowlog.cli.switches import say_switched, wait_for_switch
 from knowlog.cli.values import json_object
 from knowlog.kernel.errors import Misconfigured
 
 _MOST_COUNTED = 100_000
 _BYTES_PER_TOKEN = 4  # of English text; a little more for files that hold other things than text
-app = typer.Typer(help="Collections: list, create, show, update, delete.", no_args_is_help=True)
+app = typer.Typer(help="Collections: list, create, show, update, rollback, delete.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the collection.")]
 Profile = Annotated[
     str | None, typer.Option("--profile", help="Its profile: a JSON object, or a file that holds one.")
@@ -149,6 +150,15 @@ def update(
                 _tell_cost(client, before, yes)
         made = client.call("PATCH", _address(name), value=wanted)
     emit(made, as_json, lambda value: _render_change(before, value))
+
+
+@app.command()
+def rollback(name: Name, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """Go back to the profile and index that a collection had before its last switch, and wait for it."""
+    with connect(url, key) as client:
+        asked = client.post(f"{_address(name)}/rollback", {})
+        done = wait_for_switch(client, asked, as_json)
+    emit(done, as_json, say_switched)
 
 
 @app.command()

@@ -27,6 +27,7 @@ from knowlog.documents.actions import (
 )
 from knowlog.documents.aging import documents_by_url, documents_older_than
 from knowlog.documents.collections import (
+    Answering,
     create_collection,
     delete_collection,
     get_collection,
@@ -60,6 +61,7 @@ from knowlog.documents.settings import DocumentsSettings
 
 __all__ = [
     "Access",
+    "Answering",
     "Audience",
     "BlobStore",
     "Change",

@@ -71,13 +71,20 @@ async def hold_collection(connection: Connection, scope: Scope, name_or_id: str)
     return found.collection_id
 
 
+class Answering(NamedTuple):
+    """An index that answers: `embedding_key` says which model's vectors it holds, None before the first."""
+
+    index_id: UUID
+    embedding_key: str | None
+
+
 class Resolved(NamedTuple):
-    """What is searched: `embedding_key` says which model's vectors it holds, None before the first."""
+    """What is searched."""
 
     collection_id: UUID
     name: str
     profile: Profile
-    embedding_key: str | None
+    answering: Answering
 
 
 async def resolve_collections(
@@ -91,7 +98,12 @@ async def resolve_collections(
         if name not in found:
             raise _absent(name)
     return [
-        Resolved(row["collection_id"], row["name"], Profile(**row["profile"]), row["embedding_key"])
+        Resolved(
+            row["collection_id"],
+            row["name"],
+            Profile(**row["profile"]),
+            Answering(row["index_id"], row["embedding_key"]),
+        )
         for row in rows
     ]
 

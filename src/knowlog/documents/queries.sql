@@ -21,7 +21,7 @@ from collections where tenant_id = tenant() and collection_id = $1 for key share
 
 -- name: resolve_collections
 -- Collections within the scope by id or name; all of them when $1 is null.
-select collection_id, name, profile, embedding_key from collections
+select collection_id, name, profile, coalesce(index_id, collection_id) as index_id, embedding_key from collections
 where tenant_id = tenant() and ($1::text[] is null or name = any($1) or collection_id::text = any($1))
   and ($2::uuid[] is null or collection_id = any($2))
 order by collection_id

@@ -53,10 +53,11 @@ where d.tenant_id = tenant() and d.collection_id = $1 and ($2::text[] is null or
 order by d.document_id limit $4
 
 -- name: chunk_spans
--- The spans of the chunks of some documents of a collection.
+-- The spans of the chunks that some documents of a collection have in an index.
 select d.external_id, c.start_offset, c.end_offset
 from documents d join chunks c on c.tenant_id = d.tenant_id and c.document_id = d.document_id and c.version = d.version
 where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2::text[])
+  and c.collection_id = coalesce($3, live_index($1))
 
 -- name: keep_questions
 -- The tenant wants its questions kept.

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from knowlog.answering import Answer, compose
 from knowlog.database import Connection, Database, Scope, load_queries
+from knowlog.documents import Answering
 from knowlog.embedding import Embedder, OpenModel
 from knowlog.evaluation import metrics
 from knowlog.evaluation.locating import find_span, texts_of
@@ -51,9 +52,16 @@ async def measure(
     profile: RetrievalProfile,
     question: Question,
     wanted: Wanted,
+    index: Answering | None = None,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Ask a question. Returns its scores by metric, and what was found. Raises what searching and judging raise."""
-    search = Search(question.text, (collection_id,), max(wanted.k, ANSWER_PASSAGES), profile=profile)
+    """Ask a question of a collection, or of one of its indexes that does not answer others.
+
+    Returns its scores by metric, and what was found. Raises what searching and judging raise.
+    """
+    search = Search(
+        question.text, (collection_id,), max(wanted.k, ANSWER_PASSAGES), profile=profile,
+        answering=index and {collection_id: index},
+    )  # fmt: skip
     started = perf_counter()
     found = await retrieve(
         asked.database, scope, asked.embedder, asked.store, search, open_model=asked.open_model
@@ -65,7 +73,7 @@ async def measure(
             question.text, found.passages[:ANSWER_PASSAGES], model, statistics=found.statistics
         )
     scores = {"latency_ms": (perf_counter() - started) * 1000}
-    place = await _place(asked.database, scope, collection_id, question)
+    place = await _place(asked.database, scope, collection_id, question, index and index.index_id)
     if "retrieval" in wanted.measures:
         scores |= retrieval_scores(question, place, found.passages, wanted.k)
         scores |= _costs(asked.embedder, found.passages[: wanted.k], wanted)
@@ -149,14 +157,16 @@ def on_one_line(*groups: Sequence[Cited]) -> list[list[Range]]:
     return [[(offsets[d] + start, offsets[d] + end) for d, start, end in group] for group in groups]
 
 
-async def _place(database: Database, scope: Scope, collection_id: UUID, question: Question) -> Place:
+async def _place(
+    database: Database, scope: Scope, collection_id: UUID, question: Question, index_id: UUID | None
+) -> Place:
     """Find the excerpts in the documents as they are now; one whose words have changed is left out."""
     if not question.excerpts:
         return Place((), ())
     names = sorted({each.document for each in question.excerpts})
     async with database.transaction(scope) as connection:
         found = await _excerpts(connection, collection_id, question, names)
-        rows = await connection.fetch(_SQL["chunk_spans"], collection_id, names)
+        rows = await connection.fetch(_SQL["chunk_spans"], collection_id, names, index_id)
     return Place(found, tuple((row["external_id"], row["start_offset"], row["end_offset"]) for row in rows))
 
 

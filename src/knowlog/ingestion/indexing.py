@@ -28,16 +28,17 @@ from knowlog.bus import (
     notify_progress,
     put_off,
 )
-from knowlog.chunking import ChunkingProfile, LanguageModel, Span
+from knowlog.chunking import LanguageModel, Span
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import BlobStore, ParsedText, dump_structure
 from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.ingestion.cutting import Cutter
 from knowlog.ingestion.hashing import content_hash
 from knowlog.ingestion.parsing import Parser
+from knowlog.ingestion.rows import chunking_profile, rows_of
 from knowlog.kernel import now
 from knowlog.kernel.errors import InternalError, KnowlogError, LimitReached, ParseFailed, Unavailable
-from knowlog.stores import ChunkRow, DocumentChunks, Vectors, VectorStore, index_chunks, remove_chunks
+from knowlog.stores import DocumentChunks, Vectors, VectorStore, index_chunks, remove_chunks
 from knowlog.tenants import LimitsSettings, allowance, check, spend
 
 _SQL = load_queries("knowlog.ingestion")
@@ -47,7 +48,6 @@ _SLICE = 64
 """Texts that are embedded at a time: between two slices others have their turn, and a deletion is noticed."""
 _REST_S = 60.0
 """A model that failed, where another makes a document findable, is left alone for so long."""
-_MARKS = 2  # what models put before and after a text
 
 Made = dict[str, dict[UUID, Vectors]]
 """Vectors by embedding key and content hash."""
@@ -72,6 +72,8 @@ class _Source:
     chunking_version: int
     answering_key: str | None
     """The key under which its collection answers; None before anything is embedded there."""
+    index_id: UUID
+    """The index that answers for its collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class Indexer:
             with _TRACER.start_as_current_span("parse"):
                 parsed = await self._parser.parse(content, source.filename, source.media_type)
             with _TRACER.start_as_current_span("chunk"):
-                spans = await self._cutter.cut(scope, parsed, _chunking_profile(source, window))
+                spans = await self._cutter.cut(scope, parsed, chunking_profile(source.profile, window))
                 return await asyncio.to_thread(_prepared, source, parsed, spans)
         except Exception as error:
             await self.give_up(worker, scope, source.event, error)
@@ -336,6 +338,12 @@ class Indexer:
         if any(item.source.answering_key is None for item in prepared):
             await connection.execute(_SQL["adopt_key"], ids, self._key)
         rows = await connection.fetch(_SQL["answering_keys"], ids)
+        indexes = {row["collection_id"]: row["index_id"] for row in rows}
+        if any(
+            indexes.get(item.source.collection_id, item.source.index_id) != item.source.index_id
+            for item in prepared
+        ):
+            raise Unavailable("The collection has just switched to another index. Try again.")
         return {row["collection_id"]: row["embedding_key"] for row in rows}
 
     async def _index_chunks(
@@ -448,37 +456,17 @@ def _indexed(item: _Prepared) -> dict[str, Any]:
 def _source(event: Event, row: Any) -> _Source:
     return _Source(
         event, row["version"], row["collection_id"], row["profile"], row["title"], row["title_given"], row["blob"],
-        row["filename"], row["media_type"], row["chunking_version"], row["embedding_key"],
+        row["filename"], row["media_type"], row["chunking_version"], row["embedding_key"], row["index_id"],
     )  # fmt: skip
 
 
 def _prepared(source: _Source, parsed: ParsedText, spans: Sequence[Span]) -> _Prepared:
     title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
     chunks = DocumentChunks(
-        source.collection_id, source.event.subject, source.version, title, _rows(spans, parsed)
+        source.index_id, source.event.subject, source.version, title, rows_of(spans, parsed)
     )
     hashes = tuple(content_hash(text) for text in chunks.searchable_texts())
     return _Prepared(source, parsed, chunks, hashes, tuple(span.token_count for span in spans))
-
-
-def _rows(spans: Sequence[Span], parsed: ParsedText) -> list[ChunkRow]:
-    ordinals = {(span.start, span.end): ordinal for ordinal, span in enumerate(spans) if span.parent is None}
-    families = {span.parent for span in spans}
-    rows = []
-    for ordinal, span in enumerate(spans):
-        own = (span.start, span.end)
-        family = span.parent or (own if own in families else None)
-        rows.append(_row(ordinal, span, parsed, ordinals.get(family) if family else None))
-    return rows
-
-
-def _row(ordinal: int, span: Span, parsed: ParsedText, parent: int | None) -> ChunkRow:
-    structure = parsed.structure
-    return ChunkRow(
-        ordinal, span.start, span.end, parsed.text[span.start : span.end], structure.page_at(span.start),
-        structure.headings_at(span.start), structure.pages_within(span.start, span.end),
-        structure.sections_within(span.start, span.end), span.context, span.token_count, parent,
-    )  # fmt: skip
 
 
 def _ids_and_versions(items: Sequence[_Prepared]) -> tuple[list[UUID], list[int]]:
@@ -493,11 +481,3 @@ def _is_current(item: _Prepared, locked: dict[UUID, Any]) -> bool:
 def _has_all(vectors: Made, key: str, item: _Prepared) -> bool:
     made = vectors.get(key, {})
     return all(digest in made for digest in item.hashes)
-
-
-def _chunking_profile(source: _Source, window: int) -> ChunkingProfile:
-    """The collection's, with chunks no larger than the models read at once: they may have come after it."""
-    fields = dict(source.profile.get("chunking", {}))
-    size = fields.get("size_tokens", ChunkingProfile.model_fields["size_tokens"].default)
-    fields["size_tokens"] = min(size, window - _MARKS)
-    return ChunkingProfile.read(fields, window)

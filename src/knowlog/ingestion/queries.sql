@@ -6,7 +6,7 @@ where d.tenant_id = tenant() and d.document_id = any($1) order by d.document_id 
 
 -- name: read_sources
 -- What is to be indexed: the file of each named version, if that is still the latest.
-select d.document_id, v.version, d.collection_id, c.profile, c.chunking_version, c.embedding_key, d.external_id, d.title, d.title_given, d.latest,
+select d.document_id, v.version, d.collection_id, c.profile, c.chunking_version, c.embedding_key, coalesce(c.index_id, c.collection_id) as index_id, d.external_id, d.title, d.title_given, d.latest,
        v.blob, v.filename, v.media_type
 from unnest($1::uuid[], $2::int[]) as wanted (document_id, version)
 join documents d on d.tenant_id = tenant() and d.document_id = wanted.document_id
@@ -118,14 +118,14 @@ select coalesce(sum(size_bytes), 0)::bigint from versions where tenant_id = tena
 -- What there is of a collection and of the documents that it has, or had.
 select (select count(*) from documents where tenant_id = tenant() and collection_id = $1) as documents,
        (select count(*) from versions where tenant_id = tenant() and document_id = any($2)) as versions,
-       (select count(*) from chunks where tenant_id = tenant() and collection_id = $1) as chunks,
-       (select count(*) from vectors where tenant_id = tenant() and collection_id = $1) as vectors
+       (select count(*) from chunks where tenant_id = tenant() and document_id = any($2)) as chunks,
+       (select count(*) from vectors where tenant_id = tenant() and document_id = any($2)) as vectors
 
 -- name: probe_collection
 -- A few chunks of a collection, by which to search for it.
 select k.chunk_id, k.collection_id, v.embedding_key, k.text, v.content_hash
 from chunks k join vectors v using (tenant_id, chunk_id)
-where k.tenant_id = tenant() and k.collection_id = $1
+where k.tenant_id = tenant() and k.collection_id = live_index($1)
 order by k.chunk_id limit 3
 
 -- name: chunk_ids
@@ -162,26 +162,31 @@ update collections c set embedding_key = $2 from undecided u
 where c.tenant_id = tenant() and c.collection_id = u.collection_id and c.embedding_key is null
 
 -- name: answering_keys
--- The keys under which collections answer, held until this transaction ends.
-select collection_id, embedding_key from collections
+-- The keys under which collections answer, and the indexes that do, held until this transaction ends.
+select collection_id, embedding_key, coalesce(index_id, collection_id) as index_id from collections
 where tenant_id = tenant() and collection_id = any($1::uuid[]) order by collection_id for share
 
+-- name: live_index
+-- The index that answers for a collection.
+select live_index($1)
+
 -- name: count_chunks
--- How many chunks a collection has.
-select count(*) from chunks where tenant_id = tenant() and collection_id = $1
+-- The index that answers for a collection, and how many chunks it has.
+select l.index_id, (select count(*) from chunks where tenant_id = tenant() and collection_id = l.index_id) as chunks
+from (select live_index($1) as index_id) l
 
 -- name: page_of_chunks
 -- The next chunks that a rebuild looks at.
-select chunk_id from chunks
-where tenant_id = tenant() and collection_id = $1
+select chunk_id, collection_id as index_id from chunks
+where tenant_id = tenant() and collection_id = live_index($1)
   and chunk_id > (select after_chunk from embedding_builds where tenant_id = tenant() and collection_id = $1)
 order by chunk_id limit $2
 
 -- name: chunks_to_embed
 -- What is embedded of some chunks.
-select k.chunk_id, k.document_id, k.headings || coalesce(k.context, '{}') as above, k.text, d.title, d.metadata
+select k.chunk_id, k.collection_id as index_id, k.document_id, k.headings || coalesce(k.context, '{}') as above, k.text, d.title, d.metadata
 from chunks k join documents d on d.tenant_id = k.tenant_id and d.document_id = k.document_id
-where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[]) and k.collection_id = $2
+where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[]) and d.collection_id = $2
 order by k.chunk_id
 
 -- name: hold_collection

@@ -44,7 +44,7 @@ _MARKS = 2  # what models put before and after a text
 
 @dataclass(frozen=True, slots=True)
 class _Build:
-    """A collection whose vectors are made anew, as this worker has claimed it."""
+    """A collection whose vectors are made anew, as this worker has claimed it: those of the index that answers."""
 
     scope: Scope
     collection_id: UUID
@@ -116,14 +116,15 @@ class Rebuilder:
     async def _begin_pass(self, build: _Build) -> bool:
         """Count what there is and what is done. False when nothing is missing."""
         async with self._database.transaction(build.scope) as connection:
-            total, done = await self._counts(connection, build)
+            _, total, done = await self._counts(connection, build)
             return bool(await self._update(connection, "count_build", build, done, total)) and done < total
 
-    async def _counts(self, connection: Any, build: _Build) -> tuple[int, int]:
-        """How many chunks the collection has, and how many of them have a vector under the new key."""
-        total = await connection.fetchval(_SQL["count_chunks"], build.collection_id)
-        done = await self._store.count(connection, build.scope.tenant_id, build.collection_id, self._key)
-        return total, done
+    async def _counts(self, connection: Any, build: _Build) -> tuple[UUID, int, int]:
+        """The index that answers, how many chunks it has, and how many of them have a vector under the new key."""
+        row = await connection.fetchrow(_SQL["count_chunks"], build.collection_id)
+        index_id = row["index_id"] or build.collection_id  # none: it is being deleted
+        done = await self._store.count(connection, build.scope.tenant_id, index_id, self._key)
+        return index_id, row["chunks"], done
 
     async def _embed_missing(self, build: _Build, until: float) -> bool:
         """Embed page by page, at least a slice. False when time ran out before the last page."""
@@ -131,9 +132,8 @@ class Rebuilder:
             async with self._database.transaction(build.scope) as connection:
                 found = await connection.fetch(_SQL["page_of_chunks"], build.collection_id, _PAGE)
                 ids = [row["chunk_id"] for row in found]
-                held = await self._store.holding(
-                    connection, build.scope.tenant_id, build.collection_id, self._key, ids
-                )
+                index_id = found[0]["index_id"] if found else build.collection_id
+                held = await self._store.holding(connection, build.scope.tenant_id, index_id, self._key, ids)
             if not ids:
                 return True
             missing = [each for each in ids if each not in held]
@@ -171,7 +171,7 @@ class Rebuilder:
             if kept:
                 await self._store.write(
                     connection, build.scope.tenant_id, self._key,
-                    [_vector_row(build, row, digest) for row, digest in kept],
+                    [_vector_row(row, digest) for row, digest in kept],
                     np.stack([vectors[digest] for _, digest in kept]),
                 )  # fmt: skip
             await self._update(connection, "progress_build", build, len(kept))
@@ -244,7 +244,7 @@ class Rebuilder:
             old = await connection.fetchrow(_SQL["lock_collection"], build.collection_id)
             if old is None:
                 raise _Lost
-            total, done = await self._counts(connection, build)
+            _, total, done = await self._counts(connection, build)
             if done < total:
                 await self._update(connection, "restart_pass", build)
                 return False
@@ -260,8 +260,9 @@ class Rebuilder:
             async with self._database.transaction(build.scope) as connection:
                 await _hold(connection, build)
                 await self._update(connection, "progress_build", build, 0)
+                index_id = await connection.fetchval(_SQL["live_index"], build.collection_id)
                 dropped = await self._store.drop_others(
-                    connection, build.scope.tenant_id, build.collection_id, self._key, _DROPPED_AT_ONCE
+                    connection, build.scope.tenant_id, index_id, self._key, _DROPPED_AT_ONCE
                 )
             if not dropped:
                 return True
@@ -305,5 +306,5 @@ def _received(build: _Build, row: Any) -> tuple[UUID, dict[str, Any]]:
     return row["document_id"], data
 
 
-def _vector_row(build: _Build, row: Any, digest: UUID) -> VectorRow:
-    return VectorRow(row["chunk_id"], build.collection_id, row["document_id"], digest, row["metadata"])
+def _vector_row(row: Any, digest: UUID) -> VectorRow:
+    return VectorRow(row["chunk_id"], row["index_id"], row["document_id"], digest, row["metadata"])

@@ -9,7 +9,7 @@ from uuid import UUID
 from opentelemetry import trace
 
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.documents import PageStart, Section
+from knowlog.documents import Answering, PageStart, Section
 from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.kernel.errors import Invalid, NotFound, Unavailable
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
@@ -40,7 +40,7 @@ _DEFAULT = RetrievalProfile()
 class Search:
     """What is asked: the question, where, how many passages, and of which documents.
 
-    `embedding_keys` of the collections are looked up where the caller has not seen them.
+    `answering` are the indexes that answer for the collections, looked up where the caller has not seen them.
     """
 
     question: str
@@ -48,7 +48,7 @@ class Search:
     limit: int = 10
     filter: Filter | None = None
     profile: RetrievalProfile = _DEFAULT
-    embedding_keys: Mapping[UUID, str | None] | None = None
+    answering: Mapping[UUID, Answering] | None = None
 
     @property
     def depth(self) -> int:
@@ -106,7 +106,9 @@ async def retrieve_resolved(
         async with database.snapshot(scope) as connection:
             search = await resolve(connection)
             _check(scope, search)
-            embedding.choose(await _embedding_keys(connection, search))
+            indexes = {each.index_id: each.embedding_key for each in await _answering(connection, search)}
+            embedding.choose(indexes)
+            search = replace(search, collections=tuple(indexes))
             legs = _Legs(connection, scope, store, search)
             fused, statistics, questions = await legs.search(embedding)
             rank = partial(legs.rank, statistics, questions)
@@ -121,16 +123,16 @@ async def retrieve_resolved(
     return Retrieved(tuple(passages[: search.limit]), statistics, degraded, questions.notes, model, tokens)
 
 
-async def _embedding_keys(connection: Connection, search: Search) -> Mapping[UUID, str | None]:
-    if search.embedding_keys is not None:
-        return search.embedding_keys
-    rows = await connection.fetch(_SQL["embedding_keys"], list(search.collections))
-    return {row["collection_id"]: row["embedding_key"] for row in rows}
+async def _answering(connection: Connection, search: Search) -> Sequence[Answering]:
+    if search.answering is not None:
+        return [search.answering[each] for each in search.collections]
+    rows = await connection.fetch(_SQL["answering"], list(search.collections))
+    return [Answering(row["index_id"], row["embedding_key"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class _Legs:
-    """Both legs of one search, on one connection."""
+    """Both legs of one search, on one connection. The collections of `wanted` are the indexes that answer for them."""
 
     connection: Connection
     scope: Scope

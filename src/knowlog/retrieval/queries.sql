@@ -4,15 +4,15 @@ select chunk_id, document_id from chunks where tenant_id = tenant() and chunk_id
 
 -- name: families
 -- Those of some chunks that are parents or children, and of which family.
-select chunk_id, document_id, version, ordinal, parent_ordinal from chunks
+select chunk_id, collection_id, document_id, version, ordinal, parent_ordinal from chunks
 where tenant_id = tenant() and chunk_id = any($1::bigint[]) and parent_ordinal is not null
 
 -- name: members
 -- Some parents and their children, in the order of the text.
-select k.chunk_id, k.document_id, k.version, k.ordinal, k.parent_ordinal, k.token_count
-from unnest($1::uuid[], $2::integer[], $3::integer[]) as wanted (document_id, version, parent_ordinal)
+select k.chunk_id, k.collection_id, k.document_id, k.version, k.ordinal, k.parent_ordinal, k.token_count
+from unnest($1::uuid[], $2::integer[], $3::integer[], $4::uuid[]) as wanted (document_id, version, parent_ordinal, index_id)
 join chunks k on k.tenant_id = tenant() and k.document_id = wanted.document_id and k.version = wanted.version
-             and k.parent_ordinal = wanted.parent_ordinal
+             and k.parent_ordinal = wanted.parent_ordinal and k.collection_id = wanted.index_id
 order by k.document_id, k.version, k.ordinal
 
 -- name: stretches
@@ -41,11 +41,12 @@ left join lateral (
 ) s on true
 where k.tenant_id = tenant() and k.chunk_id = any($1::bigint[])
 
--- name: embedding_keys
--- Which model's vectors answer questions to each collection; null where nothing is embedded yet.
-select collection_id, embedding_key from collections where tenant_id = tenant() and collection_id = any($1::uuid[])
+-- name: answering
+-- Which index answers for each collection, and which model's vectors are in it; null where nothing is embedded yet.
+select collection_id, coalesce(index_id, collection_id) as index_id, embedding_key
+from collections where tenant_id = tenant() and collection_id = any($1::uuid[])
 
 -- name: chunks_of
--- Those of some chunks that belong to some collections.
+-- Those of some chunks that belong to some indexes.
 select chunk_id from chunks
 where tenant_id = tenant() and chunk_id = any($1::bigint[]) and collection_id = any($2::uuid[])

@@ -18,8 +18,8 @@ _SQL = load_queries("knowlog.retrieval")
 _FAMILIES = 100
 """Most families that are looked at, the best first."""
 
-Family = tuple[UUID, int, int]
-"""Document, version and ordinal of a parent."""
+Family = tuple[UUID, int, int, UUID]
+"""Document, version and ordinal of a parent, and the index that it is in."""
 
 Rank = Callable[[Sequence[int]], Awaitable[list[Fused]]]
 """Both legs' scores of some chunks, fused among just these, best first."""
@@ -79,7 +79,7 @@ def _best_of_each_document(found: Sequence[Found]) -> list[Found]:
 
 
 def _family(row: Any) -> Family:
-    return row["document_id"], row["version"], row["parent_ordinal"]
+    return row["document_id"], row["version"], row["parent_ordinal"], row["collection_id"]
 
 
 async def _members(

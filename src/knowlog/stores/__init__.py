@@ -13,7 +13,7 @@ from knowlog.stores.model import (
     Vectors,
     searchable_text,
 )
-from knowlog.stores.near_index import graduate_large_collections
+from knowlog.stores.near_index import LARGE, graduate_large_collections
 from knowlog.stores.port import VectorStore
 from knowlog.stores.registry import open_shared_store, open_store
 from knowlog.stores.settings import StoresSettings
@@ -21,6 +21,7 @@ from knowlog.stores.statistics import TermStatistics, WeighedTerm, fold_statisti
 from knowlog.stores.terms import lexemes
 
 __all__ = [
+    "LARGE",
     "ChunkRow",
     "DocumentChunks",
     "Filter",

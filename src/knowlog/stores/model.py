@@ -44,7 +44,10 @@ class ChunkRow:
 
 @dataclass(frozen=True, slots=True)
 class DocumentChunks:
-    """All chunks of one version of a document, with what external stores must know of the document."""
+    """All chunks of one version of a document, with what external stores must know of the document.
+
+    `collection_id` names the index that they are of: the first one of a collection has the collection's id.
+    """
 
     collection_id: UUID
     document_id: UUID

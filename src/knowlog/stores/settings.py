@@ -12,3 +12,9 @@ class StoresSettings(BaseModel):
         "pgvector",
         description="Where vectors are kept: pgvector (in the database).",
     )
+    keep_index_days: float = Field(
+        7,
+        gt=0,
+        le=3650,
+        description="For so long the index that answered before a switch is kept, to be rolled back to.",
+    )

@@ -25,6 +25,8 @@ _SECRETS = re.compile(r"(kl_[0-9a-f]{32}_|whsec_|eyJ[\w-]+\.)[\w+/=.-]+")
 ACTIONS: Mapping[str, str] = {
     "answer.asked": "A question was answered (only with KNOWLOG_API_AUDIT_READS).",
     "collection.access_changed": "A collection was given to some only, or to others.",
+    "collection.rollback_asked": "A collection is to go back to what it was before its last switch.",
+    "collection.switch_asked": "A collection is to change to another profile and index in one step.",
     "collection.changed": "A collection was renamed, or got another profile.",
     "collection.created": "A collection was created.",
     "collection.deleted": "A collection was deleted with its documents.",
@@ -103,6 +105,9 @@ ACTIONS: Mapping[str, str] = {
     "tenant.moved": "A tenant was moved to another database, as the operator had asked.",
     "tenant.resumed": "The operator let the tenant go on.",
     "tenant.suspended": "The operator suspended the tenant.",
+    "tuning.cancelled": "A tuning was cancelled.",
+    "tuning.deleted": "A tuning was deleted.",
+    "tuning.started": "A better profile is sought for a collection.",
     "webhook.changed": "A webhook was changed.",
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",

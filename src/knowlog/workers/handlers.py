@@ -7,6 +7,8 @@ from knowlog.bootstrap import App
 from knowlog.bus import QUEUES, Event, LeaseLost, WorkerSettings, complete
 from knowlog.database import Scope
 from knowlog.evaluation import Evaluator
+from knowlog.evaluation.tuning import Tuner
+from knowlog.ingestion import Switcher
 from knowlog.workers import metrics
 from knowlog.workers.deliveries import Deliverer
 from knowlog.workers.mail import Mailer
@@ -36,6 +38,8 @@ def handlers_of(app: App) -> dict[str, Handler]:
         "refresh.requested": Refresher(app).refresh,
         "retention.requested": Retention(app).apply,
         "evaluation.requested": Evaluator(app.asked, metrics.MEASURED.inc).evaluate,
+        "tuning.requested": Tuner(app.asked, app.builder, metrics.TRIALS.inc).tune,
+        "switch.requested": Switcher(app.builder, app.settings.stores, metrics.SWITCHED.inc).switch,
         "delivery.requested": Deliverer(app).deliver,
         "mail.requested": Mailer(app).send,
     }

@@ -14,7 +14,7 @@ from typing import TypeVar
 from knowlog.bootstrap import App
 from knowlog.bus import fire_due, forget_events, next_due_s, seal_webhooks
 from knowlog.database import Home
-from knowlog.ingestion import Rebuilder, Rechunker, sweep_originals
+from knowlog.ingestion import Rebuilder, Rechunker, drop_expired_indexes, sweep_originals
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
@@ -41,8 +41,9 @@ Step = Callable[[], Awaitable[object]]
 
 class Upkeep:
     """Folds statistics and usage, brings vectors under the configured model's key and chunks under their profile, fires
-    schedules, gives large collections their index, seals secrets that an earlier version stored in the clear, forgets old
-    idempotency keys and events, sweeps away originals that nobody knows, moves tenants between databases.
+    schedules, gives large collections their index, drops indexes whose time is up, seals secrets that an earlier version
+    stored in the clear, forgets old idempotency keys and events, sweeps away originals that nobody knows, moves tenants
+    between databases.
     """
 
     def __init__(self, app: App) -> None:
@@ -72,6 +73,7 @@ class Upkeep:
                 _every(_IDLE_S, self._in_turn("usage", _IDLE_S / 2, lambda: fold_usage(database))),
                 _every(_SELDOM_S, lambda: seal_webhooks(database, self._app.vault)),
                 _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
+                _every(_SELDOM_S, self._in_turn("indexes", _SELDOM_S, self._drop_indexes)),
                 _every(_AGAIN_S, self._in_turn("hourly", _RARELY_S, self._hourly)),
                 self._when_woken(self._move_tenants),
             )
@@ -124,6 +126,9 @@ class Upkeep:
 
     async def _graduate(self) -> None:
         await graduate_large_collections(self._app.database)
+
+    async def _drop_indexes(self) -> None:
+        metrics.INDEXES_DROPPED.inc(await drop_expired_indexes(self._app.database))
 
     async def _hourly(self) -> None:
         """One after the other; each of them, whatever becomes of the others."""

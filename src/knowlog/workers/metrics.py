@@ -24,6 +24,12 @@ RECHUNKED = Counter(
     "Documents that this worker put into the queue to be cut anew by a changed profile.",
 )
 MEASURED = Counter("knowlog_worker_questions_measured", "Questions that this worker measured for runs.")
+TRIALS = Counter("knowlog_worker_trials", "Configurations that this worker measured for tunings.")
+SWITCHED = Counter("knowlog_worker_switches", "Collections that this worker switched to another index.")
+INDEXES_DROPPED = Counter(
+    "knowlog_worker_indexes_dropped",
+    "Indexes beside those that answer that this worker removed at their time.",
+)
 MODELS_DIFFER = Gauge(
     "knowlog_worker_models_differ",
     "1 while workers have different embedding models, and make no vectors anew.",

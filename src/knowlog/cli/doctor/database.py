@@ -1,6 +1,6 @@
 """PostgreSQL: reachable, new enough, with our tables, and keeping tenants apart."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -112,14 +112,9 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
         )
     if await connection.fetchval("select to_regprocedure('knowlog.next_schedule_s()')"):
         yield _schedules(await connection.fetchval("select knowlog.next_schedule_s()"))
-    if await connection.fetchval("select to_regprocedure('knowlog.webhook_health()')"):
-        yield _webhooks(await connection.fetchrow("select * from knowlog.webhook_health()"))
-    if await connection.fetchval("select to_regprocedure('knowlog.rechunking_overview()')"):
-        yield judge_chunks(await connection.fetchrow("select * from knowlog.rechunking_overview()"))
-    if await connection.fetchval("select to_regprocedure('knowlog.audit_overview()')"):
-        yield _audit(await connection.fetchrow("select * from knowlog.audit_overview()"))
-    if await connection.fetchval("select to_regprocedure('knowlog.life_overview()')"):
-        yield _life(await connection.fetchrow("select * from knowlog.life_overview()"))
+    for name, judge in _OVERVIEWS.items():
+        if await connection.fetchval("select to_regprocedure($1)", f"knowlog.{name}()"):
+            yield judge(await connection.fetchrow(f"select * from knowlog.{name}()"))  # noqa: S608 - names of ours
 
 
 async def queue_depth(connection: Connection) -> dict[str, int]:
@@ -179,6 +174,18 @@ def judge_chunks(row: Any) -> Finding:
     return ok("chunks", found)
 
 
+def judge_indexes(row: Any) -> Finding:
+    """Say whether indexes whose time is up are removed."""
+    found = f"{row['beside']} stand beside those that answer"
+    if row["expired_s"] > _OLD_JOB_S:
+        return warn(
+            "indexes",
+            f"{found}, and nobody removes those whose time is up",
+            "Start `knowlog up` or a `knowlog worker`.",
+        )
+    return ok("indexes", found)
+
+
 def _schedules(due_s: float | None) -> Finding:
     if due_s is None:
         return ok("schedules", "there are none")
@@ -226,3 +233,13 @@ def _life(row: Any) -> Finding:
     if row["waiting_of_suspended"]:
         found += f" with {row['waiting_of_suspended']} jobs that wait"
     return ok("tenants", found)
+
+
+_OVERVIEWS: dict[str, Callable[[Any], Finding]] = {
+    "webhook_health": _webhooks,
+    "rechunking_overview": judge_chunks,
+    "index_overview": judge_indexes,
+    "audit_overview": _audit,
+    "life_overview": _life,
+}
+"""Functions of the database that tell of all tenants in one row, and what is made of it."""

@@ -1,0 +1,150 @@
+"""`knowlog tune`: find the profile with which a collection answers a dataset best, and switch to it."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from knowlog.cli.client import Client
+from knowlog.cli.connection import connect
+from knowlog.cli.options import AsJson, Key, Url
+from knowlog.cli.output import emit, out, printable, progress, say, table
+from knowlog.cli.output import show as show_table
+from knowlog.cli.switches import say_switched, wait_for_switch
+from knowlog.cli.values import an_id
+from knowlog.kernel.errors import KnowlogError, Misconfigured
+
+_LOOK_EVERY_S = 0.5
+
+
+class TuningFailed(KnowlogError):
+    """A tuning did not come to a good end; the collection is as it was."""
+
+    code = "tuning-failed"
+
+
+def tune(
+    collection: Annotated[str, typer.Argument(help="Name of the collection.", metavar="COLLECTION")],
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Name of a dataset of it.")] = None,
+    tuning: Annotated[
+        str | None, typer.Option("--tuning", help="Id of a tuning that was begun before, to wait for or apply.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option("--strategy", help="Try this strategy; may be given more than once.")
+    ] = None,
+    size: Annotated[
+        list[int] | None, typer.Option("--size", help="Try this size in tokens; may be given more than once.")
+    ] = None,
+    overlap: Annotated[
+        list[float] | None, typer.Option("--overlap", help="Try this overlap; may be given more than once.")
+    ] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option("--dense-weight", help="Try this share of the dense score; may be given more than once."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Depth by which trials are judged.")] = 5,
+    minutes: Annotated[float, typer.Option("--minutes", help="No trial begins when these are over.")] = 30,
+    configurations: Annotated[
+        int, typer.Option("--configurations", min=1, max=200, help="Most ways of cutting that are tried.")
+    ] = 12,
+    documents: Annotated[
+        int, typer.Option("--documents", min=10, help="Most documents that a trial's index has.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is drawn.")] = 1,
+    apply: Annotated[bool, typer.Option("--apply", help="Switch to what is recommended, in one step.")] = False,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="With --apply: switch to this trial instead.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for it.")] = False,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Try chunking strategies, sizes, overlaps and fusion weights on a dataset; report what each finds and costs.
+
+    Trials have indexes of their own beside the one that answers. What is recommended was judged by questions that had no
+    part in choosing it. With --apply an index of all documents is built, and then answers in one step;
+    `knowlog collections rollback` goes back.
+    """
+    if (dataset is None) == (tuning is None):
+        raise Misconfigured("Name a dataset with --dataset, or a tuning that was begun before with --tuning.")
+    given = {
+        "collection": collection, "dataset": dataset, "strategies": strategy, "sizes": size, "overlaps": overlap,
+        "weights": weight, "k": k, "minutes": minutes, "configurations": configurations, "documents": documents,
+        "seed": seed,
+    }  # fmt: skip
+    with connect(url, key) as client:
+        found = _begin(client, given, tuning)
+        if detach:
+            emit(found, as_json, lambda value: out.print(value["tuning_id"], markup=False))
+            return
+        found = _wait(client, found, as_json)
+        if found["state"] != "done":
+            raise TuningFailed(printable(found["reason"] or f"The tuning is {found['state']}."))
+        switch = _apply(client, found, trial, as_json) if apply else None
+    emit({**found, "switch": switch}, as_json, _render)
+
+
+def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[str, Any]:
+    if tuning is not None:
+        found: dict[str, Any] = client.get(_address(tuning))
+        return found
+    made: dict[str, Any] = client.post(
+        "/v1/tunings", {name: value for name, value in given.items() if value not in (None, [])}
+    )
+    return made
+
+
+def _wait(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """Look until the tuning has ended, with a bar where somebody looks on."""
+    with progress(as_json) as bar:
+        task = bar.add_task("Trials", total=None, note="")
+        while found["state"] in ("waiting", "running"):
+            time.sleep(_LOOK_EVERY_S)
+            found = client.get(_address(found["tuning_id"]))
+            bar.update(
+                task,
+                completed=found["done"],
+                total=found["total"] or None,
+                note=printable(found["doing"] or ""),
+            )
+    return found
+
+
+def _apply(client: Client, found: dict[str, Any], trial: int | None, as_json: bool) -> dict[str, Any] | None:
+    """Switch, if there is something to switch to, and wait for it."""
+    if trial is None and not found["report"]["change"]:
+        return None
+    asked = client.post(f"{_address(found['tuning_id'])}:apply", {"trial": trial})
+    return wait_for_switch(client, asked, as_json)
+
+
+def _render(found: dict[str, Any]) -> None:
+    report = found["report"]
+    title = "Recall" if report["target"] == "recall" else "Excerpt recall"
+    rows = [_row(each) for each in report["trials"]]
+    heads = (">Trial", "Strategy", ">Size", ">Overlap", ">Dense", ">k", ">Documents", f">{title}", ">95 % interval",
+             ">Tokens read", ">Chunks", ">ms")  # fmt: skip
+    show_table(table(heads, rows))
+    say("* no other trial on all documents finds as much with less to read. Trial 0 is the present profile.")
+    if report["time_is_up"]:
+        say("The time was over before all was tried.")
+    say(f"{printable(report['verdict'])} The best is trial {report['best']}.")
+    if found["switch"]:
+        say_switched(found["switch"])
+    elif report["change"]:
+        say(f"`knowlog tune {found['collection']} --tuning {found['tuning_id']} --apply` switches to it.")
+
+
+def _row(trial: dict[str, Any]) -> list[Any]:
+    cut, target = trial["chunking"], trial["target"]
+    return [
+        f"{trial['number']}{'*' if trial['pareto'] else ''}", cut["strategy"], cut["size_tokens"], cut.get("overlap"),
+        trial["dense_weight"], trial["k"], trial["documents"], f"{target['mean']:.3f}",
+        f"{target['low']:.3f} to {target['high']:.3f}", f"{trial['context_tokens']:.0f}", f"{trial['chunks']:,}",
+        f"{trial['latency_ms']:.0f}",
+    ]  # fmt: skip
+
+
+def _address(tuning: str) -> str:
+    return f"/v1/tunings/{an_id(tuning, 'a tuning', 'knowlog tune --detach')}"

@@ -1,0 +1,167 @@
+"""Tunings as a tenant keeps them: asked for, done by a worker, finished in one transaction or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from knowlog.bus import append_events, cancel
+from knowlog.database import Connection, Scope, load_queries
+from knowlog.documents import Collection, Profile, get_collection, within
+from knowlog.evaluation.keeping import get_dataset, questions_of
+from knowlog.evaluation.model import Dataset
+from knowlog.evaluation.tuning.choosing import candidates, index_of
+from knowlog.evaluation.tuning.model import Sought, Tuning
+from knowlog.ingestion import Switch, ask_switch
+from knowlog.kernel import new_id
+from knowlog.kernel.errors import Conflict, Invalid, NotFound
+
+MOST_TUNINGS = 100
+LEAST_QUESTIONS = 20
+_SQL = load_queries("knowlog.evaluation", "tunings.sql")
+
+
+async def create_tuning(
+    connection: Connection,
+    scope: Scope,
+    collection: str,
+    dataset: str,
+    sought: Sought,
+    seed: int,
+    window: int,
+) -> Tuning:
+    """Ask for a tuning of a collection on a dataset of it. `window` is what the embedding model reads at once.
+
+    Raises NotFound, Invalid for what cannot be tried or measured, Conflict where another is under way.
+    """
+    found = await get_dataset(connection, scope, dataset)
+    held = await get_collection(connection, scope, collection)
+    await _check(connection, found, held)
+    present = held.profile.chunking
+    candidates(sought, present, window, seed)
+    tuning_id = new_id()
+    told = {"collection_id": held.collection_id, "dataset_id": found.dataset_id}
+    (job_id,) = await append_events(connection, "tuning.requested", [(tuning_id, told)])
+    await connection.execute(
+        _SQL["insert_tuning"], tuning_id, found.dataset_id, job_id, asdict(sought), held.profile.model_dump(),
+        held.profile_version, seed, found.digest, scope.principal,
+    )  # fmt: skip
+    return await get_tuning(connection, scope, tuning_id)
+
+
+async def _check(connection: Connection, dataset: Dataset, collection: Collection) -> None:
+    if dataset.collection_id != collection.collection_id:
+        raise Invalid(
+            f"The dataset {dataset.name!r} is of the collection {dataset.collection!r}."
+            " Tune that, or choose another dataset."
+        )
+    known = [
+        each
+        for _, each in await questions_of(connection, dataset.dataset_id)
+        if each.documents or each.excerpts
+    ]
+    if len(known) < LEAST_QUESTIONS:
+        raise Invalid(
+            f"The dataset knows of {len(known)} questions which documents or excerpts answer them."
+            f" A tuning needs {LEAST_QUESTIONS} such at least; a hundred or more tell much."
+        )
+    counts = await connection.fetchrow(_SQL["open_tunings"], dataset.dataset_id, collection.collection_id)
+    if counts["open"]:
+        raise Conflict(
+            f"The collection {collection.name!r} is being tuned already. Wait for that, or cancel it."
+        )
+    if counts["kept"] >= MOST_TUNINGS:
+        raise Conflict(f"The dataset has {MOST_TUNINGS} tunings, the most there may be. Delete some.")
+
+
+async def list_tunings(
+    connection: Connection, scope: Scope, before: UUID | None = None, most: int = 50
+) -> list[Tuning]:
+    """List tunings, newest first, from before the tuning `before`."""
+    return [
+        _tuning(row) for row in await connection.fetch(_SQL["tunings"], before, None, within(scope), most)
+    ]
+
+
+async def get_tuning(connection: Connection, scope: Scope, tuning_id: UUID) -> Tuning:
+    """Return a tuning. Raises NotFound."""
+    row = await connection.fetchrow(_SQL["tunings"], None, tuning_id, within(scope), 1)
+    if row is None:
+        raise NotFound("There is no such tuning. `GET /v1/tunings` lists yours.")
+    return _tuning(row)
+
+
+async def cancel_tuning(connection: Connection, scope: Scope, tuning_id: UUID, by: str) -> Tuning:
+    """Cancel a tuning that waits or is under way. Raises NotFound, or Conflict for one that has ended."""
+    found = await get_tuning(connection, scope, tuning_id)
+    if found.state not in ("waiting", "running"):
+        raise Conflict(f"The tuning is {found.state}: there is nothing to cancel.")
+    await cancel(connection, found.job_id, f"Cancelled by {by}.")
+    return await get_tuning(connection, scope, tuning_id)
+
+
+async def delete_tuning(connection: Connection, scope: Scope, tuning_id: UUID) -> Tuning:
+    """Delete a tuning with its report. Raises NotFound, or Conflict for one that is under way."""
+    found = await get_tuning(connection, scope, tuning_id)
+    if found.state in ("waiting", "running"):
+        raise Conflict(f"The tuning is {found.state}: cancel it first.")
+    await connection.execute(_SQL["delete_tuning"], tuning_id)
+    return found
+
+
+async def apply_tuning(
+    connection: Connection, scope: Scope, tuning_id: UUID, number: int | None = None
+) -> Switch:
+    """Have the collection switch to what a tuning recommends, or to its trial of this number.
+
+    Raises NotFound, and Conflict where it is not done, recommends no change, or the profile was changed since.
+    """
+    found = await get_tuning(connection, scope, tuning_id)
+    if found.report is None:
+        raise Conflict(f"The tuning is {found.state}: only one that is done can be applied.")
+    if number is None and not found.report["change"]:
+        raise Conflict(
+            "The tuning recommends to keep the present profile. Name a trial to switch to it all the same."
+        )
+    wanted = found.report["recommended"] if number is None else number
+    trial = next((each for each in found.report["trials"] if each["number"] == wanted), None)
+    if trial is None:
+        raise NotFound(f"The tuning has no trial {wanted}. Its report lists them.")
+    asked = await ask_switch(
+        connection, scope, found.collection_id, profile_of(found.profile, trial), found.profile_version,
+        index_of(tuning_id, trial["chunking"]),
+    )  # fmt: skip
+    await connection.execute(_SQL["note_switch"], tuning_id, asked.switch_id)
+    return asked
+
+
+def profile_of(before: Mapping[str, Any], trial: Mapping[str, Any]) -> Profile:
+    """A profile as a trial would have it: what was not tried stays."""
+    retrieval = {**before["retrieval"], "dense_weight": trial["dense_weight"]}
+    return Profile(**{**before, "chunking": trial["chunking"], "retrieval": retrieval})
+
+
+async def start_tuning(connection: Connection, tuning_id: UUID) -> datetime:
+    """A worker has begun with it, or goes on with it. Returns when the first one did."""
+    started: datetime = await connection.fetchval(_SQL["start_tuning"], tuning_id)
+    return started
+
+
+async def finish_tuning(
+    connection: Connection, tuning_id: UUID, code_version: str, report: Mapping[str, Any], indexes: list[UUID]
+) -> None:
+    """Write what was found. The indexes of trials end; that of the best is kept for a day, to be applied."""
+    best = next((each for each in report["trials"] if each["number"] == report["best"]), None)
+    kept = best and index_of(tuning_id, best["chunking"])
+    await connection.execute(_SQL["finish_tuning"], tuning_id, code_version, dict(report))
+    await connection.execute(_SQL["end_indexes"], indexes, kept)
+
+
+def _tuning(row: Any) -> Tuning:
+    values = dict(row)
+    wanted: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in values["wanted"].items()
+    }
+    values["wanted"] = Sought(**wanted)
+    return Tuning(**values)

@@ -1,0 +1,160 @@
+"""Tunings and switches through the API: told before they begin what cannot be, reported whole, applied and taken back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from api_scene import Client, MakeClient, problem, working
+
+from knowlog.bootstrap import App
+from knowlog.database import Scope
+
+ANIMALS = (
+    "zebra",
+    "okapi",
+    "giraffe",
+    "lemur",
+    "tapir",
+    "gnu",
+    "ibex",
+    "yak",
+    "lynx",
+    "otter",
+    "heron",
+    "newt",
+)
+TRY: dict[str, Any] = {
+    "collection": "handbook", "dataset": "animals", "strategies": ["recursive"], "sizes": [16, 32], "overlaps": [0.0],
+    "weights": [0.6, 0.2], "k": 2, "depths": [1],
+}  # fmt: skip
+
+
+def text(animal: str) -> str:
+    """Ten sentences on an animal."""
+    return " ".join(f"The {animal} number {n} eats {n} apples on day {n} of the month." for n in range(10))
+
+
+@pytest.fixture
+async def zoo(app: App, alice: Client) -> AsyncIterator[Client]:
+    """Alice's handbook of twelve animals with a question on two sentences of each, and a worker."""
+    documents = [{"external_id": each, "text": text(each)} for each in ANIMALS]
+    questions = [
+        {"id": f"{each}-{n}", "question": f"What does {each} number {n} eat on day {n}?",
+         "excerpts": [{"document": each, "text": f"The {each} number {n} eats {n} apples on day {n} of the month."}]}
+        for each in ANIMALS for n in (2, 7)
+    ]  # fmt: skip
+    async with working(app):
+        for each in documents:
+            sent = await alice.post("/v1/collections/handbook/documents", json=each)
+            assert sent.status_code == 202, sent.text
+        while (await alice.get("/v1/collections/handbook/states")).json()["states"].get("indexed") != len(
+            ANIMALS
+        ):
+            await asyncio.sleep(0.05)
+        made = await alice.post(
+            "/v1/datasets", json={"name": "animals", "collection": "handbook", "questions": questions}
+        )
+        assert made.status_code == 201, made.text
+        yield alice
+
+
+async def ended(client: Client, address: str) -> dict[str, Any]:
+    """A tuning or a switch that has ended."""
+    while (found := (await client.get(address)).json())["state"] in ("waiting", "running"):
+        await asyncio.sleep(0.05)
+    return dict(found)
+
+
+async def accepted(client: Client, address: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What comes of a request for work."""
+    answer = await client.post(address, json=body)
+    assert answer.status_code == 202, answer.text
+    return await ended(client, answer.headers["location"])
+
+
+async def test_a_tuning_reports_applies_and_is_taken_back(app: App, tenant: Scope, zoo: Client) -> None:
+    """Each trial with interval and cost; the collection answers as before until a trial is applied, in one step."""
+    done = await accepted(zoo, "/v1/tunings", TRY)
+    assert (done["state"], done["reason"]) == ("done", None)
+    report = done["report"]
+    whole = [each for each in report["trials"] if each["whole"]]
+    assert {each["number"] for each in whole} >= {0, report["best"]}
+    assert {each["k"] for each in whole} == {1, 2}
+    assert any(each["pareto"] for each in whole)
+    assert all(each["target"]["low"] <= each["target"]["mean"] <= each["target"]["high"] for each in whole)
+    assert report["held_out"] is None or report["held_out"]["best"]["target"]["count"] == 12
+    async with app.database.transaction(tenant) as connection:
+        left = await connection.fetchval(
+            "select count(*) from indexes where expires_at > now() and index_id <> collection_id"
+        )
+    assert left == 1, "that of the best trial; the others end with the tuning"
+    collection = (await zoo.get("/v1/collections/handbook")).json()
+    assert collection["profile_version"] == 1
+    trial = next(each for each in whole if each["chunking"]["size_tokens"] == 16)
+    switch = await accepted(zoo, f"/v1/tunings/{done['tuning_id']}:apply", {"trial": trial["number"]})
+    assert (switch["state"], switch["reason"]) == ("done", None)
+    collection = (await zoo.get("/v1/collections/handbook")).json()
+    assert (collection["profile_version"], collection["profile"]["chunking"]["size_tokens"]) == (2, 16)
+    assert await longest(zoo) < 100
+    back = await accepted(zoo, "/v1/collections/handbook/rollback", {})
+    assert (back["state"], back["rolls_back"]) == ("done", switch["switch_id"])
+    assert await longest(zoo) > 300
+
+
+async def longest(client: Client) -> int:
+    """Characters of the longest passage found."""
+    found = await client.post("/v1/search", json={"question": "What does the zebra eat?", "limit": 5})
+    return max(len(each["text"]) for each in found.json()["passages"])
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"sizes": [0]}, "size_tokens"),
+    ({"sizes": [100_000]}, "size_tokens"),
+    ({"overlaps": [0.5]}, "overlap"),
+    ({"overlaps": [1.0]}, "overlap"),
+    ({"strategies": ["llm"]}, "language model"),
+    ({"strategies": ["magic"]}, "strategies"),
+    ({"collection": "other"}, "is of the collection 'handbook'"),
+    ({"dataset": "few"}, "A tuning needs 20"),
+]
+
+
+async def test_what_cannot_be_tried_is_told_and_nothing_begins(zoo: Client) -> None:
+    """Before a job is made."""
+    await zoo.post("/v1/collections", json={"name": "other"})
+    few = [{"id": "1", "question": "What does the zebra eat?", "documents": {"zebra": 1}}]
+    await zoo.post("/v1/datasets", json={"name": "few", "collection": "handbook", "questions": few})
+    for change, told in WRONG:
+        answer = await zoo.post("/v1/tunings", json=TRY | change)
+        assert told in answer.text, answer.text
+        problem(answer, 422, "invalid")
+    assert (await zoo.get("/v1/tunings")).json()["items"] == []
+
+
+async def test_one_at_a_time_and_cancelled(zoo: Client) -> None:
+    """A second is refused; a cancelled one has no report and cannot be applied."""
+    begun = (await zoo.post("/v1/tunings", json=TRY | {"sizes": list(range(16, 36))})).json()
+    problem(await zoo.post("/v1/tunings", json=TRY), 409, "conflict")
+    address = f"/v1/tunings/{begun['tuning_id']}"
+    stopped = await zoo.post(f"{address}:cancel")
+    assert stopped.json()["state"] == "cancelled"
+    problem(await zoo.post(f"{address}:apply", json={}), 409, "conflict")
+    problem(await zoo.post("/v1/collections/handbook/rollback", json={}), 409, "conflict")
+    assert (await zoo.delete(address)).status_code == 204
+
+
+async def test_strangers_and_readers_tune_and_switch_nothing(
+    alice: Client, bob: Client, charlie: Client, tenant: Scope, make_client: MakeClient
+) -> None:
+    """Bob may read only; Charlie is of another tenant, and finds nothing."""
+    for path in ("/v1/tunings", "/v1/collections/handbook/rollback", "/v1/collections/handbook/switches"):
+        body = TRY if path == "/v1/tunings" else {"profile": {}} if path.endswith("switches") else {}
+        assert (await bob.post(path, json=body)).status_code == 403
+        assert (await charlie.post(path, json=body)).status_code == 404
+    asked = await alice.post(
+        "/v1/collections/handbook/switches", json={"profile": {"retrieval": {"depth": 50}}}
+    )
+    address = asked.headers["location"]
+    assert (await bob.get(address)).status_code == 403
+    assert (await charlie.get(address)).status_code == 404
