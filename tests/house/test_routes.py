@@ -17,6 +17,7 @@ _DOORS = {
     "POST /v1/sessions", "POST /v1/sessions:refresh", "POST /v1/password-resets", "POST /v1/password-resets:use",
     "POST /v1/invitations:read", "POST /v1/invitations:accept",
     "GET /v1/sign-on/{tenant_id}/{name}", "GET /v1/sign-on/{tenant_id}/{name}/callback",
+    "POST /v1/sign-on/{tenant_id}/{name}/logout",
 }  # fmt: skip
 """Where somebody who is nobody yet shows a password or the secret of a link. Their attacks: test_api_sessions.py,
 test_sign_on_attacks.py.

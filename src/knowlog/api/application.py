@@ -68,7 +68,7 @@ from knowlog.edge import (
     handle,
 )
 from knowlog.settings import Settings
-from knowlog.tenants import Sessions, SigningIn, SigningOn
+from knowlog.tenants import LoggingOut, Sessions, SigningIn, SigningOn
 
 ROUTERS = tuple(
     noun.router
@@ -174,6 +174,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.sessions = Sessions(app.database, app.vault, people)
     api.state.line = ProviderLine(settings)
     api.state.signing_on = SigningOn(app.database, app.vault, api.state.sessions, api.state.line)
+    api.state.logging_out = LoggingOut(app.database, api.state.signing_on.providers)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
     api.state.metrics.watch_answers(STANDING, get_args(Rung))

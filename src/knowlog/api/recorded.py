@@ -43,6 +43,7 @@ RECORDED: Mapping[str, str] = {
     "DELETE /v1/members/{member_id}": "member.removed",
     "POST /v1/sign-on": "sign_on.added",
     "PATCH /v1/sign-on/{name}": "sign_on.changed",
+    "POST /v1/sign-on/{tenant_id}/{name}/logout": "sign_on.logged_out",
     "DELETE /v1/sign-on/{name}": "sign_on.removed",
     "POST /v1/groups": "group.created",
     "PATCH /v1/groups/{group}": "group.renamed",

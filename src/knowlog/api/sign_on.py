@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -17,6 +18,8 @@ from knowlog.kernel.errors import Unavailable
 from knowlog.tenants import (
     ATTEMPT_LIFE,
     SIGN_ON_NAME,
+    BadLogoutToken,
+    LoggingOut,
     Look,
     Principal,
     Returned,
@@ -48,6 +51,18 @@ OwnPath = Annotated[
 ]
 FromProvider = Annotated[str, Query(max_length=4096)]
 _COMES_BACK: dict[int | str, dict[str, Any]] = {303: {"description": "On to the address in `Location`."}}
+_LOGOUT_FORM = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "required": ["logout_token"],
+                "properties": {"logout_token": {"type": "string", "maxLength": 66000}},
+            }
+        }
+    },
+}
 ANYBODY = open_to_all(
     "Whoever signs in is nobody yet; what comes back is good once, in the browser that began."
 )
@@ -104,10 +119,13 @@ class Change(Terms):
 
 
 class Shown(BaseModel):
-    """A sign-on, with the address to register at the provider and the one at which people begin."""
+    """A sign-on, with the addresses to register at the provider (`logout_uri` for back-channel logout, where it has that)
+    and the one at which people begin.
+    """
 
     sign_on: SignOn
     redirect_uri: str
+    logout_uri: str
     start: str
 
 
@@ -236,6 +254,41 @@ async def callback(
     return answer
 
 
+@router.post(
+    "/{tenant_id}/{name}/logout",
+    responses=problems(400, 404),
+    response_class=Response,
+    dependencies=[
+        open_to_all("The provider itself calls, and shows a token that it has signed for this client.")
+    ],
+    openapi_extra={"requestBody": _LOGOUT_FORM},
+    summary="Hear of a sign-out",
+)
+async def logout(tenant_id: UUID, name: Name, request: Request) -> Response:
+    """Where the provider tells that somebody has signed out there (OpenID Connect Back-Channel Logout 1.0): the sessions
+    that it has opened for them here end at once.
+    """
+    state = request.app.state
+    await check_hints(state.database, visit_of(request.scope).hints, tenant_id)
+    hearing: LoggingOut = state.logging_out
+    try:
+        await hearing.hear(tenant_id, name, _logout_token(await request.body()))
+    except BadLogoutToken:
+        state.metrics.signed_out("refused")
+        raise
+    state.metrics.signed_out("heard")
+    return Response(headers={"Cache-Control": "no-store"})
+
+
+def _logout_token(form: bytes) -> str:
+    """The token of a form. Raises BadLogoutToken."""
+    try:
+        (token,) = parse_qs(form.decode("ascii"), max_num_fields=20).get("logout_token", [])
+    except ValueError as error:
+        raise BadLogoutToken("Send a form with one logout_token, as OpenID providers do.") from error
+    return token
+
+
 async def _way(request: Request, tenant_id: UUID, name: str) -> Way:
     """The way through a provider in this browser. Raises WrongTenant where the address names another tenant."""
     visit = visit_of(request.scope)
@@ -267,7 +320,8 @@ def _start(request: Request, tenant_id: UUID, name: str) -> str:
 
 def _shown(request: Request, caller: Principal, found: SignOn) -> dict[str, Any]:
     start = _start(request, caller.scope.tenant_id, found.name)
-    return {"sign_on": as_json(found), "redirect_uri": f"{start}/callback", "start": start}
+    addresses = {"redirect_uri": f"{start}/callback", "logout_uri": f"{start}/logout", "start": start}
+    return {"sign_on": as_json(found), **addresses}
 
 
 def _wanted(body: Terms) -> Wanted:

@@ -174,12 +174,15 @@ def _render_added(value: dict[str, Any]) -> None:
         f"{value['sign_on']['name']} is added. Register this address at the provider, where it leads people back to:"
     )
     out.print(value["redirect_uri"], markup=False, soft_wrap=True)
+    say("And this one, where the provider can tell who has signed out there (back-channel logout):")
+    out.print(value["logout_uri"], markup=False, soft_wrap=True)
     say("People begin to sign in here:")
     out.print(value["start"], markup=False, soft_wrap=True)
 
 
 def _render(value: dict[str, Any]) -> None:
-    show_fields({**value["sign_on"], "redirect_uri": value["redirect_uri"], "start": value["start"]})
+    addresses = {each: value[each] for each in ("redirect_uri", "logout_uri", "start")}
+    show_fields({**value["sign_on"], **addresses})
 
 
 def _render_list(listed: dict[str, Any]) -> None:
@@ -194,7 +197,8 @@ def _render_look(look: dict[str, Any]) -> None:
     if look["problem"]:
         say(f"Nobody can sign in by it: {look['problem']}")
     else:
-        say(f"{look['issuer']} answers, with {look['key_count']} keys.")
+        tells = "tells" if look["tells_of_logout"] else "does not tell"
+        say(f"{look['issuer']} answers, with {look['key_count']} keys. It {tells} who has signed out there.")
 
 
 def _address(name: str) -> str:

@@ -88,6 +88,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._sign_outs = Counter(
+            "knowlog_sign_outs",
+            "Sign-outs that tenants' providers have told of, by result.",
+            ["result"],
+            registry=self.registry,
+        )
+
     def _measure_work(self) -> None:
         self._queue = self._gauge("knowlog_queue_jobs", "Jobs in the queue, by state.", "state")
         self._oldest = self._gauge("knowlog_queue_oldest_seconds", "Age of the oldest waiting job.")
@@ -230,6 +237,10 @@ class Metrics:
     def signed_on(self, result: str) -> None:
         """Count a sign-in by a provider, however it ended."""
         self._sign_ons.labels(result).inc()
+
+    def signed_out(self, result: str) -> None:
+        """Count what a provider has told of a sign-out: heard or refused."""
+        self._sign_outs.labels(result).inc()
 
     async def render(self, database: Database) -> bytes:
         """Read the queues of all databases that answer, and write every figure in Prometheus' text form.

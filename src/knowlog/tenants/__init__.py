@@ -217,7 +217,9 @@ from knowlog.tenants.sign_on.flow import (
     SigningOn,
     Way,
 )
+from knowlog.tenants.sign_on.logging_out import LoggingOut
 from knowlog.tenants.sign_on.model import (
+    BadLogoutToken,
     ProviderTrouble,
     SignOn,
     SignOnFailed,
@@ -280,6 +282,7 @@ __all__ = [
     "AddressKind",
     "Allowance",
     "Anchor",
+    "BadLogoutToken",
     "Call",
     "Credentials",
     "DayUsed",
@@ -293,6 +296,7 @@ __all__ = [
     "Limiter",
     "LimitsSettings",
     "Line",
+    "LoggingOut",
     "Look",
     "Mail",
     "MailSettings",

@@ -86,6 +86,7 @@ ACTIONS: Mapping[str, str] = {
     "session.reused": "A refresh token was used twice, and its session ended.",
     "sign_on.added": "A single sign-on was added.",
     "sign_on.changed": "A single sign-on was changed.",
+    "sign_on.logged_out": "A provider said that somebody has signed out there: their sessions by it have ended.",
     "sign_on.linked": "An account of a provider came in for the first time, as this member.",
     "sign_on.refused": "An account of a provider was not let in.",
     "sign_on.removed": "A single sign-on was removed.",

@@ -76,6 +76,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouched:
+    """The word of a tenant's provider: by which sign-on it came, what the provider calls its own session, if it says so,
+    and how long it is believed.
+    """
+
+    sign_on: str
+    provider_session: str | None
+    life: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Sessions:
     """Opens sessions and renews their tokens."""
 
@@ -89,20 +100,21 @@ class Sessions:
         member_id: UUID,
         method: Method,
         device: Device = Device(),
-        life: timedelta | None = None,
+        vouched: Vouched | None = None,
     ) -> Opened:
-        """Open a session of a member, who was found to be who they say. `life`: as the settings have it, unless given.
+        """Open a session of a member, who was found to be who they say: by a password, or by a provider that `vouched`.
 
         Raises Forbidden for one who is disabled, SignOnNeeded for a password where the tenant has its sign-on enforced.
         """
         session_id, family, secret = new_id(), secrets.token_urlsafe(16), secrets.token_urlsafe(32)
-        lasts = life or timedelta(days=self.settings.session_days)
+        word = vouched or Vouched("", None, timedelta(days=self.settings.session_days))
         async with self.database.transaction(Scope(tenant_id, f"member:{member_id}")) as connection:
             if method == "password":
                 await _check_not_enforced(connection, tenant_id)
             made = await connection.fetchval(
                 _SQL["insert_session"], session_id, member_id, method, _shown(device.agent, 200),
-                _shown(device.address, 64), _hash(family), _hash(secret), lasts,
+                _shown(device.address, 64), _hash(family), _hash(secret), word.life, word.sign_on or None,
+                word.provider_session,
             )  # fmt: skip
             if made is None:
                 raise Forbidden("You are no member of this tenant. Ask one of its admins.")

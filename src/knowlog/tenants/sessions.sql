@@ -1,7 +1,8 @@
 -- name: insert_session
 -- A session opens.
-insert into sessions (tenant_id, session_id, member_id, method, agent, address, family_hash, refresh_hash, expires_at)
-select tenant(), $1, m.member_id, $3, $4, $5, $6, $7, now() + $8
+insert into sessions (tenant_id, session_id, member_id, method, agent, address, family_hash, refresh_hash, expires_at,
+                      sign_on, provider_session)
+select tenant(), $1, m.member_id, $3, $4, $5, $6, $7, now() + $8, $9, $10
 from members m where m.tenant_id = tenant() and m.member_id = $2 and m.disabled_at is null
 returning session_id
 

@@ -21,9 +21,9 @@ from knowlog.database import Database, Scope, load_queries
 from knowlog.kernel.errors import Invalid, LimitReached, Unavailable
 from knowlog.tenants import throttle
 from knowlog.tenants.audit import record
-from knowlog.tenants.sessions import Device, Opened, Sessions
+from knowlog.tenants.sessions import Device, Opened, Sessions, Vouched
 from knowlog.tenants.sign_on.actions import get_sign_on, secret_of
-from knowlog.tenants.sign_on.id_tokens import Expected, read_id_token, refused
+from knowlog.tenants.sign_on.id_tokens import Expected, name_in, read_id_token, refused
 from knowlog.tenants.sign_on.joining import account_of, joined, let_in, says_all
 from knowlog.tenants.sign_on.model import (
     BadIdToken,
@@ -33,7 +33,6 @@ from knowlog.tenants.sign_on.model import (
     SignOnDenied,
     SignOnFailed,
     StaleSignOn,
-    UnknownKey,
 )
 from knowlog.tenants.sign_on.port import Line, Question
 from knowlog.tenants.sign_on.providers import Provider, Providers, read_object, trouble
@@ -68,12 +67,15 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at a provider has shown. `problem` is None where people can sign in by it."""
+    """What a look at a provider has shown. `problem` is None where people can sign in by it; `tells_of_logout`: it says
+    that it can tell who has signed out there.
+    """
 
     issuer: str
     problem: str | None
     authorization_endpoint: str | None = None
     key_count: int = 0
+    tells_of_logout: bool = False
 
 
 class SigningOn:
@@ -116,12 +118,11 @@ class SigningOn:
         """
         return_to = await self._take_attempt(way, returned.state)
         try:
-            sign_on, member_id = await self._identify(way, returned)
+            member_id, vouched = await self._identify(way, returned)
         except (SignOnDenied, BadIdToken, NotLetIn) as error:
             await self._record_refusal(way, error)
             raise
-        life = timedelta(hours=sign_on.session_hours)
-        return await self._sessions.open(way.tenant_id, member_id, "sign_on", device, life), return_to
+        return await self._sessions.open(way.tenant_id, member_id, "sign_on", device, vouched), return_to
 
     async def look(self, tenant_id: UUID, name: str) -> Look:
         """Ask the provider about itself anew, and try the secret. Raises NotFound."""
@@ -135,17 +136,20 @@ class SigningOn:
             keys = await self.providers.keys(place, sign_on.issuer)
         except (ProviderTrouble, Invalid, Unavailable) as error:
             return Look(sign_on.issuer, error.detail)
-        return Look(sign_on.issuer, None, provider.authorization_endpoint, len(keys))
+        endpoint = provider.authorization_endpoint
+        return Look(sign_on.issuer, None, endpoint, len(keys), provider.tells_of_logout)
 
-    async def _identify(self, way: Way, returned: Returned) -> tuple[SignOn, UUID]:
-        """Which member the provider says has signed in."""
+    async def _identify(self, way: Way, returned: Returned) -> tuple[UUID, Vouched]:
+        """Which member the provider says has signed in, and how long that is to be believed."""
         sign_on = await self._get(way)
         provider = await self.providers.get((way.tenant_id, way.name), sign_on.issuer)
         _check_returned(provider, returned)
         claims = await self._claims(way, sign_on, provider, returned)
         account = account_of(sign_on, claims)
         async with self._database.transaction(_scope(way)) as connection:
-            return sign_on, (await let_in(connection, way.tenant_id, sign_on, account)).member_id
+            member = await let_in(connection, way.tenant_id, sign_on, account)
+        life = timedelta(hours=sign_on.session_hours)
+        return member.member_id, Vouched(way.name, name_in(claims, "sid"), life)
 
     async def _record_refusal(self, way: Way, error: SignOnFailed) -> None:
         detail = {"result": error.result, "reason": error.detail}
@@ -183,21 +187,16 @@ class SigningOn:
             _derived("nonce", way.browser, returned.state),
             access_token if isinstance(access_token, str) else None,
         )
-        claims = await self._read(way, sign_on, str(tokens.get("id_token", "")), expected)
+        token, place = str(tokens.get("id_token", "")), (way.tenant_id, way.name)
+        claims = await self.providers.read(
+            place, sign_on.issuer, lambda keys: read_id_token(token, keys, expected, time())
+        )
         if provider.userinfo_endpoint and expected.access_token and not says_all(sign_on, claims):
             told = await self._userinfo(provider.userinfo_endpoint, expected.access_token)
             if told.get("sub") != claims["sub"]:
                 raise refused("the userinfo endpoint speaks of somebody else")
             claims = joined(claims, told)
         return claims
-
-    async def _read(self, way: Way, sign_on: SignOn, token: str, expected: Expected) -> dict[str, Any]:
-        place = (way.tenant_id, way.name)
-        try:
-            return read_id_token(token, await self.providers.keys(place, sign_on.issuer), expected, time())
-        except UnknownKey:
-            keys = await self.providers.keys(place, sign_on.issuer, anew=True)
-            return read_id_token(token, keys, expected, time())
 
     async def _redeem(
         self, way: Way, sign_on: SignOn, provider: Provider, returned: Returned

@@ -33,6 +33,10 @@ ALGORITHMS: Mapping[str, str] = {
 
 _SKEW_S = 60
 _OLDEST_S = 600
+TAKEN_FOR_S = _OLDEST_S + 3 * _SKEW_S
+"""After so long no token is taken any more that was taken once."""
+_ID_TOKEN = ("", "jwt")
+"""What an ID token may say that it is; nothing at all will do."""
 _FORM = re.compile(r"([A-Za-z0-9_-]{1,4000})\.[A-Za-z0-9_-]{1,60000}\.[A-Za-z0-9_-]{1,1400}")
 _SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")
 _RSA_BITS = range(2048, 8193)
@@ -53,14 +57,11 @@ class Expected:
 def read_id_token(token: str, keys: Sequence[Jwk], expected: Expected, now_s: float) -> dict[str, Any]:
     """The claims of an ID token that is as expected. Raises UnknownKey, or BadIdToken with the reason."""
     algorithm, payload = signed_payload(token, keys)
-    try:
-        claims = orjson.loads(payload)
-    except ValueError as error:
-        raise refused("it is no JSON") from error
-    if not isinstance(claims, dict):
-        raise refused("it is no JSON object")
-    _check_parties(claims, expected)
-    _check_times(claims, now_s)
+    claims = read_claims(payload)
+    check_parties(claims, expected.issuer, expected.client_id)
+    if name_in(claims, "sub") is None:
+        raise refused("it names nobody")
+    check_times(claims, now_s)
     if not _same(claims.get("nonce"), expected.nonce):
         raise refused("it was made for another sign-in")
     if "at_hash" in claims and not _same(claims["at_hash"], _half_hash(algorithm, expected.access_token)):
@@ -68,9 +69,23 @@ def read_id_token(token: str, keys: Sequence[Jwk], expected: Expected, now_s: fl
     return claims
 
 
-def signed_payload(token: str, keys: Sequence[Jwk]) -> tuple[str, bytes]:
-    """Algorithm and payload of a token that one of these keys has signed. Raises UnknownKey, BadIdToken."""
-    algorithm, key_id = _header(token)
+def read_claims(payload: bytes) -> dict[str, Any]:
+    """The claims of a token. Raises BadIdToken."""
+    try:
+        claims = orjson.loads(payload)
+    except ValueError as error:
+        raise refused("it is no JSON") from error
+    if not isinstance(claims, dict):
+        raise refused("it is no JSON object")
+    return claims
+
+
+def signed_payload(token: str, keys: Sequence[Jwk], kinds: Sequence[str] = _ID_TOKEN) -> tuple[str, bytes]:
+    """Algorithm and payload of a token of one of these kinds (`typ`) that one of these keys has signed.
+
+    Raises UnknownKey, BadIdToken.
+    """
+    algorithm, key_id = _header(token, kinds)
     key = _chosen(keys, algorithm, key_id)
     registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     registry.max_header_length = 4000
@@ -104,14 +119,22 @@ def _is_strong(key: RSAKey | ECKey | OKPKey) -> bool:
     return not isinstance(key, RSAKey) or key.public_key.key_size in _RSA_BITS
 
 
-def refused(reason: str) -> BadIdToken:
+def refused(reason: str, kind: type[BadIdToken] = BadIdToken) -> BadIdToken:
     """The error that says why."""
-    return BadIdToken(
+    error = kind(
         f"The ID token of your provider is refused: {reason}. Begin again, or tell an admin of your tenant."
     )
+    error.reason = reason
+    return error
 
 
-def _header(token: str) -> tuple[str, str | None]:
+def name_in(claims: Mapping[str, Any], claim: str) -> str | None:
+    """What a claim calls somebody or something at the provider; None where it is absent, or cannot be kept."""
+    said = claims.get(claim)
+    return said if isinstance(said, str) and _SUBJECT.fullmatch(said) else None
+
+
+def _header(token: str, kinds: Sequence[str]) -> tuple[str, str | None]:
     """The algorithm and the key that a token names. Raises BadIdToken for one that cannot be ours."""
     form = _FORM.fullmatch(token)
     if form is None:
@@ -123,7 +146,7 @@ def _header(token: str) -> tuple[str, str | None]:
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise refused("it is signed by an algorithm that is not taken")
-    if "crit" in header or "b64" in header or str(header.get("typ", "JWT")).upper() != "JWT":
+    if "crit" in header or "b64" in header or str(header.get("typ", "")).lower() not in kinds:
         raise refused("it is another kind of token")
     if key_id is not None and not isinstance(key_id, str):
         raise refused("its header cannot be read")
@@ -139,7 +162,7 @@ def _chosen(keys: Sequence[Jwk], algorithm: str, key_id: str | None) -> Jwk:
         and (key_id is None or key.get("kid") == key_id)
     ]  # fmt: skip
     if len(fitting) != 1:
-        raise UnknownKey(refused("no key of the provider has signed it").detail)
+        raise refused("no key of the provider has signed it", UnknownKey)
     return fitting[0]
 
 
@@ -163,21 +186,20 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _check_parties(claims: Mapping[str, Any], expected: Expected) -> None:
-    """Who made it, for whom, about whom."""
-    if not _same(claims.get("iss"), expected.issuer):
+def check_parties(claims: Mapping[str, Any], issuer: str, client_id: str) -> None:
+    """Who made it, and for whom. Raises BadIdToken."""
+    if not _same(claims.get("iss"), issuer):
         raise refused("another provider made it")
     audience = claims.get("aud")
     named = [audience] if isinstance(audience, str) else audience
-    if not isinstance(named, list) or expected.client_id not in named:
+    if not isinstance(named, list) or client_id not in named:
         raise refused("it is for another client")
-    if (len(named) > 1 or "azp" in claims) and claims.get("azp") != expected.client_id:
+    if (len(named) > 1 or "azp" in claims) and claims.get("azp") != client_id:
         raise refused("it was issued to another client")
-    if not isinstance(claims.get("sub"), str) or not _SUBJECT.fullmatch(claims["sub"]):
-        raise refused("it names nobody")
 
 
-def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
+def check_times(claims: Mapping[str, Any], now_s: float) -> None:
+    """When it was made, and until when it is good. Raises BadIdToken."""
     ends, begins, earliest = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
     if not _is_time(ends) or not _is_time(begins) or not _is_time(earliest):
         raise refused("it does not say when it was made, or until when it is good")

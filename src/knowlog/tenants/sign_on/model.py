@@ -93,13 +93,20 @@ class SignOnDenied(SignOnFailed):
 
 
 class BadIdToken(SignOnFailed):
-    """The provider's ID token cannot be believed."""
+    """The provider's ID token cannot be believed. `reason`: what is wrong with it, in words that fit other tokens too."""
 
     result = "bad_token"
+    reason: str = ""
 
 
 class UnknownKey(BadIdToken):
     """The key that is said to have signed an ID token is not among the provider's, as far as they are known."""
+
+
+class BadLogoutToken(KnowlogError):
+    """What is said to be a provider's logout token ends nothing."""
+
+    status, code = 400, "logout-refused"
 
 
 class ProviderTrouble(SignOnFailed):

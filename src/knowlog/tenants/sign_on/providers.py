@@ -9,18 +9,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import orjson
 
 from knowlog.kernel.errors import Invalid
 from knowlog.tenants.sign_on.id_tokens import ALGORITHMS, Jwk, is_usable
-from knowlog.tenants.sign_on.model import ProviderTrouble
+from knowlog.tenants.sign_on.model import ProviderTrouble, UnknownKey
 from knowlog.tenants.sign_on.port import Line, Question
 
 Place = tuple[UUID, str]
 """Tenant and name of a sign-on."""
+Read = TypeVar("Read")
 
 _KEPT_S = 600.0
 _NOT_AGAIN_S = 10.0
@@ -40,6 +41,7 @@ class Provider:
     jwks_uri: str
     identified_by: Literal["basic", "post"]
     names_itself: bool
+    tells_of_logout: bool
 
 
 @dataclass(slots=True)
@@ -76,6 +78,16 @@ class Providers:
                 known.keys_read_at = now_s
         return known.keys
 
+    async def read(self, place: Place, issuer: str, reader: Callable[[list[Jwk]], Read]) -> Read:
+        """What `reader` makes of a token with the keys of its provider; read anew where it names one that is not known.
+
+        Raises as `keys` does, and as the reader does.
+        """
+        try:
+            return reader(await self.keys(place, issuer))
+        except UnknownKey:
+            return reader(await self.keys(place, issuer, anew=True))
+
     def forget(self, place: Place) -> None:
         """Ask anew the next time."""
         self._known.pop(place, None)
@@ -106,6 +118,7 @@ class Providers:
             self._endpoint(said, userinfo) if userinfo in said else None, self._endpoint(said, "jwks_uri"),
             "basic" if "client_secret_basic" in methods else "post",
             said.get("authorization_response_iss_parameter_supported") is True,
+            said.get("backchannel_logout_supported") is True,
         )  # fmt: skip
 
     def _endpoint(self, said: Mapping[str, Any], name: str) -> str:

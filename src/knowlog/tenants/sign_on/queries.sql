@@ -94,3 +94,22 @@ on conflict do nothing
 -- It works.
 update sign_ons set last_used_at = now()
 where tenant_id = tenant() and name = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')
+
+-- name: use_logout_token
+-- It is good once. No row for one that was used before.
+with over as (delete from sign_on_logouts where tenant_id = tenant() and expires_at < now())
+insert into sign_on_logouts (tenant_id, sign_on, token_hash, expires_at)
+values (tenant(), $1, $2, now() + $3::interval)
+on conflict do nothing
+returning true
+
+-- name: end_provider_sessions
+-- The sessions that are over at the provider: those of its account `$2` (null: whoever it is), in its session `$3` (null: in
+-- any). A session of which the provider has not said in which of its own it was opened ends with any of its account's.
+update sessions s set ended_at = now(), end_reason = 'signed out at the provider'
+where s.tenant_id = tenant() and s.method = 'sign_on' and s.ended_at is null
+  and (s.sign_on = $1 or s.sign_on is null and $2::text is not null)
+  and (s.provider_session = $3::text or $3 is null or s.provider_session is null and $2 is not null)
+  and ($2 is null or exists (select from sign_on_identities i
+                             where i.tenant_id = tenant() and i.sign_on = $1 and i.subject = $2 and i.member_id = s.member_id))
+returning s.session_id
