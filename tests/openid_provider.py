@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from servers import missing
 
 HOME = Path(__file__).parents[1] / ".services" / "openid"
+_SOURCE = Path(__file__).parents[1] / "deploy" / "openid" / "provider.mjs"
 _PATIENCE_S = 30
 
 
@@ -61,10 +62,12 @@ class Provider:
         self._write("jwks.json", {"keys": [key.as_dict(private=True) for key in keys]})
         self._write("settings.json", settings)
         self.users({})
-        with (self._folder / "log").open("wb") as log:
+        # The provider as it is here, with the packages that are installed: a copy beside them may be older.
+        with (self._folder / "log").open("wb") as log, _SOURCE.open("rb") as source:
             self._process = subprocess.Popen(
-                ["node", HOME / "provider.mjs", str(self.port), self._folder], stdout=log, stderr=log
-            )
+                ["node", "--input-type=module", "-", str(self.port), self._folder],
+                cwd=HOME, stdin=source, stdout=log, stderr=log,
+            )  # fmt: skip
         deadline = time() + _PATIENCE_S
         while b"ready" not in (said := (self._folder / "log").read_bytes()):
             assert time() < deadline, said

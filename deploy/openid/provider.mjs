@@ -16,7 +16,11 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   jwks: read('jwks.json'),
   cookies: { keys: ['for loopback alone'] },
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'], groups: ['groups'] },
-  features: { registration: { enabled: true }, devInteractions: { enabled: true } },
+  features: {
+    registration: { enabled: true }, devInteractions: { enabled: true }, backchannelLogout: { enabled: true },
+  },
+  // Its own does not call clients on loopback, where all of ours are.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
   enabledJWA: { idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'] },
   findAccount: (_ctx, accountId) => {

@@ -23,14 +23,13 @@ from knowlog.database import Database, Scope
 from openid_provider import Provider, a_browser, free_port, sign_out_in, through_provider_in
 
 EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
-FEATURES = {name: {"enabled": True} for name in ("registration", "devInteractions", "backchannelLogout")}
 
 
 @pytest.fixture(scope="module")
 def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     """A real provider, which tells its clients who has signed out."""
     made = Provider(Path(tmp_path_factory.mktemp("provider")))
-    made.start(features=FEATURES)
+    made.start()
     yield made
     made.stop()
 
