@@ -1,5 +1,7 @@
 """Tenants that move to a database of their own and back, while everybody goes on."""
 
+import asyncio
+
 import isolation_attacks as attacks
 from isolation_oracle import Person
 from isolation_pairs import everywhere, expect, held
@@ -10,6 +12,8 @@ from knowlog.database import Database, raw_session, tables_of
 
 _MOST_MOVES = 2
 """There and back: a third one would wait until the silo is forgotten everywhere."""
+_BREATH_S = 0.1
+"""Between two rounds of looking, for the worker that moves it is in the same process."""
 _BLIND = [each for each in attacks.FORGEABLE if each[0] == "GET" and "{document_id" in each[1]]
 
 
@@ -37,6 +41,7 @@ async def move(scene: Scene, paper: Paper, stranger: Person, number: int) -> int
         await attacks.seek(scene, paper)
         await attacks.forge(scene, stranger, _BLIND, scene.things[tenant])
         pairs += await _revoke(scene, guest, key_id, paper)
+        await asyncio.sleep(_BREATH_S)
     if now["step"] != "done":
         world.tally.leak(f"the move of {tenant} came to nothing: {now}")
     pairs += await _revoke(scene, guest, key_id, paper)

@@ -96,6 +96,7 @@ LEFT_OUT: Mapping[str, str] = {
     "audit_waiting": "empty between transactions",
     "sessions": "end with the tenant's life here; people sign in anew",
     "sign_on_attempts": "good for ten minutes, and lead here",
+    "sign_on_logouts": "hashes of logout tokens, kept for minutes",
     "invitations": "their links lead here; people are invited anew",
     "signing_keys": "belong to no tenant, and sign for this installation alone",
     "password_resets": "belong to no tenant, and are good for an hour",
