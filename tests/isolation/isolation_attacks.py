@@ -30,6 +30,7 @@ FORGEABLE = sorted(
 _BODIES: dict[tuple[str, str], object] = {
     ("POST", "documents"): {"text": "mine", "external_id": "mine"},
     ("POST", "documents:batch"): {"documents": [{"text": "mine", "external_id": "mine"}]},
+    ("POST", "feedback"): {"thumb": "up"},
     ("POST", ":replay"): {"since": "2026-01-01T00:00:00Z"},
     ("POST", "keys"): {"name": "mine", "role": "owner"},
     ("PATCH", "{document_id:uuid}"): {"title": "mine"},
@@ -57,7 +58,7 @@ _ADMINS_LISTS = (
     "/v1/keys", "/v1/webhooks", "/v1/schedules", "/v1/sources", "/v1/dead-letters", "/v1/domains", "/v1/audit",
     "/v1/origins",
 )  # fmt: skip
-_FURTHER_LISTS = (*_LISTS[2:], "/v1/collections/handbook/states", *_ADMINS_LISTS)
+_FURTHER_LISTS = (*_LISTS[2:], "/v1/collections/handbook/states", "/v1/feedback", *_ADMINS_LISTS)
 
 
 async def look_around(scene: Scene, number: int) -> None:

@@ -1,6 +1,7 @@
 """Answers: a question to statements, each with the exact quotes that it rests on."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from time import perf_counter
 from typing import Annotated, Any, Literal
 
@@ -46,7 +47,7 @@ from knowlog.edge import (
     problem_document,
     visit_of,
 )
-from knowlog.kernel.errors import Invalid
+from knowlog.kernel.errors import Invalid, Unavailable
 from knowlog.llm import TenantAccount
 from knowlog.retrieval import Retrieved
 from knowlog.tenants import authenticate
@@ -93,6 +94,10 @@ class AnswerBody(Body):
     where a language model was wanted and failed, a second one or quotations stand in for it, and `notes` say so.
     """
 
+    answer_id: str | None = Field(
+        description="To say what you think of it: `POST /v1/answers/{answer_id}/feedback`. Null where the tenant does "
+        "not have its questions kept. It is worth nothing to others."
+    )
     question: str
     status: Literal["answered", "not_in_documents"]
     text: str
@@ -137,8 +142,8 @@ async def answer(
     await record_read(app, caller.scope, "answer.asked", len(found.passages))
     if not streamed:
         made = await _made(app, caller.scope, body, found)
-        await _keep(app, caller.scope, body, found, made)
-        return reply(_answer(app, made, found, started))
+        answer_id = await _keep(app, caller.scope, body, found, made)
+        return reply(_answer(app, made, found, started, answer_id))
     events = _events(app, body, found, started, request, caller.scope)
     return StreamingResponse(
         slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
@@ -159,9 +164,10 @@ async def _events(
         ):
             yield b""  # waits until the client has taken what was sent
             await leave.renew()
-            yield _event(app, happened, found, started)
-            if isinstance(happened, Done):
-                await _keep(app, scope, asked, found, happened.answer)
+            answer_id = (
+                await _keep(app, scope, asked, found, happened.answer) if isinstance(happened, Done) else None
+            )
+            yield _event(app, happened, found, started, answer_id)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
 
@@ -198,25 +204,33 @@ async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) ->
         await account.settle()
 
 
-async def _keep(app: App, scope: Scope, asked: Asked, found: Retrieved, made: Answer) -> None:
-    """Keep the question, where the tenant wants that: under the one collection named, or that of the best passage."""
-    named = asked.collections or [each.collection for each in found.passages[:1]]
-    if len(named) == 1:
-        await app.questions.keep(scope, named[0], asked.question, bool(made.statements))
+async def _keep(app: App, scope: Scope, asked: Asked, found: Retrieved, made: Answer) -> str | None:
+    """Keep the question, where the tenant wants that: under the one collection named, or that of the best passage. An
+    answer is worth more than its record: it is given without an id where that cannot be kept just now.
+    """
+    named = asked.collections or []
+    if len(named) != 1:
+        named = [each.collection for each in found.passages[:1]]
+    with suppress(Unavailable):
+        return await app.questions.keep(scope, named[0], made) if named else None
+    return None
 
 
-def _event(app: App, happened: AnswerEvent, found: Retrieved, started: float) -> bytes:
+def _event(app: App, happened: AnswerEvent, found: Retrieved, started: float, answer_id: str | None) -> bytes:
     match happened:
         case PassagesFound(passages):
             return event("passages", {"passages": passages_json(app, passages, explain=False)})
         case StatementFound(number, statement):
             return event("statement", {"number": number, **_statement(app, statement)})
         case Done(made):
-            return event("done", _answer(app, made, found, started))
+            return event("done", _answer(app, made, found, started, answer_id))
 
 
-def _answer(app: App, made: Answer, found: Retrieved, started: float) -> dict[str, Any]:
+def _answer(
+    app: App, made: Answer, found: Retrieved, started: float, answer_id: str | None
+) -> dict[str, Any]:
     return {
+        "answer_id": answer_id,
         "question": made.question,
         "status": made.status,
         "text": made.text,

@@ -26,6 +26,7 @@ from knowlog.evaluation import (
     kept_questions,
     list_datasets,
     questions_of,
+    questions_said,
     texts_of,
 )
 from knowlog.kernel.errors import Invalid
@@ -95,7 +96,7 @@ class NewDrafts(_About):
 
 
 class FromQuestions(_About):
-    """How many of the questions that were really asked to take, newest first."""
+    """How many of the questions that were really asked, or on whose answers something was said, to take, newest first."""
 
     most: int = Field(500, ge=1, le=MOST_QUESTIONS)
 
@@ -170,6 +171,32 @@ async def from_questions(body: FromQuestions, caller: AsAdmin, app: TheApp, repe
         if not questions:
             raise Invalid(
                 "No question of this collection was kept. `PUT /v1/kept-questions` keeps them from then on."
+            )
+        return await _create(connection, caller, body, "real", "free", questions)
+
+    return await repeats.reply(app, caller.scope, act)
+
+
+@router.post(
+    ":from-feedback",
+    status_code=201,
+    response_model=Dataset,
+    responses=problems(404, 409),
+    summary="Make a dataset of feedback",
+)
+async def from_feedback(body: FromQuestions, caller: AsAdmin, app: TheApp, repeats: Repeats) -> Response:
+    """Make a dataset of questions on whose answers people said something. Corrections are known answers, in words of
+    their own; where more thumbs are up than down, the quotes they are for are known to answer; a thumb up for "not in
+    your documents" says that nothing does.
+    """
+
+    async def act(connection: Connection) -> Answer:
+        collection = await get_collection(connection, caller.scope, body.collection)
+        questions = await questions_said(connection, collection.collection_id, body.most)
+        if not questions:
+            raise Invalid(
+                "Nobody has said anything of an answer from this collection. `POST /v1/answers/{answer_id}/feedback` "
+                "takes it, while questions are kept (`PUT /v1/kept-questions`)."
             )
         return await _create(connection, caller, body, "real", "free", questions)
 

@@ -64,6 +64,7 @@ TABLES: tuple[Table, ...] = (
     Table("tunings"),
     Table("question_keeping"),
     Table("asked_questions", restored=True),
+    Table("feedback", restored=True),
     Table("origins", restored=True),
     Table("domains", without=frozenset({"token"})),
     Table("api_keys", without=frozenset({"secret_hash"})),

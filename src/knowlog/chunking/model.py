@@ -144,4 +144,9 @@ Strategy = Callable[["Work"], list[Span]]
 
 def _sentence(error: ValidationError) -> str:
     problems = (f"chunking.{'.'.join(map(str, item['loc']))} {wrong_with(item)}" for item in error.errors())
-    return "; ".join(problems) + ". Correct the chunking settings of the collection."
+    share = " (overlap is a share of the size, such as 0.12)" if _names_overlap(error) else ""
+    return "; ".join(problems) + share + ". Correct the chunking settings of the collection."
+
+
+def _names_overlap(error: ValidationError) -> bool:
+    return any(item["loc"] == ("overlap",) for item in error.errors())

@@ -18,7 +18,6 @@ def show_answer(answer: dict[str, Any]) -> None:
     out.print(f"[bold]{escape(answer['question'])}[/bold]")
     if not answer["statements"]:
         _print(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW)
-        return
     near = False
     for number, statement in enumerate(answer["statements"], start=1):
         if not statement.get("answers", True) and not near:
@@ -27,7 +26,10 @@ def show_answer(answer: dict[str, Any]) -> None:
         _print(f"[{number}] {escape(_one_line(statement['text']))}".replace("[", "\\[", 1), _BELOW)
         for citation in statement["citations"]:
             _show_citation(citation, statement["text"])
-    out.print()
+    if answer["statements"]:
+        out.print()
+    if answer.get("answer_id"):
+        say(f"Did it help? knowlog feedback give {answer['answer_id']} up, or down --correction '...'")
 
 
 def show_notes(notes: Sequence[str]) -> None:

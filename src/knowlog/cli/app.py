@@ -16,6 +16,7 @@ from knowlog.cli import (
     domains,
     evaluation,
     events,
+    feedback,
     groups,
     jobs,
     keys,
@@ -83,6 +84,7 @@ for command, panel in (
 for group, name, panel in (
     (documents.app, "documents", "Use"),
     (collections.app, "collections", "Use"),
+    (feedback.app, "feedback", "Use"),
     (events.app, "events", "Use"),
     (jobs.app, "jobs", "Look after"),
     (schedules.app, "schedules", "Look after"),

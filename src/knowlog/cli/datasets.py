@@ -10,9 +10,10 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, CollectionName, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, say, show_fields, table
 from knowlog.cli.output import show as show_table
+from knowlog.kernel.errors import Invalid
 
 app = typer.Typer(
-    help="Datasets: import, draft, from-questions, keep-questions, list, show, questions, delete.",
+    help="Datasets: import, draft, from-questions, from-feedback, keep-questions, list, show, questions, delete.",
     no_args_is_help=True,
 )
 TheDataset = Annotated[str, typer.Argument(help="Name or id of the dataset.", metavar="DATASET")]
@@ -41,7 +42,10 @@ def import_(
     """Make a dataset of a file. Nothing is kept unless every question is right."""
     from knowlog.evaluation import read_questions  # loads every room below it
 
-    questions = read_questions(path, form)[skip:][:limit]
+    read = read_questions(path, form)
+    questions = read[skip:][:limit]
+    if read and not questions:
+        raise Invalid(f"--skip {skip} leaves none of the questions of {path} ({len(read):,}).")
     wanted = {
         "name": name, "collection": collection, "origin": origin, "answers": answers,
         "questions": [{"id": each.question_id, "question": each.text, **each.truth} for each in questions],
@@ -78,21 +82,39 @@ def from_questions(
     _make("/v1/datasets:from-questions", wanted, url, key, as_json)
 
 
+@app.command("from-feedback")
+def from_feedback(
+    name: Name,
+    collection: CollectionName,
+    most: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most, newest first.")] = 500,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a dataset of questions on whose answers people said something, with what is known by that."""
+    wanted = {"name": name, "collection": collection, "most": most}
+    _make("/v1/datasets:from-feedback", wanted, url, key, as_json)
+
+
 @app.command("keep-questions")
 def keep_questions(
     keep: Annotated[
         Literal["yes", "no", "show"],
         typer.Argument(help="yes: from now on; no: no more, and forget those; show: whether they are."),
     ] = "show",
+    days: Annotated[
+        int, typer.Option(min=0, help="With yes: each for so many days; 0: until you say no.")
+    ] = 365,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep the questions that are asked of this tenant, never who asked; or show whether they are kept."""
-    methods = {"yes": "PUT", "no": "DELETE"}
     with connect(url, key) as client:
-        if keep in methods:
-            client.call(methods[keep], "/v1/kept-questions")
+        if keep == "yes":
+            client.call("PUT", "/v1/kept-questions", value={"keep_days": days or None})
+        if keep == "no":
+            client.delete("/v1/kept-questions")
         emit(client.get("/v1/kept-questions"), as_json, show_fields)
 
 

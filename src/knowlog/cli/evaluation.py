@@ -10,6 +10,7 @@ import typer
 
 from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
+from knowlog.cli.files import write_page
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import (
     emit,
@@ -136,7 +137,7 @@ def report(
     if html is not None:
         from knowlog.evaluation import render_report  # loads every room below it
 
-        html.write_text(render_report(found), "utf-8")
+        write_page(html, render_report(found))
         say(f"The report is in {html}.")
     if as_json:
         print_json(found)

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 import typer
 
+from knowlog.kernel.errors import Misconfigured
+
 _SURROGATES = range(0xDC80, 0xDD00)  # how Python holds the bytes of a name that is not UTF-8
 
 
@@ -67,6 +69,14 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(opened)
         raise OSError(0, "it is no regular file")
     return os.fdopen(opened, "rb")
+
+
+def write_page(html: Path, content: str) -> None:
+    """Write what --html asked for. Raises Misconfigured when that cannot be."""
+    try:
+        html.write_text(content, "utf-8")
+    except OSError as error:
+        raise Misconfigured(f"{html} cannot be written: {error.strerror}. Check --html.") from error
 
 
 def readable(path: str | Path) -> str:

@@ -60,8 +60,9 @@ where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2
   and c.collection_id = coalesce($3, live_index($1))
 
 -- name: keep_questions
--- The tenant wants its questions kept.
-insert into question_keeping (tenant_id, agreed_by) values (tenant(), $1) on conflict (tenant_id) do nothing
+-- The tenant wants its questions kept, for so many days (null: until it says otherwise).
+insert into question_keeping (tenant_id, agreed_by, keep_days) values (tenant(), $1, $2)
+on conflict (tenant_id) do update set keep_days = excluded.keep_days
 
 -- name: forget_questions
 -- The tenant wants that no more, and what was kept goes.
@@ -70,16 +71,9 @@ delete from asked_questions where tenant_id = tenant()
 
 -- name: keeping
 -- Since when questions are kept, and on whose word; nothing where they are not.
-select since, agreed_by, (select count(*) from asked_questions a where a.tenant_id = tenant()) as question_count
+select since, agreed_by, keep_days, (select count(*) from asked_questions a where a.tenant_id = tenant()) as question_count,
+       (select count(*) from feedback f where f.tenant_id = tenant()) as feedback_count
 from question_keeping where tenant_id = tenant()
-
--- name: keep_question
--- A question that was asked of one collection, named by name or id, if the tenant wants it kept.
-insert into asked_questions (tenant_id, question_id, collection_id, question, answered)
-select tenant(), $1, c.collection_id, $3, $4
-from question_keeping k, collections c
-where k.tenant_id = tenant() and c.tenant_id = tenant() and ($2 = c.name or $2 = c.collection_id::text)
-order by ($2 = c.name) desc limit 1
 
 -- name: kept_questions
 -- Different questions that were asked of a collection, newest first.

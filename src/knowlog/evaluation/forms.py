@@ -42,7 +42,9 @@ def _read_beir(path: Path) -> list[Question]:
 
 def _read_squad(path: Path) -> list[Question]:
     return [
-        Question(each.question_id, each.text, each.answers, {each.paragraph_id: 1})
+        Question(each.question_id, each.text, unanswerable=True)
+        if each.impossible
+        else Question(each.question_id, each.text, each.answers, {each.paragraph_id: 1})
         for each in load_squad(path).questions
     ]
 
@@ -59,12 +61,17 @@ def _question(path: Path, number: int, row: Any) -> Question:
         raise _wrong(path, number, "is no object")
     if unknown := [each for each in row if each not in _COLUMNS]:
         raise _wrong(path, number, f"has a column {unknown[0]!r:.50} that is not known")
-    if missing := [each for each in ("id", "question") if not str(row.get(each) or "").strip()]:
+    if missing := [each for each in ("id", "question") if not _written(row.get(each))]:
         raise _wrong(path, number, f"has no {missing[0]!r}")
     try:
         return _read_row(row)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise _wrong(path, number, f"has a column of another shape ({error})") from error
+
+
+def _written(value: Any) -> bool:
+    """Whether something stands there; 0 does."""
+    return value is not None and bool(str(value).strip())
 
 
 def _read_row(row: Mapping[str, Any]) -> Question:
@@ -76,8 +83,8 @@ def _read_row(row: Mapping[str, Any]) -> Question:
     )
     return Question(
         str(row["id"]), _string(row["question"]), tuple(map(_string, _list(row.get("answers")))),
-        {_string(name): int(grade) for name, grade in documents.items()}, excerpts,
-        bool(row.get("unanswerable", False)),
+        {_string(name): _grade(grade) for name, grade in documents.items()}, excerpts,
+        _truth(row.get("unanswerable") or False),
     )  # fmt: skip
 
 
@@ -86,6 +93,18 @@ def _list(value: Any) -> list[Any]:
         return []
     if not isinstance(value, list):
         raise ValueError(f"{value!r:.50} is no list")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r:.50} is neither true nor false")
+    return value
+
+
+def _grade(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r:.50} is no whole number")
     return value
 
 

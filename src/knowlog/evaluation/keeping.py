@@ -108,6 +108,15 @@ def _check_ids(questions: Sequence[Question]) -> None:
 def _check_consistent(questions: Sequence[Question]) -> None:
     if empty := [each.question_id for each in questions if not each.text.strip()]:
         raise Invalid(f"The question {_ids(empty)} has no text. Write one, or leave it out.")
+    empty = [
+        each.question_id
+        for each in questions
+        if not all(text.strip() for text in (*each.answers, *(excerpt.text for excerpt in each.excerpts)))
+    ]
+    if empty:
+        raise Invalid(
+            f"{_ids(empty)} {_has(empty)} an answer or excerpt without a word. Write it, or leave it out."
+        )
     both = [
         each.question_id
         for each in questions
@@ -182,6 +191,10 @@ def _all_named(questions: Sequence[Question]) -> set[str]:
 def _ids(found: Sequence[str]) -> str:
     shown = ", ".join(repr(each)[:80] for each in found[:_NAMED])
     return shown if len(found) <= _NAMED else f"{shown} and {len(found) - _NAMED:,} more"
+
+
+def _has(found: Collection[Any]) -> str:
+    return "has" if len(found) == 1 else "have"
 
 
 def _is(found: Collection[Any]) -> str:

@@ -43,6 +43,8 @@ ACTIONS: Mapping[str, str] = {
     "domain.given_up": "The tenant gave a domain up.",
     "domain.named": "The tenant said that a domain is its own.",
     "domain.released": "The operator let a domain lead to the tenant no longer.",
+    "feedback.deleted": "What somebody thinks of an answer was deleted.",
+    "feedback.given": "Somebody said what they think of an answer.",
     "group.created": "A group was created.",
     "group.deleted": "A group was deleted.",
     "group.joined": "Members joined a group.",

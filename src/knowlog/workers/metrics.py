@@ -59,6 +59,9 @@ SOURCES_TROUBLED = Gauge(
     "knowlog_sources_troubled", "Active sources of all tenants that are not read at this moment."
 )
 INBOX_FORGOTTEN = Counter("knowlog_source_inbox_forgotten", "Taken messages that this worker forgot.")
+QUESTIONS_FORGOTTEN = Counter(
+    "knowlog_worker_questions_forgotten", "Kept questions whose term was over, that this worker deleted."
+)
 MOVES = Counter(
     "knowlog_worker_moves", "Moves of tenants to other databases: done, put off (tried again).", ["result"]
 )

@@ -73,9 +73,10 @@ def changed(**change: Any) -> list[dict[str, Any]]:
         Wrong(changed(documents={"warranty": 1, "gone": 1}), "names 1 documents that the collection does not have"),
         Wrong(changed(excerpts=[{"document": "warranty", "text": "ten years"}]), "The excerpts of '1' do not stand"),
         Wrong(changed(id="2"), "'2' is there more than once"),
+        Wrong(changed(answers=[" "]), "'1' has an answer or excerpt without a word"),
         Wrong(changed(unanswerable=True), "'1' is called unanswerable, and has an answer"),
     ],
-    ids=["answer", "elsewhere", "document", "excerpt", "id", "both"],
+    ids=["answer", "elsewhere", "document", "excerpt", "id", "blank", "both"],
 )  # fmt: skip
 async def test_a_dataset_with_something_wrong_is_told_and_not_kept(handbook: Client, wrong: Wrong) -> None:
     """With the ids of the questions that are wrong."""
@@ -197,7 +198,7 @@ async def test_questions_are_kept_only_while_the_tenant_wants_that(app: App, han
     assert (await run(handbook))["figures"]["faithfulness"]["count"] == 1
     assert (await handbook.delete("/v1/kept-questions")).status_code == 204
     assert (await handbook.get("/v1/kept-questions")).json() == {
-        "kept": False, "since": None, "agreed_by": None, "question_count": 0,
+        "kept": False, "since": None, "agreed_by": None, "keep_days": None, "question_count": 0, "feedback_count": 0,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from knowlog.database import Database
 
 DEFINER_FUNCTIONS = {
     "claim_events", "create_tenant", "delete_tenant", "extend_leases", "forget_idempotency_keys", "list_tenants",
+    "forget_old_questions",
     "queue_depth",
 }  # fmt: skip
 """SECURITY DEFINER functions of the foundation. Those of later migrations are listed beside their own tests."""

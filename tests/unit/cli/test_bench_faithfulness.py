@@ -40,6 +40,16 @@ def test_labelled_answers_are_read_from_gzip_and_from_text(tmp_path) -> None:
     assert load_ragtruth(plain) == load_ragtruth(packed) == [_answer("QA", True)]
 
 
+def test_a_damaged_archive_is_named(tmp_path) -> None:
+    """Wherever in it the damage is."""
+    whole = gzip.compress(
+        "".join(json.dumps({**ROW, "id": str(number)}) + "\n" for number in range(99)).encode()
+    )
+    (tmp_path / "a.jsonl.gz").write_bytes(whole[:40] + b"\xff\xff\xff\xff" + whole[44:])
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load_ragtruth(tmp_path / "a.jsonl.gz")
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [([ROW, ROW], "the id 1 twice"), ([{"id": "1"}], "RAGTruth"), ([], "holds no answer"),

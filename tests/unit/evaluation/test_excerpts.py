@@ -68,6 +68,18 @@ def test_what_is_malformed_is_named(tmp_path, row, columns, said):
         load_excerpts(folder(tmp_path, row, columns=columns))
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [(b"A?", "no text with an answer"), (b"\xff,[],zoo", "is not UTF-8"), (b'"' + b"x" * 10_000_001, "no CSV file")],
+    ids=["short", "bytes", "endless"],
+)  # fmt: skip
+def test_a_damaged_table_is_named(tmp_path, line, said):
+    """A line without all its columns has nothing in them."""
+    (tmp_path / "questions.csv").write_bytes(b"question,references,corpus_id\n" + line + b"\n")
+    with pytest.raises(Misconfigured, match=said):
+        load_excerpts(tmp_path)
+
+
 def test_a_folder_without_questions_is_refused(tmp_path):
     """The file that is missing is named."""
     with pytest.raises(Misconfigured, match=r"questions\.csv is missing"):

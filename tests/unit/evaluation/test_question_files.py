@@ -38,13 +38,49 @@ def test_documents_may_be_graded_or_merely_named(tmp_path) -> None:
         ({**GOOD, "answers": "two years"}, "'two years' is no list"),
         ({**GOOD, "excerpts": [{"text": "x"}]}, "question 2 has a column of another shape ('document')"),
         ([1], "question 2 is no object"),
+        ({**GOOD, "unanswerable": "false"}, "'false' is neither true nor false"),
+        ({**GOOD, "documents": {"warranty.md": 1.5}}, "1.5 is no whole number"),
     ],
-    ids=["missing", "unknown", "no-list", "shape", "no-object"],
+    ids=["missing", "unknown", "no-list", "shape", "no-object", "no-truth", "no-grade"],
 )
 def test_a_wrong_column_is_named_with_its_question(tmp_path, row, told) -> None:
     """And what would be right is said."""
     with pytest.raises(Misconfigured, match=re.escape(told)):
         read_questions(_file(tmp_path, GOOD, row), "jsonl")
+
+
+def test_ids_may_be_counted_from_zero(tmp_path) -> None:
+    """And a file may begin with the mark that some editors write."""
+    path = _file(tmp_path, {**GOOD, "id": 0, "unanswerable": None})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [each.question_id for each in read_questions(path, "jsonl")] == ["0"]
+
+
+def test_what_squad_calls_impossible_is_unanswerable(tmp_path) -> None:
+    """As version 2.0 has it; the paragraph beside it is not what answers."""
+    squad = {"data": [{"title": "Bridge", "paragraphs": [{"context": "Opened 1932.", "qas": [
+        {"id": "s1", "question": "Who?", "answers": [], "is_impossible": True}]}]}]}  # fmt: skip
+    (tmp_path / "squad.json").write_text(json.dumps(squad))
+    assert read_questions(tmp_path / "squad.json", "squad") == [Question("s1", "Who?", unanswerable=True)]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("queries.jsonl", b'{"_id": "b1", "text": "x"}\n{"_id": "b1", "text": "y"}', "has the id 'b1' twice"),
+        ("corpus.jsonl", b'{"_id": "d1", "text": "x"}\n{"_id": "d1", "text": "y"}', "has the id 'd1' twice"),
+        ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\nb\xff1\td1\t2\n", "is not UTF-8"),
+    ],
+)
+def test_a_damaged_beir_folder_is_named(tmp_path, file, content, told) -> None:
+    """A second line of one id would silently take the place of the first."""
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "d1", "text": "x"}')
+    (tmp_path / "queries.jsonl").write_text('{"_id": "b1", "text": "Which?"}')
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nb1\td1\t2\n")
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(Misconfigured, match=told):
+        read_questions(tmp_path, "beir")
 
 
 def test_squad_and_beir_become_questions(tmp_path) -> None:

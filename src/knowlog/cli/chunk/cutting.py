@@ -23,6 +23,7 @@ from knowlog.chunking import (
 from knowlog.cli.chunk.model import Cut, as_json
 from knowlog.cli.chunk.page import page
 from knowlog.cli.chunk.terminal import show
+from knowlog.cli.files import write_page
 from knowlog.cli.output import emit, say
 from knowlog.documents import ParsedText
 from knowlog.embedding import Embedder, open_embedder
@@ -51,7 +52,8 @@ async def show_cuts(
     finally:
         await embedder.close()
     if html:
-        _write(html, page(file.name, parsed.text, cuts))
+        write_page(html, page(file.name, parsed.text, cuts))
+        say(f"{html} shows it.")
     emit(as_json(parsed, tokens, cuts) if json else None, json, lambda _: show(parsed.text, cuts))
 
 
@@ -99,11 +101,3 @@ def _ask(
     )
     if not yes:
         typer.confirm("Send it?", abort=True, err=True)
-
-
-def _write(html: Path, content: str) -> None:
-    try:
-        html.write_text(content, "utf-8")
-    except OSError as error:
-        raise Misconfigured(f"{html} cannot be written: {error.strerror}. Check --html.") from error
-    say(f"{html} shows it.")

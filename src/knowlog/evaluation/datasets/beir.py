@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowlog.evaluation.datasets.files import json_lines, require, shaped
+from knowlog.evaluation.datasets.files import json_lines, once, read_text, require, shaped
 from knowlog.kernel.errors import Misconfigured
 
 _FORM = 'BEIR: {"_id", "title", "text"} a line in corpus.jsonl, {"_id", "text"} in queries.jsonl'
@@ -39,25 +39,31 @@ def load_beir(folder: Path, split: str = "test") -> BeirDataset:
     corpus = shaped(
         corpus_path,
         _FORM,
-        lambda: tuple(
-            BeirText(str(row["_id"]), row.get("title") or "", row["text"]) for row in json_lines(corpus_path)
+        lambda: once(
+            corpus_path,
+            (
+                (str(row["_id"]), BeirText(str(row["_id"]), row.get("title") or "", row["text"]))
+                for row in json_lines(corpus_path)
+            ),
         ),
     )
     texts = shaped(
         questions_path,
         _FORM,
-        lambda: {str(row["_id"]): str(row["text"]) for row in json_lines(questions_path)},
+        lambda: once(
+            questions_path, ((str(row["_id"]), str(row["text"])) for row in json_lines(questions_path))
+        ),
     )
     questions = {key: texts[key] for key in judgements if key in texts}
     if not corpus or not questions:
         raise Misconfigured(f"{folder} holds no document or no judged question. Check --data.")
-    return BeirDataset(folder.resolve().name, corpus, questions, judgements)
+    return BeirDataset(folder.resolve().name, tuple(corpus.values()), questions, judgements)
 
 
 def load_judgements(path: Path) -> dict[str, dict[str, int]]:
     """Read a tab-separated qrels file with its header line: question id, document id, relevance."""
     judgements: dict[str, dict[str, int]] = {}
-    lines = path.read_text("utf-8").splitlines()[1:]
+    lines = read_text(path).splitlines()[1:]
     for number, line in enumerate(lines, start=2):
         fields = line.split("\t")
         if not line.strip():

@@ -6,11 +6,12 @@ text of a corpus is `<corpus_id>.md` beside it. https://github.com/brandonstarxe
 
 import csv
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import orjson
 
-from knowlog.evaluation.datasets.files import require
+from knowlog.evaluation.datasets.files import read_text, require
 from knowlog.kernel.errors import Misconfigured
 
 _COLUMNS = {"question", "references", "corpus_id"}
@@ -61,11 +62,13 @@ def load_excerpts(folder: Path) -> ExcerptDataset:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     csv.field_size_limit(_LONGEST_FIELD)
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
+    reader = csv.DictReader(StringIO(read_text(path), newline=""), restval="")
+    try:
         if not set(reader.fieldnames or ()) >= _COLUMNS:
             raise Misconfigured(f"{path} needs the columns {', '.join(sorted(_COLUMNS))} in its first line.")
         return list(reader)
+    except csv.Error as error:
+        raise Misconfigured(f"{path} is no CSV file: {error}. Check --data.") from error
 
 
 def _text(folder: Path, name: str) -> str | None:
@@ -74,7 +77,7 @@ def _text(folder: Path, name: str) -> str | None:
         return None
     for path in (folder / f"{name}.md", folder / "corpora" / f"{name}.md"):
         if path.exists():
-            return path.read_text("utf-8")
+            return read_text(path)
     return None
 
 

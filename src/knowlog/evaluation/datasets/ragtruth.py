@@ -1,6 +1,7 @@
 """RAGTruth: answers of language models with the spans that people found unsupported (Niu et al., ACL 2024)."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def _rows(path: Path) -> Iterator[Any]:
             for line in lines:
                 if line.strip():
                     yield orjson.loads(line)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise Misconfigured(f"{path} cannot be read: {error}. Check --data.") from error
 
 

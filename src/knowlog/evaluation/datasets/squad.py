@@ -23,13 +23,16 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class SquadQuestion:
-    """A question, the paragraph that answers it, and the answers that annotators marked there."""
+    """A question, the paragraph that answers it, and the answers that annotators marked there. `impossible`: as SQuAD 2.0
+    says of a question that the paragraph does not answer.
+    """
 
     question_id: str
     text: str
     paragraph_id: str
     article: str
     answers: tuple[str, ...]
+    impossible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +98,5 @@ def _build(name: str, articles: list[dict[str, Any]]) -> SquadDataset:
 
 def _question(paragraph_id: str, article: str, row: dict[str, Any]) -> SquadQuestion:
     answers = tuple(dict.fromkeys(str(each["text"]) for each in row["answers"]))
-    return SquadQuestion(str(row["id"]), str(row["question"]), paragraph_id, article, answers)
+    impossible = row.get("is_impossible") is True
+    return SquadQuestion(str(row["id"]), str(row["question"]), paragraph_id, article, answers, impossible)
