@@ -12,6 +12,7 @@ from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import Answering, PageStart, Section
 from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.kernel.errors import Invalid, NotFound, Unavailable
+from knowlog.resilience import Policy, guard_of
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
 from knowlog.retrieval.fusion import Fused, fuse
 from knowlog.retrieval.model import Passage, Retrieved, joined
@@ -33,6 +34,7 @@ _SQL = load_queries("knowlog.retrieval")
 _TRACER = trace.get_tracer("knowlog")
 _LONGEST_QUESTION = 4000
 _MOST = 1000
+_RERANKING = Policy(timeout_s=3, slow_s=2, attempts=1)
 _DEFAULT = RetrievalProfile()
 
 
@@ -276,10 +278,12 @@ def _passage(row: Any, fused: Fused) -> Passage:
 
 
 async def _reranked(reranker: Reranker, question: str, passages: list[Passage]) -> list[Passage]:
-    """The best passages in the reranker's order, the rest behind them; as they were if it fails."""
+    """The best passages in the reranker's order, the rest behind them; as they were if it fails or takes too long."""
     shown, rest = passages[: reranker.depth], passages[reranker.depth :]
     try:
-        scores = await reranker.rerank(question, shown)
+        scores = await guard_of(f"reranker {type(reranker).__name__}", _RERANKING).run(
+            reranker.rerank, question, shown
+        )
     except Unavailable:
         return passages
     scored = [replace(passage, score=float(score)) for passage, score in zip(shown, scores, strict=True)]

@@ -1,11 +1,13 @@
 """Question in, passages out, on a real database."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
 from knowlog.database import Database, Scope
 from knowlog.kernel.errors import Invalid, NotFound, Unavailable
+from knowlog.resilience import within
 from knowlog.retrieval import Passage, RetrievalProfile, Search, retrieve
 from knowlog.stores import VectorStore, parse_filter, remove_chunks
 
@@ -135,6 +137,40 @@ async def test_a_reranker_has_the_last_word(database, tenant, collection, put, s
         database, tenant, embedder, store, Search("invoices", (collection,), 1), Shortest()
     )
     assert [passage.text for passage in found.passages] == [TEXTS[2]]
+
+
+async def test_a_slow_reranker_is_given_up(database, tenant, collection, put, store, embedder) -> None:
+    """Within the deadline, and the passages come as they were fused."""
+    await put(tenant, collection, TEXTS)
+
+    class Sleeping:
+        depth = 3
+
+        async def rerank(self, question: str, passages: list[Passage]) -> list[float]:
+            await asyncio.sleep(30)
+            return [0.0 for _ in passages]
+
+    search = Search("invoices", (collection,), 3)
+    fused = await retrieve(database, tenant, embedder, store, search)
+    with within(0.5):
+        found = await retrieve(database, tenant, embedder, store, search, Sleeping())
+    assert found.passages == fused.passages
+
+
+async def test_a_slow_model_costs_the_dense_leg_alone(
+    database, tenant, collection, put, store, embedder
+) -> None:
+    """It is given up at the deadline; the words answer, and the result says so."""
+    await put(tenant, collection, TEXTS)
+
+    async def slow(_text: str) -> None:
+        await asyncio.sleep(30)
+
+    embedder.embed_query = slow
+    with within(0.5):
+        found = await retrieve(database, tenant, embedder, store, Search("pump", (collection,)))
+    assert found.degraded == ("dense",)
+    assert {passage.text for passage in found.passages} == {TEXTS[0], TEXTS[2]}
 
 
 async def test_what_is_removed_is_not_found(
