@@ -14,6 +14,7 @@ from knowlog.bus.settings import WebhooksSettings
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from knowlog.kernel.wording import counted
 
 WebhookState = Literal["active", "disabled"]
 SQL = load_queries("knowlog.bus", "webhooks.sql")
@@ -81,7 +82,7 @@ async def create_webhook(
     _check_collections(scope, collections)
     if await connection.fetchval(SQL["count"]) >= settings.most_per_tenant:
         raise Conflict(
-            f"There are {settings.most_per_tenant} webhooks already. Delete one that is not needed."
+            f"Your tenant has {counted(settings.most_per_tenant, 'webhook')} already. Delete one that is not needed."
         )
     endpoint_id, secret = new_id(), _new_secret()
     await connection.execute(

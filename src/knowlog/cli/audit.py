@@ -13,6 +13,7 @@ from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, Limit, OperatorKey, Url
 from knowlog.cli.output import emit, emit_list, out, readable, say, show, table
 from knowlog.kernel.errors import Invalid, KnowlogError
+from knowlog.kernel.wording import counted
 
 if TYPE_CHECKING:
     from knowlog.cli.client import Client
@@ -82,7 +83,7 @@ def export(
     if as_json and file is not None:
         emit(told, as_json, lambda _: None)
     elif file is not None:
-        say(f"{count:,} records are in {file}.")
+        say(f"{counted(count, 'record')} written to {file}.")
 
 
 @app.command()
@@ -203,7 +204,7 @@ def _render_verdict(told: dict[str, Any]) -> None:
     if told["problems"]:
         return
     begun = "" if told["first"] in (0, 1) else f" from {told['first']} on; what came before was not looked at"
-    out.print(f"{told['records']:,} records{begun}: the chain is whole.", markup=False)
+    out.print(f"{counted(told['records'], 'record')}{begun}: the chain is whole.", markup=False)
     out.print(f"{told['head']['sequence']}:{told['head']['hash']}", markup=False)
 
 

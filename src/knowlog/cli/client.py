@@ -1,7 +1,7 @@
 """The HTTP API, as a terminal calls it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -91,16 +91,20 @@ class Client:
                 break
         return {"items": items, "next_cursor": cursor}
 
-    def stream(self, method: str, path: str, value: Any = None) -> Iterator[ServerEvent]:
-        """Yield server-sent events until the server ends the stream."""
+    def stream(
+        self, method: str, path: str, value: Any = None, within_s: float | None = None
+    ) -> Generator[ServerEvent, None, None]:
+        """Yield server-sent events until the server ends the stream, or for about so long."""
         headers = {"Accept": "text/event-stream"}
         body = {} if value is None else {"json": value}
         try:
-            with self._http.stream(method, path, headers=headers, timeout=None, **body) as response:
+            with self._http.stream(method, path, headers=headers, timeout=within_s, **body) as response:
                 if response.is_error:
                     response.read()
                     _read(response)
-                yield from _events(response.iter_lines())
+                yield from _events(_within(response.iter_lines(), within_s))
+        except httpx.ReadTimeout:
+            return
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
 
@@ -228,6 +232,15 @@ def _unreachable(url: str, error: Exception) -> KnowlogError:
     return Unavailable(
         f"No knowlog answers at {url}. Start one with `knowlog up`, or give its address with --url."
     )
+
+
+def _within(lines: Iterator[str], within_s: float | None) -> Iterator[str]:
+    """The lines that come in this time."""
+    until = None if within_s is None else time.monotonic() + within_s
+    for line in lines:
+        if until is not None and time.monotonic() > until:
+            return
+        yield line
 
 
 def _events(lines: Iterator[str]) -> Iterator[ServerEvent]:

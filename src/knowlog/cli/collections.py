@@ -14,6 +14,7 @@ from knowlog.cli.output import show as show_table
 from knowlog.cli.switches import say_switched, wait_for_switch
 from knowlog.cli.values import json_object
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.wording import counted
 
 _MOST_COUNTED = 100_000
 _BYTES_PER_TOKEN = 4  # of English text; a little more for files that hold other things than text
@@ -173,13 +174,11 @@ def delete(name: Name, yes: Yes = False, url: Url = None, key: Key = None, as_js
 
 def _render_receipt(value: dict[str, Any]) -> None:
     receipt = value["receipt"]
-    counted = ", ".join(
-        f"{receipt[each]:,} {each}" for each in ("documents", "versions", "chunks", "vectors")
+    removed = ", ".join(
+        counted(receipt[f"{each}s"], each) for each in ("document", "version", "chunk", "vector")
     )
-    searches, found = receipt["proof"]["searches"], receipt["proof"]["found_after"]
-    say(
-        f"Collection {value['deleted']} is deleted: {counted}. {searches} searches afterwards found {found} of them."
-    )
+    searches, found = counted(receipt["proof"]["searches"], "search"), receipt["proof"]["found_after"]
+    say(f"Collection {value['deleted']} is deleted: {removed}. {searches} afterwards found {found} of them.")
 
 
 def _asks_a_model(profile: dict[str, Any]) -> bool:
@@ -191,8 +190,8 @@ def _tell_cost(client: Client, collection: dict[str, Any], yes: bool) -> None:
     listed = client.listed(f"{_address(collection['name'])}/documents", _MOST_COUNTED)["items"]
     tokens = sum(each["size_bytes"] for each in listed) // _BYTES_PER_TOKEN
     say(
-        f"{len(listed):,} documents will be sent to the language model that this installation names, about {tokens:,}"
-        " tokens and a quarter more for what is shown twice. What comes in later is sent too."
+        f"{counted(len(listed), 'document')} will be sent to the language model that this installation names, about"
+        f" {tokens:,} tokens and a quarter more for what is shown twice. What comes in later is sent too."
     )
     if listed and not yes:
         typer.confirm("Have them cut so?", abort=True, err=True)

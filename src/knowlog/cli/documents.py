@@ -10,6 +10,7 @@ from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
 from knowlog.cli.output import emit, emit_list, readable, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address
+from knowlog.kernel.wording import counted
 
 app = typer.Typer(help="Documents: list, show, text, retry, delete.", no_args_is_help=True)
 _address = partial(address, "documents")
@@ -117,7 +118,13 @@ def _render_one(value: dict[str, Any]) -> None:
             "attempts": value["attempts"],
             "version that answers": answering,
             "latest version": value["latest"],
-            "file": f"{value['filename']}, {value['size_bytes']:,} bytes, {value['media_type'] or 'type unknown'}",
+            "file": ", ".join(
+                (
+                    value["filename"],
+                    counted(value["size_bytes"], "byte"),
+                    value["media_type"] or "type unknown",
+                )
+            ),
             "metadata": labels,
             "received": value["created_at"],
             "changed": value["updated_at"],

@@ -14,6 +14,7 @@ from knowlog.cli.options import AsJson, CollectionName, Key, Url
 from knowlog.cli.output import emit, one_line, progress, say
 from knowlog.cli.uploading import Outcome, await_indexing, upload_files
 from knowlog.cli.values import pairs
+from knowlog.kernel.wording import counted
 
 if TYPE_CHECKING:
     from knowlog.cli.client import Client
@@ -109,7 +110,7 @@ def _summary(collection: str, outcomes: Sequence[Outcome], skipped: Sequence[Lef
 def _render(summary: dict[str, Any]) -> None:
     labels = f", {summary['relabelled']} with new metadata" if summary["relabelled"] else ""
     say(
-        f"{summary['files']} files: {summary['created']} new, {summary['updated']} changed{labels}, "
+        f"{counted(summary['files'], 'file')}: {summary['created']} new, {summary['updated']} changed{labels}, "
         f"{summary['unchanged']} unchanged; {summary['indexed']} indexed, {len(summary['failed'])} failed."
     )
     if skipped := summary["skipped"]:

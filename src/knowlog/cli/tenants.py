@@ -15,6 +15,7 @@ from knowlog.cli.output import emit, emit_list, out, say, show, table
 from knowlog.cli.usage import Changes, changed
 from knowlog.cli.usage import render as render_limits
 from knowlog.cli.values import an_id
+from knowlog.kernel.wording import counted
 
 app = typer.Typer(
     help="Tenants: list, create, key, slug, release, weight, limits, queues, suspend, resume, silos, move, export,"
@@ -272,7 +273,9 @@ def _render_silos(listed: dict[str, Any]) -> None:
 
 
 def _render_move(move: dict[str, Any]) -> None:
-    say(f"{move['source']} to {move['target']}: {move['step']}, {move['rows_copied']:,} rows copied.")
+    say(
+        f"{move['source']} to {move['target']}: {move['step']}, {counted(move['rows_copied'], 'row')} copied."
+    )
     if move["held_s"] is not None:
         say(f"It was read and not written for {move['held_s']:.1f} s.")
     if move["reason"]:
@@ -281,7 +284,7 @@ def _render_move(move: dict[str, Any]) -> None:
 
 def _render_brought(brought: dict[str, Any]) -> None:
     say(
-        f"{sum(brought['rows'].values()):,} rows and {brought['originals']:,} original files were brought in."
+        f"Brought in: {counted(sum(brought['rows'].values()), 'row')}, {counted(brought['originals'], 'original file')}."
     )
     out.print(f"Tenant {brought['tenant_id']}\nKey    {brought['secret']}", markup=False)
 
@@ -292,10 +295,11 @@ def _render_receipt(receipt: dict[str, Any]) -> None:
     show(table(("Table", ">Rows removed"), rows))
     left = sum(receipt["rows_left"].values())
     say(
-        f"{receipt['tables_searched']} tables were searched afterwards: {left} rows, {originals['left']} files left."
+        f"{receipt['tables_searched']} tables were searched afterwards: {counted(left, 'row')} left, original files left:"
+        f" {originals['left']}."
     )
     if "rows_found_now" in receipt:
-        say(f"Searched again now: {sum(receipt['rows_found_now'].values())} rows.")
+        say(f"Searched again now: {counted(sum(receipt['rows_found_now'].values()), 'row')}.")
 
 
 def _render_queues(listed: dict[str, Any]) -> None:

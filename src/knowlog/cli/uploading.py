@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,8 +12,9 @@ import orjson
 
 from knowlog.cli.answered import Refused
 from knowlog.cli.files import SourceFile, open_regular, readable
-from knowlog.cli.output import say
-from knowlog.kernel.errors import Invalid
+from knowlog.cli.output import one_line, say
+from knowlog.kernel.errors import Invalid, Unavailable
+from knowlog.kernel.wording import counted
 
 if TYPE_CHECKING:
     from knowlog.cli.client import Client
@@ -21,6 +23,8 @@ _AT_ONCE = 4
 _LOOKED_AT = 8
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.05, 0.5
 _LONG_S = 30.0
+_REPORT_S = 20.0
+"""A worker that embeds reports more often than this, however slow its machine is."""
 _OF_THE_FILE = frozenset(
     {400, 413, 415, 422}
 )  # what is wrong with one file; other refusals hold for all of them
@@ -83,32 +87,66 @@ def await_indexing(client: "Client", outcomes: Sequence[Outcome], seen: Seen) ->
     """
     final = list(outcomes)
     pending = [number for number, outcome in enumerate(final) if not outcome.settled]
-    pause_s, moved = _FIRST_POLL_S, time.monotonic()
+    pause_s, patience = _FIRST_POLL_S, _Patience(client)
     while pending:
         settled = set()
         for number in pending[:_LOOKED_AT]:
             document = client.get(f"/v1/documents/{final[number].document_id}")
+            if document["state"] != final[number].state:
+                patience.renew()
             final[number] = replace(final[number], state=document["state"], reason=document["reason"])
             if final[number].settled:
                 settled.add(number)
                 seen(1)
         pending = [number for number in pending if number not in settled]
         pause_s = _FIRST_POLL_S if settled else min(pause_s * 1.5, _LONGEST_POLL_S)
-        moved = time.monotonic() if settled else _told_that_nothing_moves(moved)
+        patience.look([final[number] for number in pending[:_LOOKED_AT]])
         if pending and len(settled) < _LOOKED_AT:
             time.sleep(pause_s)
     return final
 
 
-def _told_that_nothing_moves(moved: float) -> float:
-    """Say that nothing has come to its end for long, now and then; returns since when that is to be counted."""
-    if time.monotonic() - moved < _LONG_S:
-        return moved
-    say(
-        f"No file has been indexed for {_LONG_S:.0f} s. `knowlog doctor` says whether a worker runs; Ctrl-C stops"
-        " waiting, not the work."
-    )
-    return time.monotonic()
+class _Patience:
+    """Tells, now and then, what is going on while no document comes to its end: how far a long one is, or that nothing
+    moves.
+    """
+
+    def __init__(self, client: "Client", long_s: float = _LONG_S) -> None:
+        self._client = client
+        self._long_s = long_s
+        self.renew()
+
+    def renew(self) -> None:
+        """Something has moved."""
+        self._since = time.monotonic()
+
+    def look(self, pending: Sequence[Outcome]) -> None:
+        """Say something if it is time to. `pending`: the documents whose turn it is."""
+        if not pending or time.monotonic() - self._since < self._long_s:
+            return
+        embedded = next((each for each in pending if each.state == "embedding"), None)
+        far = self._how_far(embedded) if embedded else None
+        if far is None:
+            say(
+                f"Nothing has moved for {self._long_s:.0f} s. `knowlog doctor` says whether a worker runs; Ctrl-C stops"
+                " waiting, not the work."
+            )
+        elif embedded:
+            say(f"{one_line(embedded.external_id)} is long: {far}.")
+        self.renew()
+
+    def _how_far(self, document: Outcome) -> str | None:
+        """How much of a document is embedded, as soon as a worker reports it; None where none does in a while."""
+        events = self._client.stream(
+            "GET", f"/v1/documents/{document.document_id}/events", within_s=_REPORT_S
+        )
+        with suppress(Unavailable), closing(events):
+            for each in events:
+                if each.event == "progress":
+                    return f"{each.data['embedded']:,} of {counted(each.data['chunks'], 'chunk')} embedded"
+                if each.event == "state" and each.data["state"] != document.state:
+                    return "it has just been embedded"
+        return None
 
 
 def _upload(client: "Client", collection: str, file: SourceFile, metadata: Mapping[str, Any]) -> Outcome:

@@ -17,6 +17,7 @@ import asyncpg
 
 from knowlog.database.pool import Connection, connect, translate
 from knowlog.kernel.errors import Conflict, Unavailable
+from knowlog.kernel.wording import counted
 
 _QUEUED = 8
 _PIECES = 2**32
@@ -240,7 +241,7 @@ class Copier:
         )
         if tuple(one) == tuple(other):
             return None
-        return f"{table.name}: {one['rows']} rows there, {other['rows']} here"
+        return f"{table.name}: {counted(one['rows'], 'row')} there, {other['rows']} here"
 
     async def lift_numbers(self, table: Table) -> None:
         """Let numbers that the target gives from now on be behind those that were copied."""

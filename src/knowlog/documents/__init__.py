@@ -56,7 +56,7 @@ from knowlog.documents.model import (
 )
 from knowlog.documents.port import BlobStore
 from knowlog.documents.receiving import Receiver, check_metadata
-from knowlog.documents.registry import open_blob_store
+from knowlog.documents.registry import directory_of_originals, open_blob_store
 from knowlog.documents.settings import DocumentsSettings
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "count_states",
     "create_collection",
     "delete_collection",
+    "directory_of_originals",
     "document_access",
     "document_original",
     "document_text",

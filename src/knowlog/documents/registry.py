@@ -15,10 +15,17 @@ ADAPTERS = {
 
 def open_blob_store(settings: DocumentsSettings, data_dir: Path) -> BlobStore:
     """Open the blob store that the settings name. Raises Misconfigured."""
-    if settings.blobs.startswith("s3://"):
+    folder = directory_of_originals(settings, data_dir)
+    if folder is None:
         return _load("s3")(settings.blobs)
-    folder = data_dir / "blobs" if settings.blobs == "directory" else Path(settings.blobs)
     return _load("directory")(folder, settings.min_free_mb * 1024 * 1024)
+
+
+def directory_of_originals(settings: DocumentsSettings, data_dir: Path) -> Path | None:
+    """The folder in which original bytes are kept; None where a store elsewhere has them."""
+    if settings.blobs.startswith("s3://"):
+        return None
+    return data_dir / "blobs" if settings.blobs == "directory" else Path(settings.blobs)
 
 
 def _load(name: str) -> Callable[..., BlobStore]:

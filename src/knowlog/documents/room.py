@@ -8,6 +8,7 @@ from knowlog.database import Database, Scope, load_queries
 from knowlog.documents.port import BlobStore
 from knowlog.documents.settings import DocumentsSettings
 from knowlog.kernel.errors import LimitReached
+from knowlog.kernel.wording import counted
 
 _SQL = load_queries("knowlog.documents")
 _FRESH_S = 2.0
@@ -30,8 +31,8 @@ class Room:
         await self._blobs.require_room()
         if await self._count(database, scope) >= self._most:
             raise LimitReached(
-                f"Your tenant has {self._most:,} documents waiting to be indexed, which is the limit. Nothing was "
-                "stored; send this again when some are done.",
+                f"Your tenant has {counted(self._most, 'document')} waiting to be indexed, which is the limit. Nothing"
+                " was stored; send this again when some are done.",
                 retry_after_s=10,
             )
 

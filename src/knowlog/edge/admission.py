@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Protocol
 
 from knowlog.kernel.errors import LimitReached, Unavailable
+from knowlog.kernel.wording import counted
 
 _LATER_S = 2
 
@@ -39,7 +40,7 @@ class Places:
         """Take a place. Raises LimitReached when the holder has its share, Unavailable when all are taken."""
         if self._of[holder] >= self._most_each:
             raise LimitReached(
-                f"Your tenant has {self._most_each} requests under way, which is its share of this server. "
+                f"Your tenant has {counted(self._most_each, 'request')} under way, which is its share of this server. "
                 "Nothing was done; send this again when some are answered.",
                 retry_after_s=_LATER_S,
             )

@@ -14,6 +14,7 @@ import orjson
 from knowlog.database import Database
 from knowlog.kernel.errors import LimitReached
 from knowlog.kernel.tasks import asked_to_end
+from knowlog.kernel.wording import counted
 
 STREAM_TYPE = "text/event-stream"
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -51,7 +52,8 @@ class Slots:
         """Raise LimitReached when the tenant, or the process, has no slot left."""
         if self._open[tenant_id] >= self._most:
             raise LimitReached(
-                f"Your tenant has {self._most} event streams open. Close one first.", retry_after_s=5
+                f"Your tenant has {counted(self._most, 'event stream')} open. Close one first.",
+                retry_after_s=5,
             )
         if self._open.total() >= self._most_together:
             raise LimitReached("The server has no event stream left. Try again soon.", retry_after_s=5)

@@ -8,6 +8,7 @@ from knowlog.evaluation.measures import METRICS
 from knowlog.evaluation.model import Result, Run
 from knowlog.evaluation.statistics import LEVEL, Interval, bootstrap
 from knowlog.kernel.errors import Conflict, Invalid
+from knowlog.kernel.wording import counted
 
 Outcome = Literal["better", "worse", "no difference shown"]
 
@@ -116,10 +117,10 @@ def _verdict(metric: str, interval: Interval, outcome: Outcome, level: float) ->
     if outcome == "no difference shown":
         return (
             f"No difference is shown in {known.title}: {interval.mean * scale:+.1f}{unit}, "
-            f"{span} {low:+.1f} to {high:+.1f}, {interval.count} questions."
+            f"{span} {low:+.1f} to {high:+.1f}, {counted(interval.count, 'question')}."
         )
     ends = sorted((abs(low), abs(high)))
     return (
         f"B is {outcome} at {known.title} by {abs(interval.mean) * scale:.1f}{unit}, "
-        f"{span} {ends[0]:.1f} to {ends[1]:.1f}, {interval.count} questions."
+        f"{span} {ends[0]:.1f} to {ends[1]:.1f}, {counted(interval.count, 'question')}."
     )

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from knowlog.kernel.wording import counted
+
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1f24;--dim:#6a737d;--line:#d0d7de;--bar:#4c78a8;--bad:#c0392b;--good:#2e7d32;
 --bg:#fff}
@@ -114,7 +116,7 @@ def _spread(metric: Mapping[str, Any]) -> str:
     heights = [60 * count / (max(counts) or 1) for count in counts]
     bars = "".join(
         f'<rect class="bar" x="{4 + 18 * number}" y="{64 - height:.1f}" width="16" height="{height:.1f}">'
-        f"<title>{count} questions from {edges[number]:g} to {edges[number + 1]:g}</title></rect>"
+        f"<title>{counted(count, 'question')} from {edges[number]:g} to {edges[number + 1]:g}</title></rect>"
         for number, (count, height) in enumerate(zip(counts, heights, strict=True))
     )
     ends = (

@@ -14,6 +14,7 @@ from knowlog.evaluation.locating import plain, texts_of
 from knowlog.evaluation.model import Answers, Dataset, Origin, Question
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
+from knowlog.kernel.wording import counted
 from knowlog.tenants import clean_name
 
 MOST_DATASETS = 200
@@ -135,8 +136,8 @@ async def _check_documents(
     rows = await connection.fetch(_SQL["present"], collection_id, list(named))
     if missing := sorted(named - {row["external_id"] for row in rows}):
         raise Invalid(
-            f"The dataset names {len(missing):,} documents that the collection does not have, or has not indexed: "
-            f"{_ids(missing)}. Ingest them first, or leave their questions out."
+            f"The dataset names {counted(len(missing), 'document')} that the collection does not have, or has not"
+            f" indexed: {_ids(missing)}. Ingest them first, or leave their questions out."
         )
 
 

@@ -13,6 +13,7 @@ from knowlog.database import Database, Scope
 from knowlog.documents import ParsedText
 from knowlog.embedding import Embedder
 from knowlog.kernel.errors import ParseFailed, Unavailable
+from knowlog.kernel.wording import counted
 from knowlog.tenants import LimitsSettings, allowance, check, spend
 
 _SECONDS = Histogram(
@@ -63,7 +64,7 @@ class Cutter:
             raise ParseFailed("There is no text in this file. If it is a scan, it needs a text layer.")
         if len(spans) > self._most_chunks:
             raise ParseFailed(
-                f"The text is cut into {len(spans):,} chunks; one document may have {self._most_chunks:,}."
+                f"The text is cut into {counted(len(spans), 'chunk')}; one document may have {self._most_chunks:,}."
                 " Split the file, or choose larger chunks."
             )
 

@@ -1,8 +1,9 @@
-"""What a validator (Pydantic) found wrong, in words for a person.
+"""Words for a person: what a validator (Pydantic) found wrong, and so many of something.
 
-Each text continues a sentence that begins with the name of the value: "limit must be at least 1".
+What was found wrong continues a sentence that begins with the name of the value: "limit must be at least 1".
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,9 +40,9 @@ _WORDS: dict[str, str] = {
 }
 _MEASURED: dict[str, Callable[[Context], str]] = {
     "string_too_short": lambda c: _at_least(c["min_length"], "character"),
-    "string_too_long": lambda c: f"must have at most {_counted(c['max_length'], 'character')}",
+    "string_too_long": lambda c: f"must have at most {counted(c['max_length'], 'character')}",
     "too_short": lambda c: _at_least(c["min_length"], _part(c)),
-    "too_long": lambda c: f"must have at most {_counted(c['max_length'], _part(c))}",
+    "too_long": lambda c: f"must have at most {counted(c['max_length'], _part(c))}",
     "greater_than": lambda c: f"must be more than {_number(c['gt'])}",
     "greater_than_equal": lambda c: f"must be at least {_number(c['ge'])}",
     "less_than": lambda c: f"must be less than {_number(c['lt'])}",
@@ -83,9 +84,11 @@ def _part(context: Context) -> str:
 
 
 def _at_least(least: int, what: str) -> str:
-    return "must not be empty" if least == 1 else f"must have at least {_counted(least, what)}"
+    return "must not be empty" if least == 1 else f"must have at least {counted(least, what)}"
 
 
-def _counted(number: int, what: str) -> str:
-    many = {"entry": "entries"}.get(what, f"{what}s")
-    return f"{number:,} {what if number == 1 else many}"
+def counted(number: int, what: str) -> str:
+    """So many of something, which is named in the singular: "1 document", "1,200 documents"."""
+    head, of, rest = what.partition(" of ")
+    many = re.sub(r"(?<=[^aeiou])y$", "ie", head) + "s"
+    return f"{number:,} {head if number == 1 else many}{of}{rest}"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel.errors import Forbidden, Invalid, LimitReached, NotFound
+from knowlog.kernel.wording import counted
 from knowlog.tenants.actions import get_key, operator_principal
 from knowlog.tenants.audit import record, record_as_operator
 from knowlog.tenants.model import Principal
@@ -22,7 +23,9 @@ MOST = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of limit. `counted` is what usage calls it; `window`: minute, day, month, or None for what is stored."""
+    """A kind of limit. `counted` is what usage calls it; `window`: minute, day, month, or None for what is stored.
+    `words`: one of what it limits.
+    """
 
     name: str
     counted: str
@@ -34,14 +37,14 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("requests_per_minute", "requests", "minute", "requests a minute", of_keys=True),
-        Kind("uploads_per_minute", "uploads", "minute", "uploaded documents a minute", of_keys=True),
-        Kind("upload_bytes_per_day", "upload_bytes", "day", "uploaded bytes a day", of_keys=True),
-        Kind("stored_bytes", "stored_bytes", None, "stored bytes", of_keys=False),
-        Kind("documents", "documents", None, "documents", of_keys=False),
-        Kind("embedding_tokens_per_day", "embedding_tokens", "day", "embedded tokens a day", of_keys=False),
-        Kind("llm_tokens_per_day", "llm_tokens", "day", "tokens of language models a day", of_keys=True),
-        Kind("money_micros_per_month", "money_micros", "month", "millionths of money a month", of_keys=True),
+        Kind("requests_per_minute", "requests", "minute", "request", of_keys=True),
+        Kind("uploads_per_minute", "uploads", "minute", "uploaded document", of_keys=True),
+        Kind("upload_bytes_per_day", "upload_bytes", "day", "uploaded byte", of_keys=True),
+        Kind("stored_bytes", "stored_bytes", None, "stored byte", of_keys=False),
+        Kind("documents", "documents", None, "document", of_keys=False),
+        Kind("embedding_tokens_per_day", "embedding_tokens", "day", "embedded token", of_keys=False),
+        Kind("llm_tokens_per_day", "llm_tokens", "day", "token of language models", of_keys=True),
+        Kind("money_micros_per_month", "money_micros", "month", "millionth of money", of_keys=True),
     )
 }
 REBUILT = "rebuild_tokens"
@@ -165,6 +168,7 @@ def reached(kind: str, most: int, holder: UUID, wait_s: float | None) -> LimitRe
     """The refusal: which limit, whose, and when it is worth to come back."""
     whose = "your tenant" if holder == THE_TENANT else "your key"
     window = KINDS[kind].window
+    each = f" a {window}" if window else ""
     if window is None:
         when, wait_s = "delete documents, or ask the operator for more", 3600.0
     elif wait_s is None:
@@ -173,13 +177,12 @@ def reached(kind: str, most: int, holder: UUID, wait_s: float | None) -> LimitRe
         when = f"send this again in {_seconds(wait_s)}"
     else:
         when = f"the {window} ends in {_hours(wait_s)} (UTC)"
-    detail = f"The limit of {most:,} {KINDS[kind].words} of {whose} is reached. Nothing was done; {when}."
+    detail = f"The limit of {counted(most, KINDS[kind].words)}{each} of {whose} is reached. Nothing was done; {when}."
     return LimitReached(detail, retry_after_s=max(1.0, wait_s), limit=kind)
 
 
 def _seconds(wait_s: float) -> str:
-    seconds = max(1, -int(-wait_s // 1))
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+    return counted(max(1, -int(-wait_s // 1)), "second")
 
 
 def _hours(wait_s: float) -> str:
@@ -193,14 +196,19 @@ async def usage_now(
     """How much of each limit of a holder is used now. `minutes`: what is used of those by the minute."""
     names = KINDS if holder == THE_TENANT else KINDS_OF_KEYS
     used = await _used(connection, [name for name in names if KINDS[name].window != "minute"], [holder])
-    moment: datetime = await connection.fetchval("select now()")
+    moment: datetime = await connection.fetchval("select clock_timestamp()")
     now: list[Used] = []
     for name in names:
         amount, left_s = used.get((KINDS[name].counted, holder), (minutes.get(name, 0), 0.0))
-        ends = (moment + timedelta(seconds=round(left_s))).replace(microsecond=0) if left_s else None
+        ends = window_end(moment, left_s) if left_s else None
         most = dict(allowed.of(name)).get(holder)
         now.append(Used(name, most, amount, ends, holder == THE_TENANT and name in allowed.defaults))
     return now
+
+
+def window_end(moment: datetime, left_s: float) -> datetime:
+    """The end of a window of which `left_s` are left: a whole second, from which the two clocks stray a little."""
+    return (moment + timedelta(seconds=left_s + 0.5)).replace(microsecond=0)
 
 
 async def usage_by_day(connection: Connection, days: int) -> list[DayUsed]:

@@ -70,7 +70,7 @@ def changed(**change: Any) -> list[dict[str, Any]]:
     [
         Wrong(changed(answers=["ten years"]), "No document holds an answer of '1' (1 of 3 questions)"),
         Wrong(changed(documents={"holiday": 1}, excerpts=[]), "No document holds an answer of '1'"),
-        Wrong(changed(documents={"warranty": 1, "gone": 1}), "names 1 documents that the collection does not have"),
+        Wrong(changed(documents={"warranty": 1, "gone": 1}), "names 1 document that the collection does not have"),
         Wrong(changed(excerpts=[{"document": "warranty", "text": "ten years"}]), "The excerpts of '1' do not stand"),
         Wrong(changed(id="2"), "'2' is there more than once"),
         Wrong(changed(answers=[" "]), "'1' has an answer or excerpt without a word"),

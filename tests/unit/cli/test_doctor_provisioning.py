@@ -10,7 +10,7 @@ from knowlog.cli.doctor.provisioning import judge
     [
         (0, 0, 0, "ok", "not in use"),
         (12, 0, 0, "ok", "12 members"),
-        (12, 0, 1, "warn", "within two weeks in 1 tenants"),
+        (12, 0, 1, "warn", "within two weeks in 1 tenant"),
         (12, 2, 1, "warn", "leavers stay"),
     ],
 )

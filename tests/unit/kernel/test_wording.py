@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from knowlog.kernel.wording import wrong_with
+from knowlog.kernel.wording import counted, wrong_with
 
 
 class Form(BaseModel):
@@ -65,3 +65,19 @@ def test_what_has_no_words_yet_is_not_left_in_a_validators() -> None:
     assert (
         wrong_with({"type": "value_error", "msg": "Value error, must not hold NUL."}) == "must not hold NUL"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "words"),
+    [
+        (1, "document", "1 document"),
+        (0, "document", "0 documents"),
+        (1_200, "document", "1,200 documents"),
+        (2, "delivery", "2 deliveries"),
+        (2, "key", "2 keys"),
+        (2, "token of language models", "2 tokens of language models"),
+    ],
+)
+def test_what_is_counted_is_one_or_many(number: int, what: str, words: str) -> None:
+    """Nobody reads "1 documents"."""
+    assert counted(number, what) == words

@@ -1,5 +1,6 @@
 """What limits say, and how a command changes them."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -8,9 +9,10 @@ import typer
 from knowlog.cli.usage import changed
 from knowlog.database import Scope
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.wording import counted
 from knowlog.settings import load_settings
 from knowlog.tenants import KINDS, THE_TENANT, Allowance, LimitsSettings, key_of
-from knowlog.tenants.limits import reached
+from knowlog.tenants.limits import reached, window_end
 
 ALICE = uuid4()
 
@@ -35,11 +37,25 @@ def test_no_number_is_no_limit() -> None:
 def test_a_refusal_says_which_limit_and_when(kind: str, wait_s: float | None) -> None:
     """One sentence and when to come back, in whole seconds of at least one."""
     error = reached(kind, 12_000, THE_TENANT, wait_s)
-    assert "12,000" in error.detail
-    assert KINDS[kind].words in error.detail
+    assert counted(12_000, KINDS[kind].words) in error.detail
     assert error.detail.endswith(".")
     assert error.extra["retry_after_s"] >= 1
     assert error.extra["limit"] == kind
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "left_s"), [(700_000, 9.3), (700_000, 9.2999), (0, 10.0), (900_000, 9.1001)]
+)
+def test_a_window_ends_at_a_whole_second(microsecond: int, left_s: float) -> None:
+    """Ten seconds before midnight it ends at midnight, whatever the fraction of the present second is."""
+    moment = datetime(2027, 1, 31, 23, 59, 50, microsecond, tzinfo=UTC)
+    assert window_end(moment, left_s) == datetime(2027, 2, 1, tzinfo=UTC)
+
+
+def test_one_is_not_many() -> None:
+    """Of a limit of one."""
+    assert "limit of 1 document of your tenant" in reached("documents", 1, THE_TENANT, None).detail
+    assert "limit of 1 request a minute of" in reached("requests_per_minute", 1, THE_TENANT, 1.0).detail
 
 
 def test_the_holders_of_a_limit_are_the_tenant_and_the_key() -> None:

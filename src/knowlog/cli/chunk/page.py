@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from knowlog.cli.chunk.model import Cut, pieces
+from knowlog.kernel.wording import counted
 
 _STYLE = """
 body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; color: #1a1a1a; background: #fff }
@@ -58,6 +59,8 @@ def _piece(text: str, number: int | None, base: int, holders: int, begins: bool,
     kind = "o" if holders > 1 else "ab"[place % 2]
     span = cut.spans[place]
     context = f"; under {' '.join(' '.join(span.context).split())}" if span.context else ""
-    said = escape(f"chunk {place + 1}: {span.token_count} tokens, {span.start} to {span.end}{context}")
+    said = escape(
+        f"chunk {place + 1}: {counted(span.token_count, 'token')}, {span.start} to {span.end}{context}"
+    )
     mark = f"<b>{place + 1}</b>" if begins else ""
     return f'{mark}<span class="{kind}" title="{said}">{escape(text)}</span>'

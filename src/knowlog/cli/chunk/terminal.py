@@ -9,6 +9,7 @@ from rich.text import Text
 from knowlog.cli.chunk.model import Cut, pieces
 from knowlog.cli.output import out, printable, table
 from knowlog.cli.output import show as show_table
+from knowlog.kernel.wording import counted
 
 _PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 _STYLES = ("black on cyan", "black on yellow", "black on green", "black on magenta")
@@ -76,7 +77,9 @@ def _print_plainly(text: str, cuts: Sequence[Cut]) -> None:
     for cut in cuts:
         out.print(f"== {cut.name}", markup=False)
         for number, span in enumerate(cut.spans, 1):
-            out.print(f"-- {number}: {span.token_count} tokens, {span.start} to {span.end}", markup=False)
+            out.print(
+                f"-- {number}: {counted(span.token_count, 'token')}, {span.start} to {span.end}", markup=False
+            )
             for line in span.context:
                 out.print(f"   under: {' '.join(printable(line).split())}", markup=False)
             out.print(printable(text[span.start : span.end]), markup=False)

@@ -8,6 +8,7 @@ from knowlog.bus import QUEUES
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.database import Connection, EmbeddedServer, check_server, connect
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _OLD_JOB_S = 600
@@ -166,7 +167,7 @@ def judge_chunks(row: Any) -> Finding:
     """Say whether documents have the chunks of their collections' profiles."""
     if not row["collections"]:
         return ok("chunks", "all collections have the chunks of their profile")
-    found = f"{row['collections']} collections are cut anew by a changed profile"
+    found = f"{counted(row['collections'], 'collection')} cut anew by a changed profile"
     if row["untouched_s"] > _OLD_JOB_S:
         return warn(
             "chunks", f"{found}, and no worker sees to it", "Start `knowlog up` or a `knowlog worker`."
@@ -199,7 +200,7 @@ def _schedules(due_s: float | None) -> Finding:
 
 
 def _webhooks(row: Any) -> Finding:
-    found = f"{row['undelivered']} deliveries under way, {row['failing']} failing, {row['disabled']} disabled"
+    found = f"{counted(row['undelivered'], 'delivery')} under way, {row['failing']} failing, {row['disabled']} disabled"
     if row["disabled"] or row["failing"]:
         return warn("webhooks", found, "Their tenants see the reason with `knowlog webhooks list`.")
     if row["oldest_s"] > _OLD_JOB_S:
@@ -212,7 +213,7 @@ def _webhooks(row: Any) -> Finding:
 
 
 def _audit(row: Any) -> Finding:
-    found = f"{row['records']} records in {row['chains']} chains"
+    found = f"{counted(row['records'], 'record')} in {counted(row['chains'], 'chain')}"
     if row["cut"]:
         return fail(
             "audit log",
@@ -231,7 +232,7 @@ def _life(row: Any) -> Finding:
             "Start `knowlog up` or a `knowlog worker`: workers remove them within an hour.",
         )
     if row["waiting_of_suspended"]:
-        found += f" with {row['waiting_of_suspended']} jobs that wait"
+        found += f" with {counted(row['waiting_of_suspended'], 'job')} in wait"
     return ok("tenants", found)
 
 

@@ -9,6 +9,7 @@ from knowlog.cli.doctor.model import Finding, ok, warn
 from knowlog.database import Connection
 from knowlog.embedding import open_embedder
 from knowlog.ingestion import QUIET
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _PART = "embeddings"
@@ -41,7 +42,7 @@ def judge(rows: Sequence[Any], key: str) -> Finding:
     done, total = (sum(row[name] for row in behind) for name in ("done", "total"))
     answering = ", ".join(sorted({row["answering"] for row in others})) or key
     found = (
-        f"{sum(row['collections'] for row in behind)} collections answer by {answering}; "
+        f"{counted(sum(row['collections'] for row in behind), 'collection')} answered by {answering}; "
         f"{100 * done // total if total else 0} % of their vectors are made for {key}"
     )
     reason = next((row["reason"] for row in behind if row["reason"]), None)

@@ -6,6 +6,7 @@ from typing import Any
 from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.kernel.errors import Unavailable
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _PART = "limits"
@@ -28,9 +29,7 @@ async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
 
 def judge(row: Any) -> Finding:
     """Say what the state of the counting means."""
-    found = (
-        f"{row['full_up']} tenants have used up what they may store, {row['unfolded']:,} changes to be folded"
-    )
+    found = f"{counted(row['full_up'], 'tenant')} with no room left, {counted(row['unfolded'], 'change')} to be folded"
     if row["unfolded"] > _MANY:
         return warn(
             _PART,

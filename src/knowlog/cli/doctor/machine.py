@@ -4,21 +4,25 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
+from knowlog.documents import directory_of_originals
 from knowlog.settings import Settings
 
-_LITTLE_DISK = 2 * 2**30
-_NO_DISK = 200 * 2**20
+_MB = 2**20
+_NO_DISK_MB = 200
+_LITTLE_DISK_MB = 2000
+_LITTLE_TIMES = 4  # as much again as must be free, and more
 
 
 async def check_machine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at what the machine gives."""
     yield _python()
     yield _writable(settings.data_dir)
-    yield _disk(settings.data_dir)
+    for finding in disks(settings, _free_mb):
+        yield finding
     yield _operator_key(settings)
     yield _tesseract()
 
@@ -39,15 +43,39 @@ def _writable(data_dir: Path) -> Finding:
         )
 
 
-def _disk(data_dir: Path) -> Finding:
-    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    found = f"{free / 2**30:.1f} GB free"
-    if free < _NO_DISK:
-        return fail("disk", found, f"Free space below {place}: uploads are refused soon.")
-    if free < _LITTLE_DISK:
-        return warn("disk", found, f"Free space below {place}.")
-    return ok("disk", found)
+def disks(settings: Settings, free_mb: Callable[[Path], int]) -> Iterator[Finding]:
+    """Say of the disks of data and of originals whether there is room; of the latter, whether uploads are taken."""
+    originals = directory_of_originals(settings.documents, settings.data_dir)
+    if originals is not None:
+        yield _room_for_originals(settings, originals, free_mb(originals))
+    if originals is None or not originals.is_relative_to(settings.data_dir):
+        yield _room("disk of the data", settings.data_dir, free_mb(settings.data_dir), _LITTLE_DISK_MB)
+
+
+def _room_for_originals(settings: Settings, folder: Path, free_mb: int) -> Finding:
+    least_mb = settings.documents.min_free_mb
+    if free_mb < least_mb:
+        found = f"{_gigabytes(free_mb)} free below {folder}: uploads are refused with 507"
+        return fail(
+            "disk", found, f"Free space, or lower KNOWLOG_DOCUMENTS_MIN_FREE_MB, which is {least_mb}."
+        )
+    return _room("disk", folder, free_mb, max(_LITTLE_DISK_MB, _LITTLE_TIMES * least_mb))
+
+
+def _room(part: str, folder: Path, free_mb: int, little_mb: int) -> Finding:
+    found = f"{_gigabytes(free_mb)} free"
+    if free_mb < _NO_DISK_MB:
+        return fail(part, found, f"Free space below {folder}: nothing can be written soon.")
+    return warn(part, found, f"Free space below {folder}.") if free_mb < little_mb else ok(part, found)
+
+
+def _gigabytes(size_mb: int) -> str:
+    return f"{size_mb * _MB / 2**30:.1f} GB"
+
+
+def _free_mb(folder: Path) -> int:
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    return shutil.disk_usage(place).free // _MB
 
 
 def _operator_key(settings: Settings) -> Finding:

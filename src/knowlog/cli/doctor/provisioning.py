@@ -5,6 +5,7 @@ from typing import Any
 
 from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, ok, warn
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _PART = "provisioning"
@@ -28,16 +29,17 @@ def judge(row: Any) -> Finding:
     if row["without_key"]:
         return warn(
             _PART,
-            f"{row['without_key']} tenants have members of an identity provider and no valid key for it: leavers stay",
+            f"{counted(row['without_key'], 'tenant')} with members of an identity provider and no valid key for it:"
+            " leavers stay",
             "Have an owner of each run `knowlog keys create NAME --role provisioner`, and give it to the provider.",
         )
     if row["ending"]:
         return warn(
             _PART,
-            f"the last key for it ends within two weeks in {row['ending']} tenants",
+            f"the last key for it ends within two weeks in {counted(row['ending'], 'tenant')}",
             "Have an owner of each run `knowlog keys create NAME --role provisioner`, and give it to the provider.",
         )
     return ok(
         _PART,
-        f"{row['members']:,} members are kept by identity providers" if row["members"] else "not in use",
+        f"{counted(row['members'], 'member')} kept by identity providers" if row["members"] else "not in use",
     )

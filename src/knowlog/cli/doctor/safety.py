@@ -11,6 +11,7 @@ from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.database import connect
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.secrecy import weakness_of_password, weakness_of_secret
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _POWERS = "select rolsuper, rolbypassrls from pg_roles where rolname = current_user"
@@ -109,7 +110,7 @@ async def _origins(connection: Any) -> AsyncIterator[Finding]:
     count = await connection.fetchval("select knowlog.origins_at_home()")
     if count:
         yield warn(
-            "safety: origins", f"{count} listed origins are pages of a developer's own machine (http://localhost)",
+            "safety: origins", f"{counted(count, 'listed origin')} of a developer's own machine (http://localhost)",
             "`knowlog origins list` and `remove`, where development is over.",
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from knowlog.cli.doctor.database import check_at, open_database, owner_url
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.database import HERE, beside
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _STANDS_S = 300
@@ -46,7 +47,7 @@ async def _moves(settings: Settings, known: list[str]) -> AsyncIterator[Finding]
         await connection.execute("set role knowlog_definer")
         for row in await connection.fetch(_LOST, known):
             yield fail(
-                "silos", f"{row['tenants']} tenants live in {row['silo']}, which is not in the settings",
+                "silos", f"{counted(row['tenants'], 'tenant')} in {row['silo']}, which is not in the settings",
                 f"Name {row['silo']} in KNOWLOG_DATABASE_SILOS of every process.",
             )  # fmt: skip
         rows = await connection.fetch(_STANDING)

@@ -8,6 +8,7 @@ from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.database import Connection
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 from knowlog.sources import SourceKind, in_words
 
@@ -31,7 +32,7 @@ def judge(rows: Sequence[Any], named: Sequence[Any]) -> Finding:
     if not rows:
         return ok(_PART, "there are none")
     active, troubled, dead = (sum(row[name] for row in rows) for name in ("active", "troubled", "dead"))
-    found = f"{active} active, {dead} dead letters"
+    found = f"{active} active, {counted(dead, 'dead letter')}"
     if troubled:
         return warn(
             _PART,
