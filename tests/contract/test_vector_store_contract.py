@@ -221,6 +221,24 @@ async def test_score_gives_the_similarity_of_any_chunk(bench: Bench, tenant: Sco
     assert scores == {east: pytest.approx(1, abs=1e-3), west: pytest.approx(-1, abs=1e-3)}
 
 
+async def test_vectors_of_chunks_are_those_of_the_tenant_collection_and_key(
+    bench: Bench, tenant: Scope, other_tenant: Scope, collection: UUID
+) -> None:
+    """Nobody gets a vector by the number of a chunk alone."""
+    _, (_, north), _ = await bench.document(tenant, collection, EAST, NORTH)
+    _, (elsewhere,), _ = await bench.document(tenant, await bench.collection(tenant), WEST)
+    query = VectorQuery((collection,), KEY, EAST, 1)
+    for scope, asked, known in (
+        (tenant, query, {north}),
+        (other_tenant, query, set()),
+        (tenant, VectorQuery((collection,), "another", EAST, 1), set()),
+    ):
+        async with bench.database.transaction(scope) as connection:
+            found = await bench.store.vectors(connection, scope.tenant_id, asked, [north, elsewhere])
+        assert set(found) == known
+        assert all(np.allclose(vector, NORTH, atol=1e-3) for vector in found.values())
+
+
 async def test_deleting_documents_removes_all_their_vectors(
     bench: Bench, tenant: Scope, collection: UUID
 ) -> None:

@@ -109,6 +109,7 @@ class AnswerBody(Body):
         description="What had to be left out, because it does not answer: a leg of the search, the language model."
     )
     notes: list[str] = Field(description="What that means, in sentences for a person.")
+    pattern: str = Field(description="The way in which the passages were found.")
     took_ms: float
 
 
@@ -139,6 +140,7 @@ async def answer(
         slots.check(caller.scope.tenant_id)
     _check_mode(app, body)
     found = await look_up(app, caller.scope, body, _PASSAGES)
+    request.app.state.metrics.searched(found.pattern, perf_counter() - started, found.calls)
     await record_read(app, caller.scope, "answer.asked", len(found.passages))
     if not streamed:
         made = await _made(app, caller.scope, body, found)
@@ -244,6 +246,7 @@ def _answer(
             *((_BY_WORDS,) if made.by_words_alone and not found.degraded else ()),
             *made.notes,
         ),
+        "pattern": found.pattern,
         "took_ms": round((perf_counter() - started) * 1000, 3),
     }
 

@@ -12,7 +12,14 @@ from knowlog.bootstrap import App
 from knowlog.database import Connection, Scope
 from knowlog.documents import resolve_collections
 from knowlog.resilience import begin
-from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve_resolved
+from knowlog.retrieval import (
+    Passage,
+    PatternName,
+    RetrievalProfile,
+    Retrieved,
+    Search,
+    retrieve_resolved,
+)
 from knowlog.stores import parse_filter
 from knowlog.tenants import record
 
@@ -33,6 +40,9 @@ class Asked(Body):
         description="What the documents' metadata must be: equality, a list for any of its values, or an "
         "object with gt, gte, lt, lte, not, exists. Dots in names go into nested objects.",
         examples=_FILTERS,
+    )
+    pattern: PatternName | None = Field(
+        None, description="The way from the question to passages. Null: that of the collection's profile."
     )
 
 
@@ -77,7 +87,7 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
         found = await resolve_collections(connection, scope, asked.collections)
         profile = RetrievalProfile(**found[0].profile.retrieval) if len(found) == 1 else RetrievalProfile()
         answering = {each.collection_id: each.answering for each in found}
-        return Search(asked.question, tuple(answering), limit, wanted, profile, answering)
+        return Search(asked.question, tuple(answering), limit, wanted, profile, answering, asked.pattern)
 
     found = await retrieve_resolved(
         app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open

@@ -46,6 +46,18 @@ def place(cited: dict[str, Any]) -> str:
     return ", ".join(one_line(part) for part in (cited["title"], page, headings) if part)
 
 
+def show_found(found: dict[str, Any], explain: bool) -> None:
+    """Print the passages of a search; where an explanation was asked for, what the pattern did, too."""
+    show_passages(found["passages"], explain)
+    for step in found.get("steps", ()):
+        told = "; ".join(f"{name}: {_told(value)}" for name, value in step["detail"].items())
+        _print(f"[dim]{escape(found['pattern'])}: {escape(step['what'])} ({escape(told)})[/dim]", 0)
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def show_passages(passages: Sequence[dict[str, Any]], explain: bool) -> None:
     """Print passages as a table; with what each leg said of them where that was asked for."""
     if not passages:

@@ -6,7 +6,7 @@ import typer
 
 from knowlog.cli.answers import show_answer
 from knowlog.cli.connection import connect
-from knowlog.cli.options import AsJson, Collections, Key, Url
+from knowlog.cli.options import AsJson, Collections, Key, Pattern, Url
 from knowlog.cli.output import emit
 from knowlog.cli.search import Question
 
@@ -23,6 +23,7 @@ def ask(
     question: Question,
     collection: Collections = None,
     mode: Mode = None,
+    pattern: Pattern = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -33,6 +34,8 @@ def ask(
         asked["collections"] = collection
     if mode:
         asked["mode"] = mode
+    if pattern:
+        asked["pattern"] = pattern
     with connect(url, key) as client:
         answer = client.ask("/v1/answers", asked)
     emit(answer, as_json, show_answer)

@@ -48,6 +48,10 @@ PassageTokens = Annotated[
     int | None,
     typer.Option("--passage-tokens", help="For parent_child, most tokens shown: retrieval.passage_tokens."),
 ]
+Pattern = Annotated[
+    str | None,
+    typer.Option("--pattern", help="The way from a question to passages: retrieval.pattern."),
+]
 OnePerDocument = Annotated[
     bool | None,
     typer.Option(
@@ -75,6 +79,7 @@ def create(
     depth: Depth = None,
     dense_weight: DenseWeight = None,
     passage_tokens: PassageTokens = None,
+    pattern: Pattern = None,
     one_per_document: OnePerDocument = None,
     url: Url = None,
     key: Key = None,
@@ -87,7 +92,7 @@ def create(
         },
         retrieval={
             "depth": depth, "dense_weight": dense_weight, "passage_tokens": passage_tokens,
-            "one_per_document": one_per_document,
+            "pattern": pattern, "one_per_document": one_per_document,
         },
     )  # fmt: skip
     wanted: dict[str, Any] = {"name": name, "profile": _changed(_read(profile), given)}
@@ -117,6 +122,7 @@ def update(
     depth: Depth = None,
     dense_weight: DenseWeight = None,
     passage_tokens: PassageTokens = None,
+    pattern: Pattern = None,
     one_per_document: OnePerDocument = None,
     yes: Yes = False,
     url: Url = None,
@@ -134,7 +140,7 @@ def update(
         },
         retrieval={
             "depth": depth, "dense_weight": dense_weight, "passage_tokens": passage_tokens,
-            "one_per_document": one_per_document,
+            "pattern": pattern, "one_per_document": one_per_document,
         },
     )  # fmt: skip
     wholly = _read(profile)

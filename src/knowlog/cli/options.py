@@ -28,5 +28,12 @@ Collections = Annotated[
         "--collection", "-c", help="Only this collection; may be given more than once. [default: all]"
     ),
 ]
+Pattern = Annotated[
+    str | None,
+    typer.Option(
+        "--pattern",
+        help="The way from the question to passages; docs/guide/patterns.md. [default: the collection's]",
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

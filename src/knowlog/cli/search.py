@@ -4,14 +4,16 @@ from typing import Annotated
 
 import typer
 
-from knowlog.cli.answers import show_notes, show_passages
+from knowlog.cli.answers import show_found, show_notes
 from knowlog.cli.connection import connect
-from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
+from knowlog.cli.options import AsJson, Collections, Key, Limit, Pattern, Url
 from knowlog.cli.output import emit
 from knowlog.cli.values import json_object
 
 Question = Annotated[str, typer.Argument(help="What you want to know.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Show each leg's rank and score.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show each leg's rank and score, and what the pattern did.")
+]
 Filter = Annotated[
     str | None,
     typer.Option(
@@ -26,6 +28,7 @@ def search(
     limit: Limit = 10,
     explain: Explain = False,
     metadata: Filter = None,
+    pattern: Pattern = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -34,9 +37,11 @@ def search(
     asked = {"question": question, "limit": limit, "explain": explain}
     if collection:
         asked["collections"] = collection
+    if pattern:
+        asked["pattern"] = pattern
     if metadata:
         asked["filter"] = json_object(metadata, "--filter")
     with connect(url, key) as client:
         found = client.ask("/v1/search", asked)
     show_notes([] if as_json else found.get("notes", []))
-    emit(found, as_json, lambda value: show_passages(value["passages"], explain))
+    emit(found, as_json, lambda value: show_found(value, explain))

@@ -31,6 +31,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._count_requests()
+        self._measure_searches()
         self._measure_work()
         self._measure_rebuilds()
         self._measure_tenants()
@@ -92,6 +93,21 @@ class Metrics:
             "knowlog_sign_outs",
             "Sign-outs that tenants' providers have told of, by result.",
             ["result"],
+            registry=self.registry,
+        )
+
+    def _measure_searches(self) -> None:
+        self._searches = Histogram(
+            "knowlog_search_duration_seconds",
+            "From a question to its passages, by retrieval pattern.",
+            ["pattern"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._calls = Counter(
+            "knowlog_search_model_calls",
+            "Calls of a language model for searches, by retrieval pattern.",
+            ["pattern"],
             registry=self.registry,
         )
 
@@ -207,6 +223,12 @@ class Metrics:
             )
         found[0].inc()
         found[1].observe(seconds)
+
+    def searched(self, pattern: str, seconds: float, calls: int) -> None:
+        """Count one search, and how often it asked a language model."""
+        self._searches.labels(pattern).observe(seconds)
+        if calls:
+            self._calls.labels(pattern).inc(calls)
 
     def document_received(self, outcome: str) -> None:
         """Count one accepted document."""

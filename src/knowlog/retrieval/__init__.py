@@ -1,17 +1,24 @@
 """Retrieval: question to passages."""
 
 from knowlog.retrieval.actions import Search, retrieve, retrieve_resolved
-from knowlog.retrieval.model import Leg, Passage, Retrieved
-from knowlog.retrieval.port import Reranker
-from knowlog.retrieval.settings import RetrievalProfile
+from knowlog.retrieval.model import Leg, Passage, Retrieved, Step
+from knowlog.retrieval.patterns import all_patterns, open_pattern
+from knowlog.retrieval.port import Reranker, Writer, Written
+from knowlog.retrieval.settings import PatternName, RetrievalProfile
 
 __all__ = [
     "Leg",
     "Passage",
+    "PatternName",
     "Reranker",
     "RetrievalProfile",
     "Retrieved",
     "Search",
+    "Step",
+    "Writer",
+    "Written",
+    "all_patterns",
+    "open_pattern",
     "retrieve",
     "retrieve_resolved",
 ]

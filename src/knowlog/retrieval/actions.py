@@ -1,4 +1,4 @@
-"""Question in, passages out: both legs inside one scope, fused, and the best ones fetched."""
+"""Question in, passages out: both legs inside one scope, fused, and the best ones fetched, as a pattern has it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,10 @@ from knowlog.kernel.errors import Invalid, NotFound, Unavailable
 from knowlog.resilience import Policy, guard_of
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
 from knowlog.retrieval.fusion import Fused, fuse
+from knowlog.retrieval.looking import Candidates, Looking
 from knowlog.retrieval.model import Passage, Retrieved, joined
-from knowlog.retrieval.port import Reranker
+from knowlog.retrieval.patterns import Pattern, open_pattern
+from knowlog.retrieval.port import Reranker, Writer
 from knowlog.retrieval.settings import RetrievalProfile
 from knowlog.retrieval.windows import Rank, Window, windows
 from knowlog.stores import (
@@ -24,10 +26,13 @@ from knowlog.stores import (
     LexicalQuery,
     TermStatistics,
     VectorQuery,
+    Vectors,
     VectorStore,
+    both,
     lexical_scores,
     lexical_search,
     term_statistics,
+    weigh_terms,
 )
 
 _SQL = load_queries("knowlog.retrieval")
@@ -42,7 +47,8 @@ _DEFAULT = RetrievalProfile()
 class Search:
     """What is asked: the question, where, how many passages, and of which documents.
 
-    `answering` are the indexes that answer for the collections, looked up where the caller has not seen them.
+    `answering` are the indexes that answer for the collections, looked up where the caller has not seen them. `pattern`:
+    None for the profile's.
     """
 
     question: str
@@ -51,6 +57,7 @@ class Search:
     filter: Filter | None = None
     profile: RetrievalProfile = _DEFAULT
     answering: Mapping[UUID, Answering] | None = None
+    pattern: str | None = None
 
     @property
     def depth(self) -> int:
@@ -71,6 +78,7 @@ async def retrieve(
     search: Search,
     reranker: Reranker | None = None,
     open_model: OpenModel = no_other,
+    writer: Writer | None = None,
 ) -> Retrieved:
     """Find the passages that fit a question best.
 
@@ -83,7 +91,7 @@ async def retrieve(
         return search
 
     return await retrieve_resolved(
-        database, scope, embedder, store, search.question, as_it_is, reranker, open_model
+        database, scope, embedder, store, search.question, as_it_is, reranker, open_model, writer
     )
 
 
@@ -96,33 +104,84 @@ async def retrieve_resolved(
     resolve: Callable[[Connection], Awaitable[Search]],
     reranker: Reranker | None = None,
     open_model: OpenModel = no_other,
+    writer: Writer | None = None,
 ) -> Retrieved:
     """As `retrieve`, for a caller who must ask the database what to search.
 
     `resolve` is called in the search's own transaction, while the question is being embedded. All of a search sees the
-    database as it was at one moment: a collection that changes its model meanwhile is seen before or after it.
+    database as it was at one moment: a collection that changes its model meanwhile is seen before or after it. A pattern
+    that asks a language model has a moment for each look, so that nothing is held while the model writes.
     """
     _check_question(question)
     embedding = Embedding(question, embedder, open_model)
+    depth = reranker.depth if reranker else 0
     try:
         async with database.snapshot(scope) as connection:
             search = await resolve(connection)
             _check(scope, search)
             indexes = {each.index_id: each.embedding_key for each in await _answering(connection, search)}
             embedding.choose(indexes)
-            search = replace(search, collections=tuple(indexes))
-            legs = _Legs(connection, scope, store, search)
-            fused, statistics, questions = await legs.search(embedding)
-            rank = partial(legs.rank, statistics, questions)
-            passages = await _fetch(connection, fused, search, rank, reranker.depth if reranker else 0)
+            pattern = open_pattern(search.pattern or search.profile.pattern, writer)
+            indexed = replace(search, collections=tuple(indexes))
+            looking = Looking(
+                question, search.profile, database, scope,
+                lambda held: _Legs(held, scope, store, indexed),
+                _embed(embedding, question, indexes, embedder, open_model),
+                writer, None if pattern.needs_llm else connection,
+            )  # fmt: skip
+            if not pattern.needs_llm:
+                found = await pattern.find(looking)
+                passages = await looking.show(found, max(search.limit, depth))
+        if pattern.needs_llm:
+            found = await pattern.find(looking)
+            passages = await looking.show(found, max(search.limit, depth))
     finally:
         embedding.stop()
     if reranker:
         passages = await _reranked(reranker, search.question, passages)
-    degraded = ("dense",) if questions.silent else ()
-    model = questions.asked[0].model if len(questions.asked) == 1 else None
-    tokens = sum(len(each.model.token_offsets(search.question)) for each in questions.asked)
-    return Retrieved(tuple(passages[: search.limit]), statistics, degraded, questions.notes, model, tokens)
+    return _retrieved(pattern, looking, found, passages[: search.limit])
+
+
+def _embed(
+    begun: Embedding,
+    question: str,
+    keys: Mapping[UUID, str | None],
+    embedder: Embedder,
+    open_model: OpenModel,
+) -> Callable[[str], Embedding]:
+    """How a pattern has questions embedded. The one that was asked is being embedded already."""
+
+    def embed(text: str) -> Embedding:
+        if text == question:
+            return begun
+        other = Embedding(text, embedder, open_model)
+        other.choose(keys)
+        return other
+
+    return embed
+
+
+def _retrieved(
+    pattern: Pattern, looking: Looking, found: Candidates, passages: Sequence[Passage]
+) -> Retrieved:
+    tokens = sum(
+        len(asked.model.token_offsets(text))
+        for text, questions in looking.embedded.items()
+        for asked in questions.asked
+    )
+    questions = found.questions
+    return Retrieved(
+        tuple(passages),
+        found.statistics,
+        ("dense",) if questions.silent else (),
+        questions.notes,
+        questions.asked[0].model if len(questions.asked) == 1 else None,
+        tokens,
+        pattern.name,
+        tuple(looking.steps),
+        looking.calls,
+        looking.written_tokens,
+    )
 
 
 async def _answering(connection: Connection, search: Search) -> Sequence[Answering]:
@@ -141,13 +200,46 @@ class _Legs:
     store: VectorStore
     wanted: Search
 
-    async def search(self, embedding: Embedding) -> tuple[list[Fused], TermStatistics, Questions]:
-        wanted = self.wanted
+    async def search(self, question: str, embedding: Embedding, narrowed: Filter | None = None) -> Candidates:
+        """See Legs."""
+        if narrowed is not None:
+            wanted = replace(self.wanted, filter=both(self.wanted.filter, narrowed))
+            return await replace(self, wanted=wanted).search(question, embedding)
         with _TRACER.start_as_current_span("lexical leg"):
-            statistics = await term_statistics(self.connection, wanted.collections, wanted.question)
-            query = LexicalQuery(wanted.collections, wanted.depth, wanted.filter)
-            lexical = dict(await lexical_search(self.connection, statistics, query))
-        questions = await embedding.questions()
+            statistics = await term_statistics(self.connection, self.wanted.collections, question)
+            lexical = await self._lexical(statistics)
+        return await self._joined(lexical, statistics, await embedding.questions())
+
+    async def again(self, statistics: TermStatistics, questions: Questions) -> Candidates:
+        """See Legs."""
+        return await self._joined(await self._lexical(statistics), statistics, questions)
+
+    async def weigh(self, counts: Mapping[str, float]) -> TermStatistics:
+        """See Legs."""
+        return await weigh_terms(self.connection, self.wanted.collections, counts)
+
+    async def vectors(self, questions: Questions, chunk_ids: Sequence[int]) -> list[dict[int, Vectors]]:
+        """See Legs."""
+        return [
+            await self.store.vectors(
+                self.connection, self.scope.tenant_id, self._query(asked, len(chunk_ids)), chunk_ids
+            )
+            for asked in questions.asked
+        ]
+
+    async def show(self, candidates: Candidates, most: int) -> list[Passage]:
+        """See Legs."""
+        rank = candidates.rank or partial(self.rank, candidates.statistics, candidates.questions)
+        return await _fetch(self.connection, candidates.fused, self.wanted, rank, most)
+
+    async def _lexical(self, statistics: TermStatistics) -> dict[int, float]:
+        wanted = self.wanted
+        query = LexicalQuery(wanted.collections, wanted.depth, wanted.filter)
+        return dict(await lexical_search(self.connection, statistics, query))
+
+    async def _joined(
+        self, lexical: dict[int, float], statistics: TermStatistics, questions: Questions
+    ) -> Candidates:
         with _TRACER.start_as_current_span("dense leg"):
             dense = join([await self._dense(asked, list(lexical)) for asked in questions.asked])
         missing = [chunk_id for chunk_id in dense if chunk_id not in lexical]
@@ -155,7 +247,8 @@ class _Legs:
             scores = await lexical_scores(self.connection, statistics, missing)
             lexical |= _above_zero(scores)
         silent = await self._within(questions.silent, list(lexical)) if dense else ()
-        return fuse(dense, lexical, wanted.profile.dense_weight, silent), statistics, questions
+        fused = fuse(dense, lexical, self.wanted.profile.dense_weight, silent)
+        return Candidates(fused, statistics, questions)
 
     async def _dense(self, asked: Asked, found_by_words: list[int]) -> dict[int, float]:
         """The chunks nearest to a question, and how near those are that only the lexical leg found."""
@@ -181,8 +274,11 @@ class _Legs:
         return fuse(dense, _above_zero(lexical), wanted.profile.dense_weight, silent)
 
     async def _score(self, asked: Asked, chunk_ids: list[int]) -> dict[int, float]:
-        query = VectorQuery(asked.collections, asked.model.profile.key, asked.vector, len(chunk_ids))
+        query = self._query(asked, len(chunk_ids))
         return await self.store.score(self.connection, self.scope.tenant_id, query, chunk_ids)
+
+    def _query(self, asked: Asked, most: int) -> VectorQuery:
+        return VectorQuery(asked.collections, asked.model.profile.key, asked.vector, most)
 
     async def _within(self, collections: tuple[UUID, ...], chunk_ids: list[int]) -> set[int]:
         """Those of some chunks that belong to some collections."""
@@ -213,9 +309,8 @@ def _above_zero(scores: Mapping[int, float]) -> dict[int, float]:
 
 
 async def _fetch(
-    connection: Connection, fused: list[Fused], search: Search, rank: Rank, rerank_depth: int
+    connection: Connection, fused: list[Fused], search: Search, rank: Rank, most: int
 ) -> list[Passage]:
-    most = max(search.limit, rerank_depth)
     if search.profile.one_per_document:
         fused = await _best_of_each_document(connection, fused)
     shown = await _shown(connection, [each.chunk_id for each in fused[:most]])

@@ -1,7 +1,7 @@
 """The nouns of retrieval. Offsets are code points of the version's text; spans are half open."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -83,12 +83,21 @@ def joined(parts: Sequence[Passage], text: str, score: float) -> Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Something that a pattern did, in a few words, and what there is to know of it."""
+
+    what: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieved:
     """The passages for a question, best first, and what the collections know of its words.
 
     `degraded` names the legs that had to be left out, wholly or for some collections, because what they rest on did not
     answer; `notes` say it in sentences. `model` is the one by which texts can be compared with the question now.
-    `embedded_tokens`: what models were given of the question, all of them together.
+    `embedded_tokens`: what models were given of the question, all of them together. `pattern` found the passages by these
+    `steps`, and asked a language model so often, for so many tokens, prompts and answers together.
     """
 
     passages: tuple[Passage, ...]
@@ -97,3 +106,7 @@ class Retrieved:
     notes: tuple[str, ...] = ()
     model: Embedder | None = None
     embedded_tokens: int = 0
+    pattern: str = "hybrid"
+    steps: tuple[Step, ...] = ()
+    calls: int = 0
+    written_tokens: int = 0

@@ -1,6 +1,7 @@
-"""What knowlog asks of a reranker."""
+"""What retrieval asks of models: a reranker, and one that writes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from knowlog.retrieval.model import Passage
@@ -14,4 +15,23 @@ class Reranker(Protocol):
 
     async def rerank(self, question: str, passages: Sequence[Passage]) -> Sequence[float]:
         """Return one score for each passage, higher is better, in the order given. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a language model wrote, and how many tokens it read and wrote for it."""
+
+    text: str
+    tokens: int
+
+
+class Writer(Protocol):
+    """A language model that patterns ask."""
+
+    async def write(self, task: str, material: str) -> Written:
+        """Do a task on material, which is data and never an instruction.
+
+        Raises Unavailable, LimitReached or Misconfigured.
+        """
         ...

@@ -1,10 +1,16 @@
 """How a collection is searched: the `retrieval` section of its profile."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from knowlog.stores import parse_filter
+
+PatternName = Literal["hybrid", "multi_query", "decomposition", "feedback", "filtered", "adaptive"]
 
 
 class RetrievalProfile(BaseModel):
-    """How the two legs of a search are weighed against each other."""
+    """How a collection is searched."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,4 +28,17 @@ class RetrievalProfile(BaseModel):
         description="Most tokens that are shown around a chunk found, for collections cut into parents and children."
         " Unset: the whole parent.",
     )
+    pattern: PatternName = Field(default="hybrid", description="The way from a question to passages.")
+    filter_names: tuple[str, ...] = Field(
+        default=(),
+        max_length=8,
+        description="For the pattern filtered: names of metadata whose values questions may name.",
+    )
     one_per_document: bool = Field(default=False, description="Return only the best chunk of each document.")
+
+    @field_validator("filter_names")
+    @classmethod
+    def _can_be_filtered_by(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            parse_filter({name: 0})
+        return names

@@ -1,7 +1,7 @@
 """Chunks and vectors in, hits out: the lexical index, and the port of vector stores."""
 
 from knowlog.stores.actions import index_chunks, remove_chunks
-from knowlog.stores.filters import Filter, parse_filter
+from knowlog.stores.filters import Filter, both, parse_filter
 from knowlog.stores.lexical import lexical_scores, lexical_search
 from knowlog.stores.model import (
     ChunkRow,
@@ -17,7 +17,13 @@ from knowlog.stores.near_index import LARGE, graduate_large_collections
 from knowlog.stores.port import VectorStore
 from knowlog.stores.registry import open_shared_store, open_store
 from knowlog.stores.settings import StoresSettings
-from knowlog.stores.statistics import TermStatistics, WeighedTerm, fold_statistics, term_statistics
+from knowlog.stores.statistics import (
+    TermStatistics,
+    WeighedTerm,
+    fold_statistics,
+    term_statistics,
+    weigh_terms,
+)
 from knowlog.stores.terms import lexemes
 
 __all__ = [
@@ -34,6 +40,7 @@ __all__ = [
     "VectorStore",
     "Vectors",
     "WeighedTerm",
+    "both",
     "fold_statistics",
     "graduate_large_collections",
     "index_chunks",
@@ -46,4 +53,5 @@ __all__ = [
     "remove_chunks",
     "searchable_text",
     "term_statistics",
+    "weigh_terms",
 ]

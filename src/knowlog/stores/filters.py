@@ -51,6 +51,11 @@ class Filter:
         return all(_matches(condition, metadata) for condition in self.conditions)
 
 
+def both(one: Filter | None, other: Filter) -> Filter:
+    """Return the filter that asks for all that two ask for."""
+    return other if one is None else Filter(one.conditions + other.conditions)
+
+
 def parse_filter(given: Mapping[str, Any] | None) -> Filter | None:
     """Read a filter as a caller wrote it; None or an empty object is no filter. Raises Invalid."""
     if not given:

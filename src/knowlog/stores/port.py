@@ -40,6 +40,15 @@ class VectorStore(Protocol):
         """Return the exact cosine similarity of these chunks to the query, of those that have a vector."""
         ...
 
+    async def vectors(
+        self, connection: Connection, tenant_id: UUID, query: VectorQuery, chunk_ids: Sequence[int]
+    ) -> dict[int, Vectors]:
+        """Return the vectors, of shape [dimensions], of these chunks, of those that have one with the query's key.
+
+        Chunks of other collections, and of documents that the transaction may not see, have none.
+        """
+        ...
+
     async def delete_documents(
         self, connection: Connection, tenant_id: UUID, document_ids: Sequence[UUID]
     ) -> int:

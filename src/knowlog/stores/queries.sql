@@ -92,6 +92,11 @@ select chunk_id, score from dense_search($1, $2, $3, $4, $5, $6, $7)
 select chunk_id, -(embedding <#> $3) as score from vectors
 where tenant_id = tenant() and collection_id = any($1::uuid[]) and embedding_key = $2 and chunk_id = any($4::bigint[])
 
+-- name: chunk_vectors
+-- The vectors of some chunks.
+select chunk_id, embedding from vectors
+where tenant_id = tenant() and collection_id = any($1::uuid[]) and embedding_key = $2 and chunk_id = any($3::bigint[])
+
 -- name: seen_documents
 -- Those of some documents that the caller may see; null when that is all of them anyway.
 select case when not unlimited() then array(

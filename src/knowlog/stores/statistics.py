@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,10 +19,10 @@ _FEW = 500
 
 @dataclass(frozen=True, slots=True)
 class WeighedTerm:
-    """A lexeme of a question: its count in it, how many chunks hold it, its terms, one a collection."""
+    """A lexeme of a question: its count (or weight) in it, how many chunks hold it, its terms, one a collection."""
 
     lexeme: str
-    count: int
+    count: float
     holding: int
     inverse_frequency: float
     terms: tuple[int, ...]
@@ -54,7 +54,15 @@ async def term_statistics(
     For a caller who does not see every document, they are counted among those that it sees; where these are many, among
     all, and told coarsely, so that scores do not tell of single documents that are hidden (decision 0011).
     """
-    counts = dict(Counter(lexemes(question)).most_common(_MOST_LEXEMES))
+    return await weigh_terms(
+        connection, collections, dict(Counter(lexemes(question)).most_common(_MOST_LEXEMES))
+    )
+
+
+async def weigh_terms(
+    connection: Connection, collections: Sequence[UUID], counts: Mapping[str, float]
+) -> TermStatistics:
+    """Look up lexemes that count so much each, as `term_statistics` does those of a question."""
     salts = [salt(collection_id) for collection_id in collections]
     numbers = {lexeme: tuple(term(lexeme, each) for each in salts) for lexeme in counts}
     asked = [number for of_lexeme in numbers.values() for number in of_lexeme]

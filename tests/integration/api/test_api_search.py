@@ -26,6 +26,25 @@ async def test_an_explanation_shows_each_leg(bob: Client, warranty: str) -> None
     assert passage["legs"]["lexical"]["rank"] == 1
 
 
+async def test_a_pattern_is_chosen_by_the_call_or_by_the_profile(
+    bob: Client, alice: Client, warranty: str
+) -> None:
+    """An explanation tells what it did and spent, and the figures of the server count it."""
+    plain = (await bob.post("/v1/search", json=ASKED)).json()
+    assert (plain["pattern"], "steps" in plain) == ("hybrid", False)
+    asked = {**ASKED, "pattern": "feedback", "explain": True}
+    found = (await bob.post("/v1/search", json=asked)).json()
+    assert (found["pattern"], found["steps"][0]["what"], found["cost"]["calls"]) == (
+        "feedback",
+        "looked again",
+        0,
+    )
+    profile = {"retrieval": {"pattern": "feedback"}}
+    await alice.post("/v1/collections", json={"name": "fed", "profile": profile})
+    answer = (await bob.post("/v1/answers", json={**ASKED, "collections": ["fed"]})).json()
+    assert answer["pattern"] == "feedback"
+
+
 async def test_a_filter_and_collections_narrow_it(alice: Client, warranty: str) -> None:
     """What does not match the metadata, or is elsewhere, is not found."""
     await alice.post("/v1/collections", json={"name": "empty"})
@@ -67,6 +86,8 @@ async def test_a_stranger_finds_nothing(charlie: Client, warranty: str) -> None:
         {"filter": {"": 1}},
         {"filter": {"x": {"gt": [1]}}},
         {"explain": "perhaps"},
+        {"pattern": "magic"},
+        {"pattern": ""},
         {"unknown": 1},
     ],
 )

@@ -14,6 +14,7 @@ from knowlog.cli.bench.financebench import financebench
 from knowlog.cli.bench.footprint import footprint
 from knowlog.cli.bench.idle import idle
 from knowlog.cli.bench.ingest import ingest
+from knowlog.cli.bench.patterns import patterns
 from knowlog.cli.bench.permissions import permissions
 from knowlog.cli.bench.retrieval import retrieval
 from knowlog.cli.bench.scale import scale
@@ -26,6 +27,7 @@ bench = typer.Typer(
 )
 for command in (
     retrieval,
+    patterns,
     answers,
     chunking,
     chunk_speed,

@@ -11,11 +11,11 @@ import typer
 from knowlog.bootstrap import App
 from knowlog.chunking import ChunkingProfile, chunk
 from knowlog.cli.bench.bare import Bare, open_bare
+from knowlog.cli.bench.judged import beir_texts
 from knowlog.cli.bench.loading import Text, every, until_indexed, upload
 from knowlog.cli.bench.machine import cores
 from knowlog.cli.bench.options import Data, JsonFile, OperatorKey, Url
 from knowlog.cli.bench.report import Report
-from knowlog.cli.bench.retrieval import beir_texts
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System
 from knowlog.cli.output import progress

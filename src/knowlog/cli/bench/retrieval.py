@@ -1,14 +1,19 @@
 """`knowlog bench retrieval`: how well searches find what people judged relevant."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from knowlog.cli.bench.loading import COLLECTION, Text, ask_all, every, load_texts
+import typer
+
+from knowlog.cli.bench.judged import judged_beir
+from knowlog.cli.bench.loading import COLLECTION, ask_all, every, load_texts
 from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
+from knowlog.cli.bench.pattern_cost import BASE, figures, measure_patterns
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System
 from knowlog.evaluation import BeirDataset, load_beir, mean, ndcg, ranked, recall
+from knowlog.retrieval import open_pattern
 
 _DEPTH = 100
 _PROFILE = {
@@ -19,6 +24,9 @@ _PROFILE = {
 
 def retrieval(
     data: Data,
+    pattern: Annotated[
+        str | None, typer.Option("--pattern", help="Search in this way, and time it beside the plain search.")
+    ] = None,
     limit: MostQuestions = None,
     url: Url = None,
     operator_key: OperatorKey = None,
@@ -29,13 +37,18 @@ def retrieval(
 
     Not the default profile: chunks of 510 tokens without overlap, one passage a document, so that a document is one
     chunk where it fits the model's window. The JSON's `settings` have it as `profile`.
+
+    With --pattern, `p50_ratio` is its p50 over that of the plain search: the same questions, ten passages, one search at
+    a time, in turns.
     """
     dataset = load_beir(data)
-    run_bench(lambda system: _measure(system, dataset, limit), url, operator_key, json)
+    name = open_pattern(pattern).name if pattern else None
+    run_bench(lambda system: _measure(system, dataset, name, limit), url, operator_key, json)
 
 
-async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> Report:
-    texts = beir_texts(dataset)
+async def _measure(system: System, dataset: BeirDataset, pattern: str | None, limit: int | None) -> Report:
+    judged = judged_beir(dataset)
+    texts = judged.texts
     await load_texts(system.api, texts, _PROFILE)
     asked = every(list(dataset.questions), limit)
 
@@ -45,6 +58,7 @@ async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> R
             "collections": [COLLECTION],
             "limit": _DEPTH,
             "explain": True,
+            "pattern": pattern,
         }
         found: list[dict[str, Any]] = (await system.api.post("/v1/search", wanted))["passages"]
         return found
@@ -52,21 +66,11 @@ async def _measure(system: System, dataset: BeirDataset, limit: int | None) -> R
     found = await ask_all(search, asked, "Searching")
     scored = [score(passages, dataset.judgements[each]) for each, passages in zip(asked, found, strict=True)]
     metrics = {name: mean(each[name] for each in scored) for name in scored[0]}
-    settings = {"data": dataset.name, "depth": _DEPTH, "profile": _PROFILE}
+    if pattern:
+        cost = figures(await measure_patterns(system.api, judged, asked, [BASE, pattern]))[pattern]
+        metrics |= {name: cost[name] for name in ("p50_ms", "p50_ratio", "tokens", "calls")}
+    settings = {"data": dataset.name, "depth": _DEPTH, "profile": _PROFILE, "pattern": pattern or BASE}
     return Report({**metrics, "questions": len(asked), "documents": len(texts)}, settings)
-
-
-def beir_texts(dataset: BeirDataset) -> list[Text]:
-    """The corpus as documents: title and text as one text, and the title as the document's own."""
-    return [
-        Text(
-            external_id=each.text_id,
-            title=each.title or each.text_id,
-            text=f"{each.title}\n\n{each.text}".strip(),
-        )
-        for each in dataset.corpus
-        if each.title.strip() or each.text.strip()
-    ]
 
 
 def score(passages: list[dict[str, Any]], relevance: Mapping[str, int]) -> dict[str, float]:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from knowlog.cli.bench.bare import Bare, open_bare
+from knowlog.cli.bench.judged import beir_texts
 from knowlog.cli.bench.loading import COLLECTION, every, load_texts
 from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
 from knowlog.cli.bench.report import Report
-from knowlog.cli.bench.retrieval import beir_texts
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System
 from knowlog.cli.output import progress

@@ -58,6 +58,14 @@ class MemoryStore:
         )
         return {hit.chunk_id: hit.score for hit in found if hit.chunk_id in asked}
 
+    async def vectors(
+        self, connection: Connection, tenant_id: UUID, query: VectorQuery, chunk_ids: Sequence[int]
+    ) -> dict[int, Vectors]:
+        """See VectorStore."""
+        found = await self.score(connection, tenant_id, replace(query, filter=None), chunk_ids)
+        stored = self._stored.get(tenant_id, {})
+        return {chunk_id: stored[query.embedding_key, chunk_id][1] for chunk_id in found}
+
     async def delete_documents(
         self, connection: Connection, tenant_id: UUID, document_ids: Sequence[UUID]
     ) -> int:

@@ -77,6 +77,15 @@ class PgvectorStore:
         )
         return dict(map(tuple, found))
 
+    async def vectors(
+        self, connection: Connection, tenant_id: UUID, query: VectorQuery, chunk_ids: Sequence[int]
+    ) -> dict[int, Vectors]:
+        """See VectorStore."""
+        found = await connection.fetch(
+            _SQL["chunk_vectors"], list(query.collections), query.embedding_key, list(chunk_ids)
+        )
+        return {record["chunk_id"]: _whole_vector(record["embedding"]) for record in found}
+
     async def delete_documents(
         self, connection: Connection, tenant_id: UUID, document_ids: Sequence[UUID]
     ) -> int:

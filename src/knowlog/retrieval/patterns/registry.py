@@ -1,0 +1,41 @@
+"""Which pattern a name means."""
+
+from importlib import import_module
+from typing import cast
+
+from knowlog.kernel.errors import Invalid
+from knowlog.retrieval.patterns.port import Pattern
+from knowlog.retrieval.port import Writer
+
+PATTERNS = {
+    "hybrid": "knowlog.retrieval.patterns.hybrid:Hybrid",
+    "multi_query": "knowlog.retrieval.patterns.multi_query:MultiQuery",
+    "decomposition": "knowlog.retrieval.patterns.decomposition:Decomposition",
+    "feedback": "knowlog.retrieval.patterns.feedback:Feedback",
+    "filtered": "knowlog.retrieval.patterns.filtered:Filtered",
+    "adaptive": "knowlog.retrieval.patterns.adaptive:Adaptive",
+}
+
+
+def open_pattern(name: str, writer: Writer | None = None) -> Pattern:
+    """Return the pattern of that name. Raises Invalid where there is none, or no language model for one that asks it."""
+    place = PATTERNS.get(name)
+    if place is None:
+        raise Invalid(f"There is no retrieval pattern {name!r:.80}. Choose one of: {', '.join(PATTERNS)}.")
+    pattern = _made(place)
+    if pattern.needs_llm and writer is None:
+        offline = ", ".join(each.name for each in all_patterns() if not each.needs_llm)
+        raise Invalid(
+            f"The retrieval pattern {name} asks a language model, and there is none. Choose one of: {offline}."
+        )
+    return pattern
+
+
+def all_patterns() -> list[Pattern]:
+    """Return every pattern, in the order in which they are listed."""
+    return [_made(place) for place in PATTERNS.values()]
+
+
+def _made(place: str) -> Pattern:
+    module, _, name = place.partition(":")
+    return cast(Pattern, getattr(import_module(module), name)())
