@@ -30,7 +30,7 @@ from knowlog.kernel.errors import Invalid, KnowlogError
 app = typer.Typer(
     help="Evaluation: run, list, show, compare, report, gate, cancel, delete.", no_args_is_help=True
 )
-_address = partial(address, "runs")
+_address = partial(address, "runs", listing="knowlog eval list")
 _LOOK_EVERY_S = 0.5
 
 RunId = Annotated[str, typer.Argument(help="The run's id, as `knowlog eval list` shows it.", metavar="RUN")]

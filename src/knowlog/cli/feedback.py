@@ -9,6 +9,7 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, say, show_fields, table
 from knowlog.cli.output import show as show_table
+from knowlog.cli.values import address
 
 app = typer.Typer(help="Feedback on answers: give, list, show, delete.", no_args_is_help=True)
 Thumb = Literal["up", "down"]
@@ -73,4 +74,4 @@ def _render(listed: dict[str, Any]) -> None:
 
 
 def _address(feedback: str) -> str:
-    return f"/v1/feedback/{quote(feedback, safe='')}"
+    return address("feedback", feedback)

@@ -38,10 +38,12 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     return value
 
 
-def address(noun: str, given: str) -> str:
-    """The address of the one of "documents", "jobs" ... that an id names. Raises BadParameter for what is no id."""
+def address(noun: str, given: str, listing: str | None = None) -> str:
+    """The address of the one of "documents", "jobs" ... that an id names. Raises BadParameter for what is no id, naming
+    the command that lists them.
+    """
     one = f"a {noun.removesuffix('s')}"
-    return f"/v1/{noun}/{an_id(given, one, f'knowlog {noun} list')}"
+    return f"/v1/{noun}/{an_id(given, one, listing or f'knowlog {noun} list')}"
 
 
 def pairs(given: Iterable[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from knowlog.cli.values import an_id, json_object, pairs
+from knowlog.cli.values import address, an_id, json_object, pairs
 
 
 def test_pairs_take_json_where_it_is_json() -> None:
@@ -32,3 +32,9 @@ def test_what_is_no_id_is_told_with_the_command_that_shows_ids(wrong: str) -> No
     """Before anything is asked of a server."""
     with pytest.raises(typer.BadParameter, match="not the id of an event"):
         an_id(wrong, "an event", "knowlog events list")
+
+
+def test_what_is_no_id_is_told_with_the_command_that_lists_them() -> None:
+    """Which may have another name than what is listed."""
+    with pytest.raises(typer.BadParameter, match="nonsense is not the id of a run. `knowlog eval list`"):
+        address("runs", "nonsense", listing="knowlog eval list")
