@@ -36,5 +36,5 @@ def test_what_is_no_id_is_told_with_the_command_that_shows_ids(wrong: str) -> No
 
 def test_what_is_no_id_is_told_with_the_command_that_lists_them() -> None:
     """Which may have another name than what is listed."""
-    with pytest.raises(typer.BadParameter, match="nonsense is not the id of a run. `knowlog eval list`"):
+    with pytest.raises(typer.BadParameter, match=r"is not the id of a run\. `knowlog eval list`"):
         address("runs", "nonsense", listing="knowlog eval list")
