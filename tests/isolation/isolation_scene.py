@@ -10,7 +10,7 @@ from isolation_oracle import Person, canary
 from isolation_world import OPERATOR, World
 
 _NUMBERS = count()
-_SETTLE_S = 60
+_SETTLE_S, _LOOK_S = 60, 0.05
 
 
 @dataclass
@@ -172,7 +172,7 @@ class Scene:
                 if got.json()["state"] == "indexed":
                     paper.etag = got.headers["etag"]
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(_LOOK_S)
 
     async def allow(self, by: Person, paper: Paper, audience: frozenset[str] | None) -> None:
         """Say for whom a paper is. Holds from the next call on."""

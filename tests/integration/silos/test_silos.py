@@ -51,6 +51,22 @@ async def test_a_revoked_key_opens_nothing_from_the_next_call_on(
         assert (await bob.get("/v1/collections")).status_code == 401
 
 
+async def test_a_revoked_key_is_refused_while_its_tenant_is_read_only(
+    installation: Installation, app: App
+) -> None:
+    """With 401, as ever: that it was offered cannot be written down at this moment, and is not."""
+    tenant_id, owner = await installation.tenant("alice")
+    made = (await owner.post("/v1/keys", json={"name": "bob", "role": "reader"})).json()
+    await owner.delete(f"/v1/keys/{made['key']['key_id']}")
+    async with raw_session(app.database.owner_url) as connection:
+        await connection.execute("insert into places (placed_id, state) values ($1, 'held')", tenant_id)
+    async with client_of(installation.api, made["secret"]) as bob:
+        assert (await bob.get("/v1/collections")).status_code == 401
+        assert (await owner.get("/v1/collections")).status_code == 200
+    async with raw_session(app.database.owner_url) as connection:
+        await connection.execute("delete from places where placed_id = $1", tenant_id)
+
+
 async def listed(operator: httpx.AsyncClient) -> set[str]:
     """Every tenant, page after page."""
     found, wanted = set(), {"limit": "200"}
