@@ -32,8 +32,8 @@ from knowlog.ingestion import (
 )
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
-from knowlog.llm import Provider, open_providers
-from knowlog.retrieval import RetrievalProfile
+from knowlog.llm import Provider, TenantAccount, open_providers
+from knowlog.retrieval import ProviderWriter, RetrievalProfile, Writer, require_pattern
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
@@ -74,7 +74,19 @@ class App:
     @property
     def asked(self) -> Asked:
         """What a run asks its questions of: the same that a request to the API is answered with."""
-        return Asked(self.database, self.embedder, self.store, self.models.open, self.judge)
+        return Asked(self.database, self.embedder, self.store, self.models.open, self.judge, self.writing)
+
+    @asynccontextmanager
+    async def writing(self, scope: Scope) -> AsyncIterator[Writer | None]:
+        """The language model that retrieval patterns ask, on the caller's account; None where there is none."""
+        if not self.providers:
+            yield None
+            return
+        account = TenantAccount(self.database, self.limiter, scope)
+        try:
+            yield ProviderWriter(self.providers[0], account, self.settings.llm.max_tokens)
+        finally:
+            await account.settle()
 
     def complete_profile(self, profile: Profile) -> Profile:
         """Return the profile with every default written out. Raises Invalid for what no room understands."""
@@ -87,6 +99,7 @@ class App:
         except ValidationError as error:
             first = error.errors()[0]
             raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))} {wrong_with(first)}.") from error
+        require_pattern(retrieval.pattern, has_model=bool(self.providers))
         return profile.model_copy(
             update={"chunking": chunking.settled(), "retrieval": retrieval.model_dump()}
         )

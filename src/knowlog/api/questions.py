@@ -89,9 +89,11 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
         answering = {each.collection_id: each.answering for each in found}
         return Search(asked.question, tuple(answering), limit, wanted, profile, answering, asked.pattern)
 
-    found = await retrieve_resolved(
-        app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open
-    )
+    async with app.writing(scope) as writer:
+        found = await retrieve_resolved(
+            app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open,
+            writer=writer,
+        )  # fmt: skip
     app.limiter.count_question(scope.tenant_id, found.embedded_tokens)
     return found
 

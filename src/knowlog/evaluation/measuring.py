@@ -1,6 +1,7 @@
 """One question asked as users ask it, and everything that can be measured on what comes back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -15,7 +16,7 @@ from knowlog.evaluation.locating import find_span, texts_of
 from knowlog.evaluation.metrics import Cited, Range
 from knowlog.evaluation.model import Question, Wanted
 from knowlog.faithfulness import Judge, Judgement
-from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve
+from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, Writer, retrieve
 from knowlog.stores import VectorStore
 
 ANSWER_PASSAGES = 10
@@ -28,13 +29,14 @@ _ROOM = 16
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What asking rests on: the same that a request to the API rests on, and a judge."""
+    """What asking rests on: the same that a request to the API rests on, a judge, and who writes on whose account."""
 
     database: Database
     embedder: Embedder
     store: VectorStore
     open_model: OpenModel
     judge: Judge
+    writing: Callable[[Scope], AbstractAsyncContextManager[Writer | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ async def measure(
         answering=index and {collection_id: index},
     )  # fmt: skip
     started = perf_counter()
-    found = await retrieve(
-        asked.database, scope, asked.embedder, asked.store, search, open_model=asked.open_model
-    )
+    async with asked.writing(scope) as writer:
+        found = await retrieve(
+            asked.database, scope, asked.embedder, asked.store, search, open_model=asked.open_model,
+            writer=writer,
+        )  # fmt: skip
     answer = None
     if "answers" in wanted.measures or "faithfulness" in wanted.measures:
         model = found.model or asked.embedder

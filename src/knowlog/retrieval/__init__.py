@@ -2,14 +2,16 @@
 
 from knowlog.retrieval.actions import Search, retrieve, retrieve_resolved
 from knowlog.retrieval.model import Leg, Passage, Retrieved, Step
-from knowlog.retrieval.patterns import all_patterns, open_pattern
+from knowlog.retrieval.patterns import all_patterns, open_pattern, require_pattern
 from knowlog.retrieval.port import Reranker, Writer, Written
 from knowlog.retrieval.settings import PatternName, RetrievalProfile
+from knowlog.retrieval.writing import ProviderWriter
 
 __all__ = [
     "Leg",
     "Passage",
     "PatternName",
+    "ProviderWriter",
     "Reranker",
     "RetrievalProfile",
     "Retrieved",
@@ -19,6 +21,7 @@ __all__ = [
     "Written",
     "all_patterns",
     "open_pattern",
+    "require_pattern",
     "retrieve",
     "retrieve_resolved",
 ]

@@ -1,5 +1,6 @@
 """Question in, passages out: both legs inside one scope, fused, and the best ones fetched, as a pattern has it."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ from opentelemetry import trace
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import Answering, PageStart, Section
 from knowlog.embedding import Embedder, OpenModel, no_other
-from knowlog.kernel.errors import Invalid, NotFound, Unavailable
+from knowlog.kernel.errors import Invalid, LimitReached, Misconfigured, NotFound, Unavailable
 from knowlog.resilience import Policy, guard_of
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
 from knowlog.retrieval.fusion import Fused, fuse
@@ -37,6 +38,10 @@ from knowlog.stores import (
 
 _SQL = load_queries("knowlog.retrieval")
 _TRACER = trace.get_tracer("knowlog")
+_LOG = logging.getLogger("knowlog.retrieval")
+_WITHOUT_MODEL = (
+    "The language model of the pattern {} does not answer at the moment: the plain search was used."
+)
 _LONGEST_QUESTION = 4000
 _MOST = 1000
 _RERANKING = Policy(timeout_s=3, slow_s=2, attempts=1)
@@ -133,13 +138,23 @@ async def retrieve_resolved(
                 found = await pattern.find(looking)
                 passages = await looking.show(found, max(search.limit, depth))
         if pattern.needs_llm:
-            found = await pattern.find(looking)
+            pattern, found = await _by_model(pattern, looking)
             passages = await looking.show(found, max(search.limit, depth))
     finally:
         embedding.stop()
     if reranker:
         passages = await _reranked(reranker, search.question, passages)
     return _retrieved(pattern, looking, found, passages[: search.limit])
+
+
+async def _by_model(pattern: Pattern, looking: Looking) -> tuple[Pattern, Candidates]:
+    """What a pattern finds with its language model; where that does not answer, what the plain search does."""
+    try:
+        return pattern, await pattern.find(looking)
+    except (LimitReached, Misconfigured, Unavailable) as error:
+        _LOG.info("the pattern %s went without its language model: %s", pattern.name, error.detail)
+        looking.silent = pattern.name
+        return open_pattern("hybrid"), await looking.find()
 
 
 def _embed(
@@ -170,11 +185,13 @@ def _retrieved(
         for asked in questions.asked
     )
     questions = found.questions
+    degraded = (*(("dense",) if questions.silent else ()), *(("llm",) if looking.silent else ()))
+    notes = (_WITHOUT_MODEL.format(looking.silent),) if looking.silent else ()
     return Retrieved(
         tuple(passages),
         found.statistics,
-        ("dense",) if questions.silent else (),
-        questions.notes,
+        degraded,
+        (*questions.notes, *notes),
         questions.asked[0].model if len(questions.asked) == 1 else None,
         tokens,
         pattern.name,

@@ -80,6 +80,8 @@ class Looking:
     embedded: dict[str, Questions] = field(default_factory=dict)
     calls: int = 0
     written_tokens: int = 0
+    silent: str | None = None
+    """The pattern for which the language model did not answer; the plain search stands in for it."""
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Legs]:

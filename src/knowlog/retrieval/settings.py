@@ -6,7 +6,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from knowlog.stores import parse_filter
 
-PatternName = Literal["hybrid", "multi_query", "decomposition", "feedback", "filtered", "adaptive"]
+PatternName = Literal[
+    "hybrid",
+    "multi_query",
+    "decomposition",
+    "feedback",
+    "filtered",
+    "adaptive",
+    "rewriting",
+    "hyde",
+    "step_back",
+    "corrective",
+]
 
 
 class RetrievalProfile(BaseModel):

@@ -96,9 +96,11 @@ class Laboratory:
         here = {self.collection_id: Answering(setting.index_id, self.embedding_key)}
         search = Search(question.text, (self.collection_id,), most, profile=setting.retrieval, answering=here)
         asked = self.asked
-        found = await retrieve(
-            asked.database, self.scope, asked.embedder, asked.store, search, open_model=asked.open_model
-        )
+        async with asked.writing(self.scope) as writer:
+            found = await retrieve(
+                asked.database, self.scope, asked.embedder, asked.store, search, open_model=asked.open_model,
+                writer=writer,
+            )  # fmt: skip
         return found.passages
 
     def _score(self, asking: Asking, passages: Sequence[Passage]) -> float:

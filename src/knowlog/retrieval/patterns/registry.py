@@ -14,16 +14,25 @@ PATTERNS = {
     "feedback": "knowlog.retrieval.patterns.feedback:Feedback",
     "filtered": "knowlog.retrieval.patterns.filtered:Filtered",
     "adaptive": "knowlog.retrieval.patterns.adaptive:Adaptive",
+    "rewriting": "knowlog.retrieval.patterns.rewriting:Rewriting",
+    "hyde": "knowlog.retrieval.patterns.hyde:Hyde",
+    "step_back": "knowlog.retrieval.patterns.step_back:StepBack",
+    "corrective": "knowlog.retrieval.patterns.corrective:Corrective",
 }
 
 
 def open_pattern(name: str, writer: Writer | None = None) -> Pattern:
+    """Return the pattern of that name. Raises Invalid as `require_pattern` does."""
+    return require_pattern(name, has_model=writer is not None)
+
+
+def require_pattern(name: str, *, has_model: bool) -> Pattern:
     """Return the pattern of that name. Raises Invalid where there is none, or no language model for one that asks it."""
     place = PATTERNS.get(name)
     if place is None:
         raise Invalid(f"There is no retrieval pattern {name!r:.80}. Choose one of: {', '.join(PATTERNS)}.")
     pattern = _made(place)
-    if pattern.needs_llm and writer is None:
+    if pattern.needs_llm and not has_model:
         offline = ", ".join(each.name for each in all_patterns() if not each.needs_llm)
         raise Invalid(
             f"The retrieval pattern {name} asks a language model, and there is none. Choose one of: {offline}."
