@@ -25,6 +25,15 @@ def coarse(count: int) -> int:
     return max(8, 1 << max(0, count - 1).bit_length())
 
 
+def roughly(count: int) -> int:
+    """Return a count rounded up to eighths of a power of two, and to eights at least.
+
+    Enough to know which of two words is rarer, where `coarse` would call both as common.
+    """
+    step = max(8, coarse(count) // 16)
+    return max(1, -(-count // step)) * step
+
+
 def weigh(counts: Counter[int], average: float) -> dict[int, float]:
     """Return the weight, below K1 + 1, of each term of a chunk that holds it so many times."""
     norm = K1 * (1 - B + B * counts.total() / average)

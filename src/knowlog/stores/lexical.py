@@ -58,7 +58,7 @@ async def lexical_search(
 ) -> list[Hit]:
     """Return the chunks that score highest for the question the statistics are of, best first."""
     # Lexemes that the statistics do not know yet are asked for too: they may have come a moment ago.
-    rarest_first = sorted(statistics.terms, key=lambda weighed: weighed.holding)
+    rarest_first = sorted(statistics.terms, key=lambda weighed: weighed.postings)
     if not rarest_first or not query.collections:
         return []
     found = await connection.fetch(
@@ -66,7 +66,7 @@ async def lexical_search(
         list(query.collections),
         [number for t in rarest_first for number in t.terms],
         [t.weight for t in rarest_first],
-        [t.holding for t in rarest_first],
+        [t.postings for t in rarest_first],
         _query_vector(statistics),
         query.most,
         query.prune,

@@ -2,12 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from knowlog.database import Connection, Database, load_queries
-from knowlog.stores.bm25 import coarse, inverse_frequency
+from knowlog.stores.bm25 import coarse, inverse_frequency, roughly
 from knowlog.stores.terms import lexemes, salt, term
 
 _SQL = load_queries("knowlog.stores")
@@ -19,13 +19,18 @@ _FEW = 500
 
 @dataclass(frozen=True, slots=True)
 class WeighedTerm:
-    """A lexeme of a question: its count (or weight) in it, how many chunks hold it, its terms, one a collection."""
+    """A lexeme of a question: its count (or weight) in it, how many chunks hold it, its terms, one a collection.
+
+    `postings`: about how many chunks are read to find those that hold it, which says in which order lexemes are looked
+    up. It is in no weight.
+    """
 
     lexeme: str
     count: float
     holding: int
     inverse_frequency: float
     terms: tuple[int, ...]
+    postings: int = 0
 
     @property
     def weight(self) -> float:
@@ -66,30 +71,47 @@ async def weigh_terms(
     salts = [salt(collection_id) for collection_id in collections]
     numbers = {lexeme: tuple(term(lexeme, each) for each in salts) for lexeme in counts}
     asked = [number for of_lexeme in numbers.values() for number in of_lexeme]
-    chunk_count, holding = await _counts(connection, collections, asked)
+    known = await _counts(connection, collections, asked)
     weighed = []
     for lexeme, count in counts.items():
-        held = sum(holding.get(number, 0) for number in numbers[lexeme])
-        weighed.append(
-            WeighedTerm(lexeme, count, held, inverse_frequency(chunk_count, held), numbers[lexeme])
-        )
-    return TermStatistics(tuple(weighed), chunk_count)
+        terms = numbers[lexeme]
+        held, postings = (sum(map(told, terms)) for told in (known.holding, known.postings))
+        inverse = inverse_frequency(known.chunk_count, held)
+        weighed.append(WeighedTerm(lexeme, count, held, inverse, terms, postings))
+    return TermStatistics(tuple(weighed), known.chunk_count)
 
 
-async def _counts(
-    connection: Connection, collections: Sequence[UUID], asked: Sequence[int]
-) -> tuple[int, dict[int, int]]:
+@dataclass(frozen=True, slots=True)
+class _Counts:
     """How many chunks there are, and how many hold each term: as much of it as the caller may know."""
+
+    counted: int
+    holders: dict[int, int]
+    told: Callable[[int], int]
+    read: Callable[[int], int]
+
+    @property
+    def chunk_count(self) -> int:
+        return self.told(self.counted)
+
+    def holding(self, number: int) -> int:
+        return self.told(self.holders[number]) if number in self.holders else 0
+
+    def postings(self, number: int) -> int:
+        return self.read(self.holders[number]) if number in self.holders else 0
+
+
+async def _counts(connection: Connection, collections: Sequence[UUID], asked: Sequence[int]) -> _Counts:
     row = await connection.fetchrow(_SQL["statistics"], list(collections), list(asked))
     known = (
         None
         if row["whole"]
         else await connection.fetchrow(_SQL["seen_statistics"], list(collections), list(asked), _FEW)
     )
-    told = _not_negative if row["whole"] or known else coarse
+    told, read = (_not_negative, _not_negative) if row["whole"] or known else (coarse, roughly)
     found = known or row
-    holding = {int(number): told(held) for number, held in json.loads(found["holding"]).items()}
-    return told(found["chunk_count"]), holding
+    holders = {int(number): held for number, held in json.loads(found["holding"]).items()}
+    return _Counts(found["chunk_count"], holders, told, read)
 
 
 def _not_negative(count: int) -> int:

@@ -228,6 +228,18 @@ async def test_the_dense_leg_keeps_its_recall(database, shared, store, amount, p
         assert await found(vectors[0], enough=5) == (await found(vectors[0]))[: 10 if amount == "few" else 5]
 
 
+async def test_words_are_told_coarsely_and_read_in_the_order_of_how_rare_they_are(database, shared) -> None:
+    """To one who sees many chunks, but not all: no exact count is told, and none is mistaken by more than an eighth."""
+    tenant, collection, _, groups = shared
+    found = []
+    for scope in (tenant, replace(tenant, subjects=frozenset([groups[50]]))):
+        async with database.transaction(scope) as connection:
+            found.append((await term_statistics(connection, [collection], "w1 w2 w3 w4 w7")).terms)
+    for exact, told in zip(*found, strict=True):
+        assert told.holding.bit_count() == 1 < exact.holding.bit_count()
+        assert exact.holding <= told.postings <= exact.holding * 9 / 8
+
+
 @pytest.mark.parametrize("percent", [1, 10, 50])
 async def test_the_lexical_leg_finds_the_best_of_what_may_be_seen(
     database, shared, amount, percent: int

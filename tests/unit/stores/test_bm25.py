@@ -35,3 +35,13 @@ def test_few_chunks_lean_on_a_prior() -> None:
     """One short chunk does not make the average short; ten thousand do."""
     assert bm25.average_length(10, 1) > 100
     assert bm25.average_length(100_000, 10_000) == pytest.approx(10, rel=0.02)
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 100, 4096, 4097, 4401, 8109, 100_000])
+def test_rough_counts_are_steps_that_hide_single_chunks_and_keep_the_order(count: int) -> None:
+    """Never below the count, an eighth above it at most but for the smallest."""
+    rough = bm25.roughly(count)
+    assert count <= rough <= max(count + 8, count * 9 / 8)
+    assert rough % 8 == 0
+    assert rough <= bm25.coarse(count)
+    assert bm25.roughly(rough) == rough
