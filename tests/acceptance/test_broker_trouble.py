@@ -14,6 +14,7 @@ from queue_scene import Scene, open_scene, until
 
 from knowlog.bus import Broker, Message, append_events, open_broker, unpack, with_claimed
 from knowlog.cli.doctor.broker import check_broker
+from knowlog.cli.doctor.server import Target
 from knowlog.cli.processes import free_port
 from knowlog.documents import open_blob_store
 from knowlog.kernel import new_id
@@ -79,7 +80,7 @@ async def test_what_nobody_can_read_is_buried_and_its_neighbours_go_on(live, bro
     assert "specversion" in second[1]
 
     async def told() -> bool:
-        return "2 messages" in [each async for each in check_broker(scene.stack.settings)][-1].found
+        return "2 messages" in [each async for each in check_broker(scene.stack.settings, Target())][-1].found
 
     await until(told)
     await scene.require_each_once()

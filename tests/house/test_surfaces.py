@@ -30,6 +30,7 @@ LOCAL = {
         "sends what becomes a credential: a password, a refresh token, the secret of a mailed link",
     ),
     "tenants import": "writes into the database that this machine's settings name",
+    "secrets give-up": "writes into that database where no server can start",
 }  # fmt: skip
 """Commands that call no server with a credential, and why."""
 ACROSS = {

@@ -70,6 +70,7 @@ from knowlog.bus.envelope import (
     with_claimed,
 )
 from knowlog.bus.following import follow_events
+from knowlog.bus.health import BrokerHealth, broker_health
 from knowlog.bus.log import Wanted, forget_events, get_event, list_events, present
 from knowlog.bus.model import Event, Job, JobState, Order, QueueDepth, WantedJobs
 from knowlog.bus.port import Broker, Delivery, Message, PlainSubscription, Subscription
@@ -114,6 +115,7 @@ __all__ = [
     "QUEUES",
     "SCHEDULED",
     "Broker",
+    "BrokerHealth",
     "BusSettings",
     "Delivery",
     "DocumentSubmitted",
@@ -148,6 +150,7 @@ __all__ = [
     "WorkerSettings",
     "announce",
     "append_events",
+    "broker_health",
     "cancel",
     "claim",
     "claim_announced",

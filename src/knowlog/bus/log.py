@@ -56,7 +56,8 @@ async def list_events(
     behind = unseal(key, wanted.since or BEGINNING)
     before = unseal(key, wanted.before) if wanted.before else _LAST
     if order == "oldest":
-        before = min(before, await whole_up_to(connection, behind) + 1)
+        patience_s = _PATIENCE_S if behind else _PATIENCE_TO_BEGIN_S  # a log from its beginning is not empty
+        before = min(before, await whole_up_to(connection, behind, patience_s) + 1)
     types = [name for name in wanted.types or CATALOGUE if name not in wanted.hidden]
     rows = await connection.fetch(_SQL[order], before, types, wanted.subject, _within(scope), behind, most)
     return [_envelope(row, key) for row in rows]

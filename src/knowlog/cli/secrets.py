@@ -9,10 +9,13 @@ from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, OperatorKey, Url
 from knowlog.cli.output import emit, out, progress, say, show, table
 from knowlog.cli.values import typed_secret
+from knowlog.kernel.wording import counted
 
 app = typer.Typer(
-    help="Secrets of a tenant, such as providers' keys: list, set, remove, rotate.", no_args_is_help=True
+    help="Secrets of a tenant, such as providers' keys: list, set, remove, rotate, give up.",
+    no_args_is_help=True,
 )
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Name = Annotated[str, typer.Argument(help="Name of the secret, such as openai.key.")]
 
 
@@ -64,6 +67,26 @@ def rotate(url: Url = None, operator_key: OperatorKey = None, as_json: AsJson = 
         raise typer.Exit(1)
 
 
+@app.command("give-up")
+def give_up(yes: Yes = False, as_json: AsJson = False) -> None:
+    """Give up what no key opens any more, where the key of the installation is lost for good. For the operator.
+
+    Run it on the server's machine with the server's settings, with every process stopped: it works on the database
+    itself. What the present key opens stays. docs/guide/lost-key.md says what is lost and how to go on.
+    """
+    from knowlog.cli.lost_key import give_up_here  # with the rooms that it needs
+
+    emit({"given_up": give_up_here(yes)}, as_json, _render_given_up)
+
+
+def _render_given_up(value: dict[str, Any]) -> None:
+    done = value["given_up"]
+    if not done:
+        say("Nothing is lost: the present key opens all that is stored.")
+    for name, count in done.items():
+        out.print(f"{name.replace('_', ' '):<18}{count}")
+
+
 def _render(listed: dict[str, Any]) -> None:
     columns = ("Name", "Ends with", "Changed", "By")
     rows = ([each["name"], each["hint"], each["updated_at"], each["updated_by"]] for each in listed["items"])
@@ -71,11 +94,11 @@ def _render(listed: dict[str, Any]) -> None:
 
 
 def _render_rotation(done: dict[str, Any]) -> None:
-    out.print(f"{done['rewrapped']} data keys re-wrapped, {done['left']} left.")
+    out.print(f"{counted(done['rewrapped'], 'data key')} re-wrapped, {done['left']} left.")
     if done["left"]:
         say(
-            f"Error: {done['left']} data keys open with none of the server's keys. Add the key that wraps them to"
-            " KNOWLOG_SECRETS_KEY, behind the current one, and run this again."
+            f"Error: none of the server's keys opens {counted(done['left'], 'data key')}. Add the key that wrapped them"
+            " to KNOWLOG_SECRETS_KEY, behind the current one, and run this again."
         )
 
 

@@ -1,6 +1,8 @@
 """`knowlog serve`: one HTTP server process."""
 
 import os
+import signal
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -18,9 +20,13 @@ Port = Annotated[
 
 
 def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None:
-    """Run one HTTP server process, and nothing else. Workers run beside it with `knowlog worker`."""
+    """Run one HTTP server process, and nothing else. Workers run beside it with `knowlog worker`.
+
+    Without KNOWLOG_DATABASE_URL it starts the embedded PostgreSQL where none runs. Of such servers and workers the last
+    to end stops it.
+    """
     from knowlog.bootstrap import require_safe
-    from knowlog.cli.processes import require_port
+    from knowlog.cli.processes import own_database, require_port
 
     settings = load_settings({**os.environ, **listen_environment(host, port)})
     require_safe(settings)
@@ -30,7 +36,14 @@ def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None
     if settings.api.tls_certificate is not None:
         url = url.replace("http://", "https://", 1)
     emit({"url": url, "docs_url": f"{url}/docs"}, as_json, lambda value: say(f"Serving {value['url']}"))
-    process("serve")(settings)
+    signal.signal(signal.SIGTERM, _end)
+    with own_database(settings):
+        process("serve")(settings)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """End in order: uvicorn sends its own process the signal again once it has finished, which would kill it here."""
+    raise SystemExit(0)
 
 
 def listen_environment(host: str | None, port: int | None) -> dict[str, str]:

@@ -48,8 +48,8 @@ Concurrency = Annotated[
 def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJson = False) -> None:
     """Run one worker process, which takes jobs until it is stopped. Any number may run at once.
 
-    Without KNOWLOG_DATABASE_URL it starts the embedded PostgreSQL where none runs, and stops it at its end unless another
-    process uses it. `knowlog serve` starts it, too, and leaves it running.
+    Without KNOWLOG_DATABASE_URL it starts the embedded PostgreSQL where none runs. Of such workers and servers the last
+    to end stops it.
     """
     from knowlog.bootstrap import require_safe
     from knowlog.cli.processes import own_database

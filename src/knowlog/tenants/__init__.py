@@ -109,6 +109,7 @@ from knowlog.tenants.limits import (
     usage_by_day,
     usage_now,
 )
+from knowlog.tenants.lost_key import give_up_lost
 from knowlog.tenants.mail import (
     Mail,
     open_mail,
@@ -388,6 +389,7 @@ __all__ = [
     "get_sign_on",
     "get_tenant",
     "get_tenant_receipt",
+    "give_up_lost",
     "hold_within",
     "invite",
     "is_guarded",

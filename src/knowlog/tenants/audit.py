@@ -80,6 +80,7 @@ ACTIONS: Mapping[str, str] = {
     "search.asked": "Passages were searched for (only with KNOWLOG_API_AUDIT_READS).",
     "secret.kept": "A secret was kept, or got another value.",
     "secret.removed": "A secret was forgotten.",
+    "secrets.given_up": "The operator gave up what was kept under a key that is lost.",
     "secrets.rewrapped": "The operator wrapped data keys by the current key.",
     "second_factor.added": "A member's second factor came into force.",
     "second_factor.removed": "A member's second factor was removed.",

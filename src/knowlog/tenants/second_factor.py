@@ -61,12 +61,11 @@ async def use_code(connection: Connection, vault: Vault, person_id: UUID, code: 
     row = await connection.fetchrow(_SQL["second_factor"], person_id)
     if row is None or row["totp_since"] is None:
         return False
-    step = _step_of(
-        code, await vault.open(connection, purpose_of_factor(person_id), row["totp_sealed"]), row["totp_step"]
-    )
-    if step is not None:
-        await connection.execute(_SQL["use_step"], person_id, step)
-        return True
+    if row["totp_sealed"] is not None:  # null: lost with the key of the installation
+        secret = await vault.open(connection, purpose_of_factor(person_id), row["totp_sealed"])
+        if (step := _step_of(code, secret, row["totp_step"])) is not None:
+            await connection.execute(_SQL["use_step"], person_id, step)
+            return True
     return bool(await connection.fetchval(_SQL["use_recovery_code"], person_id, _hash(_plain(code))))
 
 

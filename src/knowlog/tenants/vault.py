@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel.errors import Misconfigured, Unavailable
+from knowlog.kernel.wording import counted
 from knowlog.tenants.settings import KEY_BYTES, SecretsSettings, read_keys
 
 _SQL = load_queries("knowlog.tenants", "vault.sql")
@@ -39,8 +40,9 @@ _OTHER_KEY = (
 )
 
 _LOST_KEY = (
-    "{} data keys are stored that the present key does not open: put the file secrets.key back, or give its key in"
-    " KNOWLOG_SECRETS_KEY, alone or behind the current one."
+    "{} stored here and shut to the present key: put the file secrets.key back, or give its key in"
+    " KNOWLOG_SECRETS_KEY, alone or behind the current one. If it is lost for good, `knowlog secrets give-up` goes on"
+    " without what it kept: docs/guide/lost-key.md."
 )
 
 
@@ -183,7 +185,7 @@ def count_shut(vault: Vault, wrappings: Sequence[Any]) -> int:
 def require_opening(vault: Vault, wrappings: Sequence[Any]) -> None:
     """Raise Misconfigured where something stored does not open: a process that started would seal under another key."""
     if shut := count_shut(vault, wrappings):
-        raise Misconfigured(_LOST_KEY.format(shut))
+        raise Misconfigured(_LOST_KEY.format(counted(shut, "data key")))
 
 
 def make_key_file(path: Path) -> bool:

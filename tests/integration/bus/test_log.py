@@ -93,15 +93,32 @@ async def test_a_follower_takes_no_lock_and_a_writer_waits_for_none(
 ) -> None:
     """While a reader waits for a writer, others append as if there were none."""
     await append(database, tenant)
+    async with database.transaction(tenant) as connection:
+        since = await present(connection)
+    await append(database, tenant)
     async with database.transaction(tenant) as slow:
         await append_events(slow, "document.indexed", [(new_id(), {"version": 1, "chunks": 0})])
         async with database.transaction(tenant) as connection:
-            reading = asyncio.create_task(list_events(connection, tenant, Wanted(), "oldest", 50))
+            reading = asyncio.create_task(list_events(connection, tenant, Wanted(since=since), "oldest", 50))
             await asyncio.sleep(0.05)
             async with asyncio.timeout(0.15):
                 await append(database, tenant)
             assert not reading.done()
             assert await reading == []
+
+
+async def test_a_list_from_the_beginning_waits_for_a_slow_commit(database: Database, tenant: Scope) -> None:
+    """It would be empty otherwise, although there are events."""
+    earlier = await append(database, tenant)
+    async with database.transaction(tenant) as slow:
+        await append_events(slow, "document.indexed", [(new_id(), {"version": 1, "chunks": 0})])
+        async with database.transaction(tenant) as connection:
+            listing = asyncio.create_task(list_events(connection, tenant, Wanted(), "oldest", 9))
+            await asyncio.sleep(0.5)
+            assert not listing.done()
+            await slow.execute("commit")
+            assert earlier in {each.event_id for each in await listing}
+            await slow.execute("begin")
 
 
 async def test_who_begins_waits_for_what_is_being_committed(database: Database, tenant: Scope) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from os import urandom
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -19,16 +21,22 @@ from knowlog.bus.webhooks import rotate_secret, secrets_of
 from knowlog.cli.doctor.secrets import judge
 from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from knowlog.settings import load_settings
 from knowlog.tenants import (
     INSTALLATION,
     Vault,
+    all_wrappings,
     create_tenant,
     delete_tenant,
+    give_up_lost,
     list_secrets,
+    open_vault,
     read_secret,
     remove_secret,
+    require_opening,
     set_secret,
 )
+from knowlog.tenants.second_factor import use_code
 
 server_dir, database = own_server.server_dir, own_server.database
 """Keys of the whole installation are taken away here."""
@@ -330,4 +338,63 @@ async def test_a_lost_key_is_told_at_the_start_and_not_replaced(
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "put the file secrets.key back" in " ".join(done.stderr.split())
+    assert "docs/guide/lost-key.md" in done.stderr
     assert not (tmp_path / "secrets.key").exists()
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "lost-key.md"
+
+
+async def test_a_key_that_is_lost_for_good_is_given_up_as_the_guide_says(
+    database, vault, tenant, other_tenant, raw, server_dir: Path, tmp_path: Path
+) -> None:
+    """Its block is run as it stands. What was sealed is gone, webhooks say why they rest, and new secrets are kept."""
+    await entrust(database, vault, tenant)
+    await make_webhook(database, vault, tenant)
+    block = re.search(
+        r"<!-- executed by tests/integration/tenants/test_secrets.py -->\n```bash\n(.*?)```",
+        GUIDE.read_text(),
+        re.S,
+    )
+    assert block
+    url = EmbeddedServer(server_dir, DatabaseSettings()).url("postgres")
+    environ = {
+        **os.environ, "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_DATABASE_URL": url,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }  # fmt: skip
+    done = await asyncio.to_thread(
+        subprocess.run, ["bash", "-euc", block[1]], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "webhooks 1" in " ".join(done.stdout.split())
+    new = open_vault(load_settings({}).secrets, tmp_path, here=False)
+    require_opening(new, await all_wrappings(database))
+    await entrust(database, new, tenant, "another")
+    async with database.transaction(tenant) as connection:
+        assert [each.name for each in await list_secrets(connection)] == ["another"]
+    row = await raw.fetchrow("select state, reason, sealed from webhooks")
+    assert (row["state"], "rotate" in row["reason"], row["sealed"]) == ("disabled", True, None)
+
+
+async def test_what_the_present_key_opens_is_not_given_up(database, vault, tenant, other_tenant) -> None:
+    """Of two tenants, the one whose key is there keeps everything."""
+    await entrust(database, vault, tenant)
+    await entrust(database, Vault([urandom(32)]), other_tenant)
+    given_up = await give_up_lost(database, vault)
+    assert (given_up["secrets"], given_up["data_keys"]) == (1, 1)
+    assert await value_of(database, vault, tenant) == CANARY
+
+
+async def test_a_second_factor_whose_secret_is_lost_is_passed_by_a_recovery_code(
+    database, vault, raw
+) -> None:
+    """Once; a code of an app opens nothing, and nothing fails."""
+    person, code = uuid4(), "recovery-code"
+    await raw.execute(
+        "insert into people (person_id, email, totp_since, recovery_hashes) values ($1, $2, now(), $3)",
+        person, f"{person}@example.com", [sha256(b"recoverycode").digest()],
+    )  # fmt: skip
+    async with database.transaction(INSTALLATION) as connection:
+        assert not await use_code(connection, vault, person, "123456")
+        assert await use_code(connection, vault, person, code)
+        assert not await use_code(connection, vault, person, code)

@@ -1,7 +1,10 @@
 """What `knowlog doctor` says of the queue: only what is due counts as work that nobody takes."""
 
+from pathlib import Path
+
 from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.database import judge_queue
+from knowlog.cli.doctor.server import Target
 from knowlog.settings import load_settings
 
 _DEPTH = {"running": 1, "failed": 0}
@@ -31,12 +34,12 @@ def test_an_empty_queue_is_well() -> None:
     assert judge_queue(_DEPTH, []).found == "0 due, 1 running, 0 failed"
 
 
-async def test_an_address_of_a_broker_that_is_not_used_is_told() -> None:
+async def test_an_address_of_a_broker_that_is_not_used_is_told(tmp_path: Path) -> None:
     """Who has named a broker's address believes that it is the queue."""
-    (found,) = [
-        each async for each in check_broker(load_settings({"KNOWLOG_BUS_URL": "redis://127.0.0.1:6379/0"}))
-    ]
+    nobody = {"KNOWLOG_DATA_DIR": str(tmp_path)}
+    named = load_settings({**nobody, "KNOWLOG_BUS_URL": "redis://127.0.0.1:6379/0"})
+    (found,) = [each async for each in check_broker(named, Target())]
     assert found.outcome == "warn"
     assert "Set KNOWLOG_BUS_BROKER" in found.mend
-    (found,) = [each async for each in check_broker(load_settings({}))]
+    (found,) = [each async for each in check_broker(load_settings(nobody), Target())]
     assert found.outcome == "ok"

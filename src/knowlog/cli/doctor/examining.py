@@ -36,7 +36,6 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         check_limits,
         "Start PostgreSQL, or correct the KNOWLOG_LIMITS_ settings; then run this again.",
     ),
-    ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
     ("sources", check_sources, "Start PostgreSQL, or correct the KNOWLOG_SOURCES_ settings."),
     (
         "embedding model",
@@ -75,6 +74,11 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
     ("blob store", check_blobs, "Correct KNOWLOG_DOCUMENTS_BLOBS, or make that place writable."),
 )
 """Part, check, and what to do when the check breaks off."""
+ASKING: tuple[tuple[str, Callable[[Settings, Target], AsyncIterator[Finding]], str], ...] = (
+    ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
+    ("server", check_server, "Start it with `knowlog up`, or correct --url and KNOWLOG_URL."),
+)
+"""The same for what the running server is asked about."""
 
 
 async def examine(target: Target) -> list[Finding]:
@@ -89,8 +93,9 @@ async def examine(target: Target) -> list[Finding]:
     ]
     for part, check, remedy in CHECKS:
         findings += await _found(part, check(settings), remedy)
-    address = "Start it with `knowlog up`, or correct --url and KNOWLOG_URL."
-    return findings + await _found("server", check_server(settings, target), address)
+    for part, ask, remedy in ASKING:
+        findings += await _found(part, ask(settings, target), remedy)
+    return findings
 
 
 async def _found(part: str, check: AsyncIterator[Finding], remedy: str) -> list[Finding]:

@@ -8,6 +8,7 @@ from knowlog.bootstrap import is_here, require_safe
 from knowlog.cli.doctor.database import open_database
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 from knowlog.tenants import KEY_FILE, Vault, count_shut, open_vault
 
@@ -45,19 +46,23 @@ def judge(rows: Sequence[Any], vault: Vault) -> Finding:
     if count := count_shut(vault, kept):
         return fail(
             _PART,
-            f"the data keys of {count} tenants do not open with the keys that are set",
-            "Add the key-encryption key that was used before to KNOWLOG_SECRETS_KEY, behind the current one.",
+            f"{counted(count, 'data key')} shut to the keys that are set",
+            "Add the key-encryption key that was used before to KNOWLOG_SECRETS_KEY, behind the current one. If it is"
+            " lost for good: docs/guide/lost-key.md.",
         )
     if rows and rows[0]["unsealed"]:
         return warn(
             _PART,
-            f"{rows[0]['unsealed']} webhooks have a secret in the clear, from an earlier version",
+            f"{counted(rows[0]['unsealed'], 'webhook')} with a secret in the clear, from an earlier version",
             "Start a `knowlog worker`, which seals them.",
         )
     old = sum(row["data_keys"] for row in kept if row["wrapped_by"] != vault.current)
     if old:
-        return warn(_PART, f"{old} data keys are wrapped by an older key", "Run `knowlog secrets rotate`.")
+        return warn(
+            _PART, f"{counted(old, 'data key')} wrapped by an older key", "Run `knowlog secrets rotate`."
+        )
     count = sum(row["data_keys"] for row in kept)
     return ok(
-        _PART, f"{count} data keys, all wrapped by the current key" if count else "nothing is stored yet"
+        _PART,
+        f"{counted(count, 'data key')}, all wrapped by the current key" if count else "nothing is stored yet",
     )
