@@ -21,6 +21,7 @@ CHANGING = sorted(
     for method in route.methods - {"GET", "HEAD", "OPTIONS"}
 )
 OPEN_THE_DATABASE = {
+    "cli/lost_key.py": "runs where no server can start, and records secrets.given_up itself",
     "cli/archives.py": "bringing a tenant in records tenant.imported itself",
 }
 """Commands that reach the database without a server, and why they need not be recorded. Doctor only reads, benchmarks
