@@ -141,8 +141,9 @@ async def _insert(
 ) -> None:
     """Insert a part of a table's rows. Whatever they say, they become this tenant's."""
     made = {"tenant_id": "tenant()", **table.made}
-    names = ", ".join(f'"{name}"' for name in told["columns"])
-    values = ", ".join(made.get(name, f'x."{name}"') for name in told["columns"])
+    columns = dict.fromkeys([*told["columns"], *table.made])
+    names = ", ".join(f'"{name}"' for name in columns)
+    values = ", ".join(made.get(name, f'x."{name}"') for name in columns)
     rows = orjson.dumps([orjson.loads(line) for line in part.splitlines()])  # each member once
     await connection.execute(
         f"insert into {table.name} ({names}) overriding system value select {values}"  # noqa: S608 - checked names

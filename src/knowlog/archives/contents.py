@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class Table:
     """A table in the archive. `restored`: its rows come back when the archive is brought in; the others are there to be
     read. `without`: columns that stay behind. `only`: a condition on the rows. `made`: columns that do not come back as
-    they stand, with the expression that makes them. `told`: columns that count what all tenants do, with the expression
-    (of the row `t` and what `beside` joins to it) that numbers the tenant's own instead.
+    they stand, or stay behind, with the expression that makes them. `told`: columns that count what all tenants do, with
+    the expression (of the row `t` and what `beside` joins to it) that numbers the tenant's own instead.
     """
 
     name: str
@@ -34,7 +34,7 @@ _OWN_BLOB = {"blob": "tenant()::text || substr(x.blob, 37)"}
 
 TABLES: tuple[Table, ...] = (
     Table("tenants", without=frozenset({"log_key", "suspended_at", "suspended_because"})),
-    Table("members", restored=True, made=_PERSON_HERE),
+    Table("members", restored=True, without=frozenset({"person_id"}), made=_PERSON_HERE),
     Table("groups", restored=True),
     Table("group_members", restored=True),
     Table("collections", restored=True),
