@@ -80,11 +80,12 @@ class Isolation(RuleBasedStateMachine):
 
     @rule(number=numbers, audience=audiences)
     def upload(self, number: int, audience: frozenset[str] | None) -> None:
-        """Alice, or Charlie, uploads into a handbook."""
+        """Alice, or Charlie, uploads into a handbook. Charlie has no groups: what is not for all, is for nobody."""
 
         async def act() -> None:
             by = self.owner("north" if number % 3 else "south")
-            for paper in await self.scene.upload(by, "handbook", audience, papers=2):
+            readers = audience if by.tenant == "north" or audience is None else frozenset[str]()
+            for paper in await self.scene.upload(by, "handbook", readers, papers=2):
                 await attacks.seek(self.scene, paper)
 
         self.play(act)

@@ -62,7 +62,7 @@ async def test_no_step_of_house_keeping_fails(
         )
     async with fake_app(server_dir) as app, at_work(app):
         await asyncio.sleep(8)
-    assert len(turns) == 3
+    assert len(turns) == 4
     assert [each.getMessage() for each in caplog.records if "maintenance" in each.getMessage()] == []
 
 
