@@ -58,7 +58,7 @@ chaos: $(READY)  ## Kill -9 everything while documents come in, with each broker
 	@for broker in postgres redis rabbitmq kafka; do $(BIN)/knowlog bench chaos --broker $$broker $(ARGS) || exit 1; done
 
 isolation: $(READY)  ## Play owner, colleagues and strangers against everything (ARGS="--calls 1000000 --revocations 10000")
-	@$(BIN)/python -m pytest -q tests/isolation $(ARGS)
+	@$(BIN)/python -m pytest -q tests/isolation --every-bug $(ARGS)
 
 check: lint types laws scan test  ## Everything that CI asks for
 

@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--seed", type=int, default=SEED, help="which stories")
     group.addoption("--figures", type=Path, help="file for the figures, as JSON")
+    group.addoption("--every-bug", action="store_true", help="plant those too that only dear calls show")
     group.addoption("--resume", action="store_true", help="go on where the run ended that wrote --figures")
 
 
