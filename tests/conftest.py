@@ -9,14 +9,6 @@ from knowlog.database import Database, Scope
 from knowlog.tenants import create_tenant
 from own_server import fresh_server, migrated
 
-_TURNS = {"isolation": 0, "acceptance": 1}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What plays with a whole system begins first, so that processes which share the tests end at about the same time."""
-    folders = Path(__file__).parent
-    items.sort(key=lambda item: _TURNS.get(item.path.relative_to(folders).parts[0], 2))
-
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes and long texts make no names: they may hold the time or a random id, and every process must find the same
