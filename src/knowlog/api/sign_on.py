@@ -49,7 +49,9 @@ OwnPath = Annotated[
         description="Path of this server to go on to, with the session in cookies. Without it the session is answered.",
     ),
 ]
-FromProvider = Annotated[str, Query(max_length=2048)]
+# The four together have to fit into the longest address that is taken (8,192 bytes).
+Code = Annotated[str, Query(max_length=4096)]
+FromProvider = Annotated[str, Query(max_length=1024)]
 _COMES_BACK: dict[int | str, dict[str, Any]] = {303: {"description": "On to the address in `Location`."}}
 _LOGOUT_FORM = {
     "required": True,
@@ -73,7 +75,7 @@ class Terms(Body):
 
     client_id: Annotated[str, Field(min_length=1, max_length=500), NO_NUL] | None = None
     client_secret: SecretStr | None = Field(
-        None, min_length=1, max_length=2048, description="Kept encrypted; it cannot be read back."
+        None, min_length=1, max_length=4000, description="Kept encrypted; it cannot be read back."
     )
     scopes: list[Annotated[str, Field(min_length=1, max_length=100)]] | None = Field(
         None, max_length=20, description="What is asked of the provider; openid always is."
@@ -232,7 +234,7 @@ async def callback(
     request: Request,
     people: TheSigningOn,
     state: FromProvider = "",
-    code: FromProvider | None = None,
+    code: Code | None = None,
     error: FromProvider | None = None,
     iss: FromProvider | None = None,
 ) -> Response:
