@@ -28,7 +28,7 @@ async def serving(**settings: str) -> AsyncIterator[tuple[Stack, httpx.AsyncClie
         Path(folder).chmod(0o755)
         given = {
             "DATA_DIR": folder, "API_PORT": "0", "EMBEDDING_MODEL": "fake", "WORKER_QUEUES": "cleanup",
-            "DOCUMENTS_MAX_UPLOAD_MB": "600", "API_BODIES_IN_FLIGHT_MB": "1200", **settings,
+            "API_PROCESSES": "1", "DOCUMENTS_MAX_UPLOAD_MB": "600", "API_BODIES_IN_FLIGHT_MB": "1200", **settings,
         }  # fmt: skip
         environ = {**os.environ, **{f"KNOWLOG_{name}": value for name, value in given.items()}}
         if "TMPDIR" in settings:

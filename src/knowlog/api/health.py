@@ -2,21 +2,22 @@
 
 import asyncio
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from knowlog import __version__
 from knowlog.api.dependencies import AS_OPERATOR, Route, TheApp, open_to_all, reply
 from knowlog.api.model import problems
 from knowlog.bootstrap import App
-from knowlog.edge import METRICS_TYPE
+from knowlog.edge import METRICS_TYPE, Metrics, figures_beside
 from knowlog.kernel.errors import KnowlogError, Unavailable
 
 router = APIRouter(tags=["health"], route_class=Route)
 
 _HEALTH = open_to_all("it tells the state of the process and holds no tenant's data")
 _CHECK_TIMEOUT_S = 5.0
+Alone = Annotated[bool, Query(description="Only the figures of the process that answers.")]
 _FRESH_S = 1.0
 _CAN_DO_WITHOUT = frozenset({"model", "language_models"})
 """Parts without which less is answered, and answered nevertheless."""
@@ -96,11 +97,15 @@ async def ready(request: Request, app: TheApp) -> Response:
     },
     summary="Read figures for Prometheus",
 )
-async def metrics(request: Request, app: TheApp) -> Response:
-    """Figures for Prometheus, over all tenants. It sends the operator's key as its bearer token."""
-    return Response(
-        await request.app.state.metrics.render(app.database), headers={"Content-Type": METRICS_TYPE}
-    )
+async def metrics(request: Request, app: TheApp, alone: Alone = False) -> Response:
+    """Figures for Prometheus, over all tenants. It sends the operator's key as its bearer token. Servers of one port
+    answer with the figures of all of them.
+    """
+    figures: Metrics = request.app.state.metrics
+    if alone:
+        return Response(figures.render_alone(), headers={"Content-Type": METRICS_TYPE})
+    others = await figures_beside(app.settings.api.ports_beside, request.headers["Authorization"])
+    return Response(await figures.render(app.database, others), headers={"Content-Type": METRICS_TYPE})
 
 
 async def _try(check: Any) -> str:

@@ -30,16 +30,26 @@ async def run_server(settings: Settings) -> None:
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)
     require_safe(settings)
-    listener = listen(settings.api)
+    listeners = [listen(settings.api), *_own(settings.api)]
     try:
         async with open_app(settings) as app:
             await require_key_of_stored(app)
             api = create_api(app)
             gc.freeze()  # what lives as long as the process is not looked through again and again
-            await uvicorn.Server(configuration(api, settings.api)).serve([listener])
+            await uvicorn.Server(configuration(api, settings.api)).serve(listeners)
             await asyncio.sleep(0)
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
+
+
+def _own(settings: ApiSettings) -> list[socket.socket]:
+    """Where a server that shares its port is reached alone."""
+    if settings.own_port is None:
+        return []
+    return [
+        listen(settings.model_copy(update={"host": "127.0.0.1", "port": settings.own_port, "own_port": None}))
+    ]
 
 
 def _check_certificate(settings: ApiSettings) -> None:
@@ -64,6 +74,8 @@ def listen(settings: ApiSettings) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if settings.own_port is not None:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address)
         except OSError:
             listener.close()

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         resolve,
     )
     from knowlog.edge.routing import ScopedRoute
+    from knowlog.edge.sharing import figures_beside
     from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, Watcher, event
     from knowlog.edge.telemetry import set_up_logging, set_up_spans
@@ -81,6 +82,7 @@ _PLACES = {
         "resolve",
     ),
     "routing": ("ScopedRoute",),
+    "sharing": ("figures_beside",),
     "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "Watcher", "event"),
     "telemetry": ("set_up_logging", "set_up_spans"),
@@ -135,6 +137,7 @@ __all__ = [
     "event",
     "expected_revision",
     "fetch",
+    "figures_beside",
     "find_proof",
     "fingerprint",
     "handle",

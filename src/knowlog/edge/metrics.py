@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from knowlog.database import Database
 from knowlog.edge.admission import Admission
 from knowlog.edge.connections import Connections
+from knowlog.edge.sharing import added
 from knowlog.resilience import dependencies
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -28,6 +29,9 @@ class Metrics:
 
     def __init__(self, admission: Admission, connections: Connections) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        """Of this process."""
+        self.overviews = CollectorRegistry(auto_describe=True)
+        """Of the whole installation, as the databases tell it."""
         ProcessCollector(registry=self.registry)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._count_requests()
@@ -60,10 +64,11 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
-        self._takes = self._gauge(
+        self._takes = Gauge(
             "knowlog_limits_takes",
             "How often a store was asked for requests or uploads of a minute, since the start.",
-            "store",
+            ["store"],
+            registry=self.registry,
         )
         self._refused = Counter(
             "knowlog_limits_refused",
@@ -180,16 +185,18 @@ class Metrics:
         )
 
     def _measure_dependencies(self) -> None:
-        self._dependencies = self._gauge(
+        self._dependencies = Gauge(
             "knowlog_dependency_state",
-            "1 for the state of what stands before a dependency: closed, open (it is left alone), half-open.",
-            "dependency", "state",
-        )  # fmt: skip
-        self._dependency_calls = self._gauge(
+            "Servers by the state of what stands before a dependency: closed, open (it is left alone), half-open.",
+            ["dependency", "state"],
+            registry=self.registry,
+        )
+        self._dependency_calls = Gauge(
             "knowlog_dependency_events",
             "How often, since the start, it opened, refused a call or repeated one; calls under way.",
-            "dependency", "event",
-        )  # fmt: skip
+            ["dependency", "event"],
+            registry=self.registry,
+        )
 
     def _set_dependencies(self) -> None:
         for each in dependencies():
@@ -200,14 +207,17 @@ class Metrics:
 
     def watch_answers(self, standing: Counted[str], rungs: Sequence[str]) -> None:
         """Show on which rung of the ladder answers stood."""
-        answers = self._gauge(
-            "knowlog_answers_standing", "Answers since the start, by rung of the ladder.", "rung"
+        answers = Gauge(
+            "knowlog_answers_standing",
+            "Answers since the start, by rung of the ladder.",
+            ["rung"],
+            registry=self.registry,
         )
         for rung in rungs:
             answers.labels(rung).set_function(partial(standing.__getitem__, rung))
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(name, meaning, labels, registry=self.registry)
+        return Gauge(name, meaning, labels, registry=self.overviews)
 
     def _watch(self, name: str, meaning: str, look: Callable[[], float]) -> None:
         Gauge(name, meaning, registry=self.registry).set_function(look)
@@ -264,11 +274,22 @@ class Metrics:
         """Count what a provider has told of a sign-out: heard or refused."""
         self._sign_outs.labels(result).inc()
 
-    async def render(self, database: Database) -> bytes:
+    def render_alone(self) -> bytes:
+        """Write the figures of this process in Prometheus' text form."""
+        self._set_dependencies()
+        return generate_latest(self.registry)
+
+    async def render(self, database: Database, others: Sequence[bytes] = ()) -> bytes:
         """Read the queues of all databases that answer, and write every figure in Prometheus' text form.
 
-        Raises Unavailable where the home does not answer.
+        `others` are the figures of the servers beside this one, which are added to its. Raises Unavailable where the
+        home does not answer.
         """
+        await self._look_over(database)
+        alone = self.render_alone()
+        return (added([alone, *others]) if others else alone) + generate_latest(self.overviews)
+
+    async def _look_over(self, database: Database) -> None:
         places = await database.reachable()
         answering = {each.name for each in places}
         for name in database.silos:
@@ -292,8 +313,6 @@ class Metrics:
         for state in ("received", "parsing", "embedding", "failed"):
             self._documents.labels(state).set(counts[state])
         self._set_rebuilds([row for row in found["embedding_overview"] if row["building"] is not None])
-        self._set_dependencies()
-        return generate_latest(self.registry)
 
     def _set_rebuilds(self, rows: Sequence[Mapping[str, Any]]) -> None:
         self._rebuilds.set(sum(row["collections"] for row in rows))

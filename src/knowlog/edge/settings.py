@@ -19,6 +19,25 @@ class ApiSettings(BaseModel):
         "127.0.0.1", description="Address to listen on. 0.0.0.0 for every network of the machine."
     )
     port: int = Field(8484, ge=0, le=65535, description="Port to listen on. 0 takes any free one.")
+    processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Server processes that `knowlog up` runs behind its port, the first at once. 0: two on Linux "
+        "where the machine has two cores or more, else one.",
+    )
+    own_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port of 127.0.0.1 at which this server is reached alone, where several listen at KNOWLOG_API_PORT "
+        "(Linux spreads connections over them). `knowlog up` sets it.",
+    )
+    ports_beside: frozenset[int] = Field(
+        frozenset(),
+        description="KNOWLOG_API_OWN_PORT of the servers that share KNOWLOG_API_PORT with this one: /metrics adds their "
+        "figures. `knowlog up` sets it.",
+    )
     public_url: str | None = Field(
         None, description="Address by which people reach the server, put before the deep links of citations."
     )

@@ -76,6 +76,13 @@ class Connections:
         )
         return connection
 
+    def renew(self) -> None:
+        """Have the next requests open connections of their own, which servers that share the port share out anew."""
+        count = self._free.qsize()
+        self.close()
+        for _ in range(count):
+            self._free.put_nowait(None)
+
     def close(self) -> None:
         """Close every connection that is not in use."""
         while not self._free.empty():

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from knowlog.cli.bench.bare import Bare, open_bare
+from knowlog.cli.bench.connection import Connections
 from knowlog.cli.bench.judged import beir_texts
 from knowlog.cli.bench.loading import COLLECTION, every, load_texts
 from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
@@ -58,7 +59,7 @@ async def _measure(system: System, dataset: BeirDataset, concurrency: int, limit
         return await system.api.post("/v1/search", wanted)
 
     async with open_bare(system) as bare:
-        rounds = await _rounds(over_http, _bare_search(bare), questions, concurrency)
+        rounds = await _rounds(system.api, over_http, _bare_search(bare), questions, concurrency)
     counts = {"documents": len(texts), "questions": len(questions)}
     settings = {"data": dataset.name, "concurrency": concurrency, "rounds": _ROUNDS, "limit": _LIMIT}
     return Report({**_figures(rounds), **counts}, settings)
@@ -78,7 +79,9 @@ class _Round:
         self.bare_per_s = 0.0
 
 
-async def _rounds(over_http: Ask, bare: Ask, questions: Sequence[str], concurrency: int) -> list[_Round]:
+async def _rounds(
+    api: Connections, over_http: Ask, bare: Ask, questions: Sequence[str], concurrency: int
+) -> list[_Round]:
     for ask in (over_http, bare):
         await latencies_ms(ask, questions[:_WARM_UP])
     found = []
@@ -88,6 +91,7 @@ async def _rounds(over_http: Ask, bare: Ask, questions: Sequence[str], concurren
             measured = _Round()
             share = questions[number::_ROUNDS]
             for side in ("http", "bare") if number % 2 else ("bare", "http"):
+                api.renew()  # the servers behind the port share out connections, not requests
                 ask = over_http if side == "http" else bare
                 setattr(measured, f"{side}_ms", await latencies_ms(ask, share))
                 bar.advance(task)

@@ -59,6 +59,7 @@ class Supervisor:
             end_group(process, signal.SIGKILL)
 
     async def _keep(self, program: Program) -> None:
+        await asyncio.sleep(program.after_s)
         pause_s = _FIRST_PAUSE_S
         while True:
             started = time.monotonic()
