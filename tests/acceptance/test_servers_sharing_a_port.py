@@ -1,4 +1,4 @@
-"""Two servers behind one port, as `knowlog up` runs them."""
+"""Two servers behind one port, as `knowlog up` runs them when the first is busy."""
 
 import asyncio
 import os
@@ -11,21 +11,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from knowlog.cli.processes import Stack, open_stack
-from knowlog.cli.processes import stack as stacks
+from knowlog.cli.processes import Stack, open_stack, servers
 
 ASKED = 'knowlog_http_requests_total{method="GET",route="/health/live",status="200"}'
 
 
 @pytest.fixture(scope="module")
 async def stack() -> AsyncIterator[Stack]:
-    """A knowlog with two servers, the second started with the first."""
+    """A knowlog that takes its first server for busy at once."""
     given = {"API_PORT": "0", "API_PROCESSES": "2", "EMBEDDING_MODEL": "fake"}
     with tempfile.TemporaryDirectory(prefix="knowlog-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         environ = {f"KNOWLOG_{name}": value for name, value in {**given, "DATA_DIR": folder}.items()}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stacks, "_FURTHER_SERVERS_AFTER_S", 0.0)
+            patch.setattr(servers, "_BUSY", 0.0)
             async with open_stack({**os.environ, **environ}) as opened:
                 yield opened
 

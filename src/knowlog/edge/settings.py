@@ -23,8 +23,8 @@ class ApiSettings(BaseModel):
         0,
         ge=0,
         le=64,
-        description="Server processes that `knowlog up` runs behind its port, the first at once. 0: two on Linux "
-        "where the machine has two cores or more, else one.",
+        description="Server processes that `knowlog up` runs behind its port at most; one starts, and more when it "
+        "is busy. 0: two on Linux where the machine has two cores or more, else one.",
     )
     own_port: int | None = Field(
         None,

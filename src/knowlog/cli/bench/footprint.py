@@ -26,7 +26,7 @@ _CITATION = re.compile(r", version \d+, characters \d+ to \d+")
 _SERVING = re.compile(r"^Data\s")
 """The last line that the demo prints."""
 _LONGEST_S = 180.0
-_SETTLING_S = 25.0  # the second server, which starts a while after the first, has long come up
+_SETTLING_S = 3.0
 _ELSEWHERE = ("KNOWLOG_DATABASE_URL", "KNOWLOG_DATABASE_OWNER_URL")
 
 

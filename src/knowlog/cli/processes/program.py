@@ -22,8 +22,6 @@ class Program:
     command: str
     log: Path
     environment: Mapping[str, str]
-    after_s: float = 0.0
-    """How long it waits before its first start."""
 
     def arguments(self) -> tuple[str, ...]:
         """The command line. The working directory is kept out of the module path."""

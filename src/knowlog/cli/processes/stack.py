@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import fcntl
-import os
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from knowlog.cli.credentials import make_operator_key
 from knowlog.cli.output import say
 from knowlog.cli.processes.ports import free_port, require_port
 from knowlog.cli.processes.program import Program
+from knowlog.cli.processes.servers import growing, servers
 from knowlog.cli.processes.supervisor import Supervisor
 from knowlog.cli.running import is_up
 from knowlog.database import EmbeddedServer, connect, start_embedded
@@ -31,8 +30,6 @@ _MOST_FAILED_STARTS = 4
 _DATABASE_CHECK_S = 0.5
 _DATABASE_TIMEOUT_S = 8.0
 _LOCK_TRIES = 5
-_FURTHER_SERVERS_AFTER_S = 15.0
-"""Who starts knowlog waits for the first answer; load comes later. What a server's start costs is not taken from that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +68,14 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
         async with _database(settings) as owner_url:
             await _require_key_of_stored(settings, owner_url)
             operator_key, environment = _environment(settings, environ, port)
-            supervisor = Supervisor(_programs(settings, environment), settings.api.shutdown_grace_s)
+            first, *more = servers(settings, environment)
+            supervisor = Supervisor([first, *_workers(settings, environment)], settings.api.shutdown_grace_s)
             try:
                 supervisor.start()
                 await _until_ready(url, supervisor, settings)
                 leave_address(settings.data_dir, url)
-                yield Stack(settings, url, operator_key, supervisor)
+                async with growing(supervisor, first, more):
+                    yield Stack(settings, url, operator_key, supervisor)
             finally:
                 leave_address(settings.data_dir, None)
                 await supervisor.stop()
@@ -133,35 +132,12 @@ def _key_file(settings: Settings) -> Path:
     return path
 
 
-def _programs(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
+def _workers(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
     logs = settings.data_dir / "logs"
     return [
-        *_servers(settings, logs, environment),
         Program("worker", "worker", logs / "worker.log", environment),
         *(_further_worker(number, logs, environment) for number in range(2, settings.worker.processes + 1)),
     ]
-
-
-def _servers(settings: Settings, logs: Path, environment: Mapping[str, str]) -> Iterator[Program]:
-    """The servers behind the port. Several are told the ports at which they answer alone."""
-    count = settings.api.processes or _usual_servers()
-    ports = [free_port() for _ in range(count)] if count > 1 else []
-    yield Program("api", "serve", logs / "api.log", {**environment, **_sharing(ports, 0)})
-    for number in range(1, count):
-        name, own = f"api-{number + 1}", {**environment, **_sharing(ports, number)}
-        yield Program(name, "serve", logs / f"{name}.log", own, _FURTHER_SERVERS_AFTER_S)
-
-
-def _usual_servers() -> int:
-    """Elsewhere than on Linux, the last server to listen at a port would get all connections."""
-    return 2 if sys.platform == "linux" and (os.cpu_count() or 1) > 1 else 1
-
-
-def _sharing(ports: Sequence[int], number: int) -> dict[str, str]:
-    if not ports:
-        return {}
-    others = ",".join(str(each) for each in ports if each != ports[number])
-    return {"KNOWLOG_API_OWN_PORT": str(ports[number]), "KNOWLOG_API_PORTS_BESIDE": others}
 
 
 def _further_worker(number: int, logs: Path, environment: Mapping[str, str]) -> Program:

@@ -19,10 +19,11 @@ class Supervisor:
     """Watches a few programs. One that ends is started again, after a pause that doubles each time."""
 
     def __init__(self, programs: Sequence[Program], stop_timeout_s: float = 15.0) -> None:
-        self.programs = programs
+        self.programs = list(programs)
         self._stop_timeout_s = stop_timeout_s
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._watches: list[asyncio.Task[None]] = []
+        self._given_up = asyncio.Event()
         self.failures = {program.name: 0 for program in programs}
         """How often each program has ended since it last ran steadily."""
 
@@ -33,7 +34,13 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every program."""
-        self._watches = [asyncio.create_task(self._keep(program)) for program in self.programs]
+        self._watches = [self._watch(program) for program in self.programs]
+
+    def add(self, program: Program) -> None:
+        """Start one more program, and keep it running as the others."""
+        self.programs.append(program)
+        self.failures[program.name] = 0
+        self._watches.append(self._watch(program))
 
     def check(self) -> None:
         """Raise the error of a program that cannot be kept running."""
@@ -43,7 +50,8 @@ class Supervisor:
 
     async def wait(self) -> None:
         """Wait until a program cannot be kept running, and raise its error."""
-        await asyncio.gather(*self._watches)
+        await self._given_up.wait()
+        self.check()
 
     async def stop(self) -> None:
         """Ask every program to stop; one that has not after the timeout is killed, with all it started."""
@@ -58,8 +66,12 @@ class Supervisor:
         for process in self._running.values():
             end_group(process, signal.SIGKILL)
 
+    def _watch(self, program: Program) -> asyncio.Task[None]:
+        watch = asyncio.create_task(self._keep(program))
+        watch.add_done_callback(lambda _: self._given_up.set())
+        return watch
+
     async def _keep(self, program: Program) -> None:
-        await asyncio.sleep(program.after_s)
         pause_s = _FIRST_PAUSE_S
         while True:
             started = time.monotonic()
