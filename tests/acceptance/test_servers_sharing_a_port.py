@@ -45,6 +45,8 @@ async def asked(stack: Stack, url: str, **params: str) -> float:
 
 async def until_both_answer(stack: Stack) -> None:
     async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+        while "api-2" not in stack.supervisor.process_ids:
+            await asyncio.sleep(0.1)
         for name in ("api", "api-2"):
             while not await lives(http, address_of(stack, name)):
                 await asyncio.sleep(0.1)
