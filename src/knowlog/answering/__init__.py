@@ -2,6 +2,7 @@
 
 from knowlog.answering.actions import compose
 from knowlog.answering.ladder import STANDING, Writing, answer_by_ladder, as_events
+from knowlog.answering.leads import with_leads
 from knowlog.answering.model import (
     NOT_IN_DOCUMENTS,
     Answer,
@@ -31,4 +32,5 @@ __all__ = [
     "as_events",
     "compose",
     "valid_question",
+    "with_leads",
 ]

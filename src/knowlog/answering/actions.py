@@ -102,7 +102,7 @@ def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
     for candidate in ranked:
         group = next((group for group in groups if same_statement(group[0], candidate)), None)
         if candidate.score < LEAST_SHARE * ranked[0].score:
-            break
+            continue
         if any(candidate.overlaps(other) for others in groups for other in others):
             continue
         if group is None and len(groups) < STATEMENTS:
@@ -110,8 +110,13 @@ def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
         elif group is not None and len(group) < CITATIONS:
             group.append(candidate)
     return tuple(
-        _statement(group, answers=group[0].score >= SURE_SHARE * ranked[0].score) for group in groups
+        _statement(group, answers=_answers(group[0], groups[0][0], ranked[0].score)) for group in groups
     )
+
+
+def _answers(candidate: Candidate, first: Candidate, best: float) -> bool:
+    """Whether it is as good as the best; what says nothing by itself never is, but alone."""
+    return candidate is first or (candidate.score >= SURE_SHARE * best and not candidate.mute)
 
 
 def _statement(group: Sequence[Candidate], *, answers: bool) -> Statement:
@@ -135,6 +140,7 @@ def _citation(candidate: Candidate) -> Citation:
         pages=passage.pages_of(start, end),
         headings=passage.headings_at(passage.start + candidate.start),
         score=round(candidate.score, 4),
+        context=" ".join(candidate.head.replace("|", " ").split()) or None,
     )
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from knowlog.answering.question import Question
 from knowlog.answering.sentences import LONGEST, Kind, Sentence, split, token_count
+from knowlog.answering.tables import head_of_row
 from knowlog.retrieval import Passage
 from knowlog.stores import lexemes
 
@@ -39,6 +40,10 @@ SAME = 0.8
 """Share of lexemes in common, of all lexemes of two sentences, from which they say the same."""
 
 _DIGITS = re.compile(r"\d+")
+_QUESTION = re.compile(r"[?？؟][\s\"'”’)\]]*$")
+_END = re.compile(r"[.!。！:;,…][\s\"'”’)\]]*$")
+_LONG_WORD = re.compile(r"[^\W\d_]{5,}")
+_TITLE_TOKENS = 16
 _LEANING = re.compile(
     r"[\"'“‘(\[]*(?:(?:However|But|And|So|Also|Thus|Then|Yet|Instead|Later|In addition|As a result),? )?"
     r"(?:he|she|it|they|this|these|that|those|such|his|her|its|their|both|here|there)\b",
@@ -52,7 +57,9 @@ class Candidate:
 
     `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table
     head. `missing` is the share of the question's content that is names and numbers which the passage lacks.
-    `cut_before` and `cut_after`: something of the sentence stands before or after the span.
+    `cut_before` and `cut_after`: something of the sentence stands before or after the span. `head`: of a row, what it
+    stands under. `mute`: a question, or what looks like a heading, which says nothing by itself. A row may begin before
+    the passage, in its lead: `start` is negative then.
     """
 
     passage: Passage
@@ -69,11 +76,14 @@ class Candidate:
     similarity: float = 0.0
     cut_before: bool = False
     cut_after: bool = False
+    head: str = ""
+    mute: bool = False
 
     @property
     def quote(self) -> str:
         """The exact text of the span."""
-        return self.passage.text[self.start : self.end]
+        led = len(self.passage.lead)
+        return (self.passage.lead + self.passage.text)[led + self.start : led + self.end]
 
     @property
     def support(self) -> float:
@@ -94,19 +104,23 @@ def candidates(question: Question, passages: Sequence[Passage]) -> list[Candidat
     found: list[Candidate] = []
     for passage in passages[:PASSAGES]:
         found += _candidates_of(question, passage)
-    found.sort(key=lambda candidate: (-candidate.score, candidate.passage.start + candidate.start))
+    found.sort(
+        key=lambda candidate: (candidate.mute, -candidate.score, candidate.passage.start + candidate.start)
+    )
     return _without_repeats(found)
 
 
 def rank(found: Sequence[Candidate], similarities: NDArray[np.float32]) -> list[Candidate]:
-    """Return the candidates best first, given the cosine of each to the question in the same order."""
+    """Return the candidates best first, given the cosine of each to the question in the same order; what says nothing by
+    itself comes behind what does.
+    """
     low, high = float(similarities.min()), float(similarities.max())
     closeness = (similarities - low) / max(high - low, 1e-6)
     ranked = [
         replace(candidate, score=candidate.score + CLOSENESS_WEIGHT * float(close), similarity=float(cosine))
         for candidate, close, cosine in zip(found, closeness, similarities, strict=True)
     ]
-    return sorted(ranked, key=lambda candidate: -candidate.score)
+    return sorted(ranked, key=lambda candidate: (candidate.mute, -candidate.score))
 
 
 def same_statement(one: Candidate, other: Candidate) -> bool:
@@ -117,8 +131,9 @@ def same_statement(one: Candidate, other: Candidate) -> bool:
 
 def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
     """Yield the sentences of one passage with their cheap evidence."""
-    text = passage.text
-    sentences = split(text, (passage.title, *passage.headings))
+    text, led = passage.lead + passage.text, len(passage.lead)
+    titles = dict.fromkeys(title for section in passage.sections for title in section.headings)
+    sentences = split(text, (passage.title, *passage.headings, *titles))
     above = frozenset(lexemes(" ".join((passage.title, *passage.headings))))
     missing = question.missing(above | frozenset(lexemes(text)))
     heading: frozenset[str] = frozenset()
@@ -126,27 +141,52 @@ def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
         if sentence.kind is Kind.HEADING:
             heading = frozenset(lexemes(text[sentence.start : sentence.end]))
             continue
+        if sentence.end <= led:
+            continue
         before = _context_of(sentences, index)
-        nearby = text[before.start : before.end] if before else ""
-        words = frozenset(lexemes(text[sentence.start : sentence.end]))
+        head = head_of_row(text, sentences, index)
+        nearby = head or (text[before.start : before.end] if before else "")
+        quoted = text[sentence.start : sentence.end]
+        words = frozenset(lexemes(quoted))
         reach = words | above | heading | frozenset(lexemes(nearby))
         first = before if before and _leans(text, before, sentence) else sentence
         yield replace(
-            _weighed(question, passage, sentence, first.start, words, reach, nearby),
+            _weighed(question, passage, sentence, quoted, first.start, words, reach, nearby),
             missing=missing, cut_before=first.cut_before, cut_after=sentence.cut_after,
+            head=nearby if sentence.kind is Kind.ROW else "",
+            mute=_says_nothing(question, sentence.kind, quoted, words),
         )  # fmt: skip
+
+
+def _says_nothing(question: Question, kind: Kind, quoted: str, words: frozenset[str]) -> bool:
+    """Tell a question, and a line without an end mark that is a heading: it says no more than the question, or all its
+    long words have capitals.
+    """
+    if _QUESTION.search(quoted):
+        return True
+    if kind is Kind.ROW or _END.search(quoted) or "\n" in quoted or ": " in quoted:
+        return False
+    if words <= question.weights.keys():
+        return True
+    long_words = _LONG_WORD.findall(quoted)
+    return (
+        kind is Kind.PROSE
+        and token_count(quoted) <= _TITLE_TOKENS
+        and bool(long_words)
+        and all(word[0].isupper() for word in long_words)
+    )
 
 
 def _weighed(
     question: Question,
     passage: Passage,
     sentence: Sentence,
+    quoted: str,
     start: int,
     words: frozenset[str],
     reach: frozenset[str],
     nearby: str,
 ) -> Candidate:
-    quoted = passage.text[sentence.start : sentence.end]
     covered = question.coverage(words)
     context = question.coverage(reach - words)
     figure = question.wants_figure and not set(_DIGITS.findall(quoted)) <= set(_DIGITS.findall(question.text))
@@ -154,9 +194,10 @@ def _weighed(
     topic = ", ".join(dict.fromkeys((passage.title, *passage.headings[-1:])))[:200]
     lead = nearby[:200] + "\n" if sentence.kind is Kind.ROW and nearby else ""
     embeddable = f"{topic}: {lead}{quoted}" if topic else lead + quoted
+    led = len(passage.lead)
     return Candidate(
-        passage, start, sentence.end, sentence.kind, words, reach, embeddable, covered, context, 0.0, score
-    )
+        passage, start - led, sentence.end - led, sentence.kind, words, reach, embeddable, covered, context, 0.0, score,
+    )  # fmt: skip
 
 
 def _context_of(sentences: Sequence[Sentence], index: int) -> Sentence | None:

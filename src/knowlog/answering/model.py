@@ -18,7 +18,8 @@ NOT_IN_DOCUMENTS = "Not in your documents."
 class Citation:
     """An exact quote and where it stands: `version_text[start:end] == quote`; `score` as in Statement.
 
-    `pages` are those on which the quote stands: one, or more where it runs over their border.
+    `pages` are those on which the quote stands: one, or more where it runs over their border. `context` is, for a row of
+    a table, what it stands under, on one line: the names of the columns, as far as they are found.
     """
 
     quote: str
@@ -32,6 +33,7 @@ class Citation:
     pages: tuple[int, ...]
     headings: tuple[str, ...]
     score: float
+    context: str | None = None
 
     @property
     def page(self) -> int | None:

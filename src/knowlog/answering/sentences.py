@@ -1,7 +1,9 @@
 """Text to sentences: spans that can be quoted, with exact offsets, in one pass over the text.
 
 A line decides first what it is: a table row and a list item are each one statement; headings, table heads and
-rules are kept apart, because they are never an answer by themselves; everything else is prose. Prose goes to
+rules are kept apart, because they are never an answer by themselves; everything else is prose. The tables of a PDF have
+no marks: there a line is a row that ends in two figures or more, and what stands before its figures may begin on a line
+above; where all of them are years, it is the table's head. Prose goes to
 `sentencex` (Wikimedia's splitter: abbreviations, initials, full stops of many scripts). What is still longer
 than `LONGEST` tokens is cut at the clause nearest to its middle. Nothing is ever rewritten, so
 `text[start:end]` is the sentence for every span returned.
@@ -28,6 +30,13 @@ BULLET = re.compile(r"[ \t]*(?:[*•‣▪◦●○]|[-+–](?=[ \t]+[^\W\d]))[ 
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _CELL_COMMA = re.compile(r"[,;](?!\s|\d{3}\b)")
 _TABLE_RULE = frozenset("|-:+ \t")
+_CURRENCY = "$€£¥"
+_CELL = re.compile(r"[-−–+($€£¥]{0,4}\d+(?:,\d{3})*(?:\.\d+)?[)%]{0,2}|[—–-]|N/[AM]|NM")
+_CELLS_READ = 16
+_LONGEST_ROW = 400
+"""Characters of a row whose words begin on lines above its figures."""
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_ENDED = ".:;!?。？！"
 _CLAUSES = (re.compile(r"[;；]\s*|:\s+|\s[—–]\s"), re.compile(r"[,،、，]\s*(?=\D)"), re.compile(r"\s+"))
 
 
@@ -137,10 +146,13 @@ def _blocks(text: str, titles: set[str]) -> Iterator[tuple[Kind, int, int]]:
     """Join lines that belong together: wrapped lines of a paragraph, and the further lines of a list item."""
     open_kind, start, end = None, 0, 0
     for line, joins in _joined(text, _lines(text, titles)):
+        joins = joins and (line.kind is not Kind.ROW or line.end - start <= _LONGEST_ROW)
         if open_kind is not None and not joins:
             yield open_kind, start, end
         if not joins:
-            open_kind, start = line.kind, line.start
+            start = line.start
+        if not joins or line.kind is Kind.ROW:  # whose words began as prose
+            open_kind = line.kind
         end = line.end
     if open_kind is not None:
         yield open_kind, start, end
@@ -157,12 +169,31 @@ def _joined(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, bool]]:
 
 def _continues(text: str, previous: _Line, line: _Line, width: int) -> bool:
     """Tell a wrapped line from an ended one: had the next word fitted easily, the break was meant."""
+    if line.kind is Kind.ROW and previous.kind is Kind.PROSE and figures(text[line.start : line.end]):
+        return _ends_row(text, previous, line, width)
     if line.kind is not Kind.PROSE or previous.kind not in (Kind.PROSE, Kind.ITEM):
         return False
     if previous.kind is Kind.ITEM and text[line.start - 1 : line.start] in (" ", "\t"):
         return True
+    return _filled(text, previous, line, width) > 0.7
+
+
+def _filled(text: str, previous: _Line, line: _Line, width: int) -> float:
+    """How much of the width a line would have filled with the first word of the next."""
     next_word = text[line.start : line.end].split(maxsplit=1)[0]
-    return (previous.end - previous.start) + 1 + len(next_word) > 0.7 * width
+    return ((previous.end - previous.start) + 1 + len(next_word)) / width
+
+
+def _ends_row(text: str, previous: _Line, line: _Line, width: int) -> bool:
+    """Whether a line with figures ends a row whose words begin above: it has no words, or goes on in mid-sentence."""
+    if text[previous.end - 1] in _ENDED:
+        return False
+    first = text[line.start]
+    return (
+        first.islower()
+        or not any(map(str.isalpha, text[line.start : line.end]))
+        or _filled(text, previous, line, width) > 0.95
+    )
 
 
 def _lines(text: str, titles: set[str]) -> Iterator[_Line]:
@@ -197,9 +228,23 @@ def _kind(line: str, following: str, titles: set[str], in_code: bool) -> Kind | 
         return None
     if _HASH_HEADING.match(line) or line.strip().casefold() in titles or _is_header(line, following):
         return Kind.HEADING
+    if cells := figures(line):
+        return Kind.HEADING if all(map(_YEAR.fullmatch, cells)) else Kind.ROW
     if _ITEM_MARK.match(line):
         return Kind.ITEM
     return Kind.ROW if _is_row(line) else Kind.PROSE
+
+
+def figures(line: str) -> list[str]:
+    """The figures with which a line ends, from the last to the first, where there are two or more; else none."""
+    cells = []
+    for token in reversed(line.rsplit(maxsplit=_CELLS_READ)[-_CELLS_READ:]):
+        if token in _CURRENCY or token in ("%", ")", ")%"):
+            continue
+        if not _CELL.fullmatch(token):
+            break
+        cells.append(token)
+    return cells if len(cells) > 1 else []
 
 
 def _is_row(line: str) -> bool:

@@ -22,6 +22,7 @@ from knowlog.answering import (
     answer_by_ladder,
     as_events,
     compose,
+    with_leads,
 )
 from knowlog.api.dependencies import AsReader, Route, TheApp, reply
 from knowlog.api.model import Body, problems
@@ -73,6 +74,9 @@ class QuotedPlace(Place):
     """An exact quote and where it stands: `text[start:end] == quote`."""
 
     quote: str
+    context: str | None = Field(
+        description="Of a row of a table, what it stands under, such as the names of the columns."
+    )
 
 
 class AnswerStatement(Body):
@@ -191,8 +195,9 @@ async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) ->
     """Make the answer, in the mode that is wanted or on a lower rung."""
 
     async def quote() -> Answer:
+        passages = await with_leads(app.database, scope, found.passages)
         return await compose(
-            asked.question, found.passages, found.model or app.embedder, statistics=found.statistics
+            asked.question, passages, found.model or app.embedder, statistics=found.statistics
         )
 
     if _mode(app, asked) == "extractive":

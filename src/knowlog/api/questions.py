@@ -113,7 +113,7 @@ def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[
 
 def citation_json(app: App, citation: Citation) -> dict[str, Any]:
     """Render a citation."""
-    return {**_place(app, citation), "quote": citation.quote}
+    return {**_place(app, citation), "quote": citation.quote, "context": citation.context}
 
 
 def _place(app: App, found: Passage | Citation) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def _legs(passage: dict[str, Any]) -> list[object]:
 
 def _show_citation(citation: dict[str, Any], statement: str) -> None:
     _print(f"[cyan]{escape(place(citation))}[/cyan]", _UNDER)
+    if citation.get("context"):
+        _print(f"[dim]under “{escape(_shortened(citation['context'], _LONGEST_QUOTE))}”[/dim]", _UNDER)
     if _one_line(citation["quote"]) != _one_line(statement):
         _print(f"[dim]“{escape(_shortened(citation['quote'], _LONGEST_QUOTE))}”[/dim]", _UNDER)
     _print(

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-from knowlog.answering import Answer, compose
+from knowlog.answering import Answer, compose, with_leads
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import Answering
 from knowlog.embedding import Embedder, OpenModel
@@ -73,9 +73,8 @@ async def measure(
     answer = None
     if "answers" in wanted.measures or "faithfulness" in wanted.measures:
         model = found.model or asked.embedder
-        answer = await compose(
-            question.text, found.passages[:ANSWER_PASSAGES], model, statistics=found.statistics
-        )
+        passages = await with_leads(asked.database, scope, found.passages[:ANSWER_PASSAGES])
+        answer = await compose(question.text, passages, model, statistics=found.statistics)
     scores = {"latency_ms": (perf_counter() - started) * 1000}
     place = await _place(asked.database, scope, collection_id, question, index and index.index_id)
     if "retrieval" in wanted.measures:

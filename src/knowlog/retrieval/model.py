@@ -27,6 +27,7 @@ class Passage:
     """A chunk returned for a question: `version_text[start:end] == text`; its fused score, and its legs'.
 
     `page` and `headings` are where it begins, `page_starts` are all pages that it touches, `sections` begin inside it.
+    `lead` is what stands directly before it, where somebody has looked that up.
     """
 
     document_id: UUID
@@ -44,6 +45,7 @@ class Passage:
     legs: dict[str, Leg] = field(default_factory=dict)
     page_starts: tuple[PageStart, ...] = ()
     sections: tuple[Section, ...] = ()
+    lead: str = ""
 
     @property
     def pages(self) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ def passage():
     return make_passage
 
 
-def make_passage(text, *, document=1, start=0, title="Handbook", headings=(), score=1.0):
+def make_passage(text, *, document=1, start=0, title="Handbook", headings=(), score=1.0, lead=""):
     """Return a passage of a document whose text holds it at `start`."""
     return Passage(
         document_id=UUID(int=document),
@@ -53,6 +53,7 @@ def make_passage(text, *, document=1, start=0, title="Handbook", headings=(), sc
         metadata={},
         score=score,
         legs={"dense": Leg(1, 0.6)},
+        lead=lead,
     )
 
 

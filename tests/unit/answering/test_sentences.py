@@ -130,3 +130,48 @@ def test_hostile_repetition_takes_linear_time(unit):
     started = time.perf_counter()
     split(text)
     assert time.perf_counter() - started < 3
+
+
+STATEMENT = """Consolidated Statement of Cash Flows
+Years ended December 31
+(Millions) 2018 2017 2016
+Cash Flows from Operating Activities
+Net income including noncontrolling interest $ 5,363 $ 4,869 $ 5,058
+Deferred income taxes (57) 107 7
+Proceeds from sale of businesses, net of cash sold
+846 1,065 142
+Preferred stock, $0.01 par value; 100,000,000 shares authorized; no shares
+outstanding at the end of the year — —
+Effective tax rate 23% 20%
+The notes are an integral part of this statement."""
+
+
+def test_a_line_that_ends_in_figures_is_a_row():
+    """As in the text of a PDF; what a row is called may stand on the line above, and years name the columns."""
+    sentences = split(STATEMENT)
+    rows = [STATEMENT[each.start : each.end] for each in sentences if each.kind is Kind.ROW]
+    assert rows == [
+        "Net income including noncontrolling interest $ 5,363 $ 4,869 $ 5,058",
+        "Deferred income taxes (57) 107 7",
+        "Proceeds from sale of businesses, net of cash sold\n846 1,065 142",
+        "Preferred stock, $0.01 par value; 100,000,000 shares authorized; no shares\n"
+        "outstanding at the end of the year — —",
+        "Effective tax rate 23% 20%",
+    ]
+    heads = [STATEMENT[each.start : each.end] for each in sentences if each.kind is Kind.HEADING]
+    assert heads == ["(Millions) 2018 2017 2016"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "It was sold in 2017 and 2016",
+        "The bridge was opened on May 12, 1932.",
+        "as of December 31,",
+        "Call 555",
+        "between 1,200 and 1,400 people",
+    ],
+)
+def test_a_line_of_prose_with_numbers_is_no_row(line):
+    """One figure at its end, or none, makes none."""
+    assert [each.kind for each in split(line)] == [Kind.PROSE]
