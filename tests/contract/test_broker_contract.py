@@ -5,40 +5,33 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from time import monotonic
 from uuid import uuid4
 
-import aio_pika
 import pytest
-from aiokafka import AIOKafkaProducer
-from redis.asyncio import Redis
+from broker_scene import (
+    CONSUMER,
+    KINDS,
+    PATIENCE_S,
+    TAKEOVER_S,
+    group,
+    ids,
+    message,
+    opened,
+    publish_until_it_works,
+    share_out,
+    take,
+    until,
+    using_up,
+    write_as_stranger,
+)
 
-from knowlog.bus import Broker, BusSettings, Delivery, Message, Subscription, connect_broker
+from knowlog.bus import Broker, BusSettings, Message, broker_health, connect_broker
 from knowlog.bus.adapters.lanes import FAILS_AFTER_S, lane_of
-from knowlog.bus.adapters.redis import lane_name
 from knowlog.kernel.errors import Misconfigured, TooLarge, Unavailable
 from knowlog.kernel.tasks import asked_to_end
 from servers import Running, running_server
-
-KINDS = ["redis", "rabbitmq", "kafka"]
-TAKEOVER_S = 6.0
-PATIENCE_S = 90.0
-"""How long what must come is waited for: a shared machine with few cores may be slow."""
-CONSUMER = """
-import asyncio, sys
-from knowlog.bus import BusSettings, connect_broker
-
-async def main(kind, url, topic):
-    broker = connect_broker(kind, url, BusSettings(broker=kind, url=url))
-    async with broker.subscribe(topic, "workers", "doomed") as subscription:
-        while True:
-            for each in await subscription.receive(10, 1):
-                print(each.message.message_id, flush=True)
-
-asyncio.run(main(*sys.argv[1:]))
-"""
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -46,11 +39,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Running]:
     """One server of each kind for all tests."""
     with running_server(request.param) as running:
         yield running
-
-
-def opened(server: Running, takeover_s: float = TAKEOVER_S) -> Broker:
-    settings = BusSettings(broker=server.kind, url=server.url, takeover_s=takeover_s)
-    return connect_broker(server.kind, server.url, settings)
 
 
 @pytest.fixture
@@ -64,62 +52,6 @@ async def broker(server: Running) -> AsyncIterator[Broker]:
 @pytest.fixture
 def topic() -> str:
     return f"test.{uuid4().hex[:10]}"
-
-
-def message(number: int, key: str = "k", body: bytes = b"body") -> Message:
-    return Message(key, f"m{number}", body)
-
-
-def ids(deliveries: Sequence[Delivery]) -> list[str]:
-    return [each.message.message_id for each in deliveries]
-
-
-async def take(subscription: Subscription, count: int, timeout_s: float = PATIENCE_S) -> list[Delivery]:
-    """Receive until there are `count`, and settle nothing."""
-    found: list[Delivery] = []
-    deadline = monotonic() + timeout_s
-    while len(found) < count and monotonic() < deadline:
-        found += await subscription.receive(count - len(found), 0.5)
-    return found
-
-
-async def use_up(subscription: Subscription, into: list[str]) -> None:
-    """Receive and settle, over and over, through every outage, until cancelled."""
-    held: list[Delivery] = []
-    while not asked_to_end():
-        try:
-            held = held or await subscription.receive(100, 0.5)
-            await subscription.settle(held)
-            into += ids(held)
-            held = []
-        except Unavailable:
-            await asyncio.sleep(0.2)
-
-
-@asynccontextmanager
-async def using_up(subscription: Subscription) -> AsyncIterator[list[str]]:
-    into: list[str] = []
-    task = asyncio.create_task(use_up(subscription, into))
-    try:
-        yield into
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition, timeout_s: float = PATIENCE_S, seen: Sequence[str] = ()) -> None:
-    deadline = monotonic() + timeout_s
-    while not condition():
-        assert monotonic() < deadline, f"it did not come to pass by {monotonic():.1f}; seen {seen[-8:]}"
-        await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def group(broker: Broker, topic: str, name: str = "workers", consumer: str = "one"):
-    """Take part, and wait until the group exists, so that it gets what is published from now on."""
-    async with broker.subscribe(topic, name, consumer) as subscription:
-        assert await subscription.receive(1, 0.2) == []
-        yield subscription
 
 
 async def test_what_was_published_is_received_as_it_was(broker: Broker, topic: str) -> None:
@@ -193,18 +125,6 @@ async def test_every_group_gets_every_message(broker: Broker, topic: str) -> Non
         await alice.settle(of_alice)
         await bob.settle(of_bob)
     assert sorted(ids(of_alice)) == sorted(ids(of_bob)) == sorted(f"m{n}" for n in range(30))
-
-
-async def share_out(broker: Broker, topic: str, one: Subscription, two: Subscription) -> None:
-    """Publish and use up until both have lanes and nothing is left."""
-    async with using_up(one) as of_one, using_up(two) as of_two:
-        for number in range(0, 4000, 100):
-            await broker.publish(topic, [message(number + n, f"k{n}") for n in range(100)])
-            await until(lambda: len({*of_one, *of_two}) >= number + 100)  # noqa: B023
-            if len(of_one) > 50 and len(of_two) > 50:
-                return await asyncio.sleep(1)
-            await asyncio.sleep(0.3)
-    pytest.fail("one consumer has got next to nothing")
 
 
 async def test_a_group_shares_the_messages(server: Running, broker: Broker, topic: str) -> None:
@@ -328,22 +248,6 @@ async def test_what_a_stranger_writes_into_a_lane_can_be_buried(
     assert [reason for _, reason in await broker.dead(topic, 10)] == ["not ours"]
 
 
-async def write_as_stranger(server: Running, topic: str) -> None:
-    """With the broker's own client."""
-    if server.kind == "redis":
-        async with Redis.from_url(server.url) as client:
-            await client.xadd(lane_name(topic, 3), {"k": b"\xff", "odd": b"\xfe"})
-    elif server.kind == "rabbitmq":
-        connection = await aio_pika.connect(server.url)
-        exchange = await (await connection.channel()).get_exchange(topic)
-        headers = {"key": bytearray(b"\xff"), "id": bytearray(b"\xfe"), "x": 5}
-        await exchange.publish(aio_pika.Message(b"\xff", headers=headers), routing_key="3")  # type: ignore[arg-type]
-        await connection.close()
-    else:
-        async with AIOKafkaProducer(bootstrap_servers=server.url) as producer:
-            await producer.send_and_wait(topic, None, key=b"\xff", headers=[("id", b"\xfe"), ("x", None)])
-
-
 async def test_the_dead_are_listed_oldest_first_up_to_a_number(broker: Broker, topic: str) -> None:
     """The rest stays."""
     async with group(broker, topic) as subscription:
@@ -462,16 +366,6 @@ async def test_a_broker_that_is_down_is_unavailable_and_then_works_again(server:
     await broker.close()
 
 
-async def publish_until_it_works(broker: Broker, topic: str, wanted: Message) -> None:
-    deadline = monotonic() + PATIENCE_S
-    while monotonic() < deadline:
-        try:
-            return await broker.publish(topic, [wanted])
-        except Unavailable:
-            await asyncio.sleep(0.2)
-    pytest.fail("the broker was back, and publishing still failed")
-
-
 async def test_a_cancelled_receive_loses_nothing(broker: Broker, topic: str) -> None:
     """What it had fetched is given out by the next one."""
     async with group(broker, topic) as subscription:
@@ -488,8 +382,10 @@ async def test_a_cancelled_receive_loses_nothing(broker: Broker, topic: str) -> 
 
 
 async def test_the_check_names_the_server(server: Running, broker: Broker) -> None:
-    """For `knowlog doctor`."""
+    """For `knowlog doctor`, which has the server ask, and for which nothing on its topics is no trouble."""
     assert (await broker.check()).lower().startswith(server.kind)
+    health = await broker_health(BusSettings(broker=server.kind, url=server.url))
+    assert (health.kind, health.trouble, health.unreadable) == (server.kind, None, {})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,26 +1,22 @@
 """Events reach webhooks: signed, at least once, in order for each document, and never where they must not go."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
-from uuid import UUID
 
+import delivery_scene
 import pytest
-from receiver import OK, Receiver
+from delivery_scene import happen, make, states, until, webhook_of
+from receiver import OK
 from standardwebhooks import WebhookVerificationError
 
-from knowlog.bootstrap import App
 from knowlog.bus import (
     Wish,
     append_events,
     claim,
-    create_webhook,
     feed,
     get_delivery,
     get_webhook,
     list_deliveries,
-    list_events,
     list_webhooks,
     replay_delivery,
     replay_since,
@@ -28,69 +24,11 @@ from knowlog.bus import (
     try_webhook,
     update_webhook,
 )
-from knowlog.bus.log import Wanted
-from knowlog.database import Scope
 from knowlog.kernel import new_id, now
-from knowlog.kernel.errors import Conflict, NotFound
+from knowlog.kernel.errors import NotFound
 from knowlog.workers.deliveries import Deliverer
 
-
-async def make(app: App, scope: Scope, url: str, *types: str, collections=None) -> tuple[UUID, str]:
-    async with app.database.transaction(scope) as connection:
-        wish = Wish(url, "", types or ("*",))
-        webhook, secret = await create_webhook(
-            connection, scope, wish, collections, app.settings.webhooks, app.vault
-        )
-    return webhook.endpoint_id, secret
-
-
-async def happen(
-    app: App, scope: Scope, count: int = 1, subject: UUID | None = None, collection=None
-) -> list[UUID]:
-    """Let documents be indexed, as far as the log is concerned."""
-    data = {"version": 1, "chunks": 1} | ({"collection_id": collection} if collection else {})
-    async with app.database.transaction(scope) as connection:
-        items = [(subject or new_id(), data | {"chunks": n}) for n in range(count)]
-        return await append_events(connection, "document.indexed", items)
-
-
-async def states(app: App, scope: Scope, endpoint_id: UUID) -> dict[str, int]:
-    async with app.database.transaction(scope) as connection:
-        found: dict[str, int] = {}
-        for each in await list_deliveries(connection, scope, endpoint_id, most=20_000):
-            found[each.state] = found.get(each.state, 0) + 1
-        return found
-
-
-async def until(
-    app: App, scope: Scope, endpoint_id: UUID, wanted: dict[str, int], seconds: float = 60
-) -> None:
-    found = None
-    try:
-        async with asyncio.timeout(seconds):
-            while (found := await states(app, scope, endpoint_id)) != wanted:
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"{found} is not {wanted}") from None
-
-
-async def webhook_of(app: App, scope: Scope, endpoint_id: UUID):
-    async with app.database.transaction(scope) as connection:
-        return await get_webhook(connection, scope, endpoint_id)
-
-
-@pytest.fixture
-async def other_receiver() -> AsyncIterator[Receiver]:
-    async with Receiver().serving() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _allowed(app: App, receiver: Receiver, other_receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The receivers' ports are among those that are called; they are free ones, known only now."""
-    ports = app.settings.webhooks.ports | {receiver.port, other_receiver.port}
-    settings = app.settings.webhooks.model_copy(update={"ports": ports})
-    object.__setattr__(app, "settings", replace(app.settings, webhooks=settings))
+other_receiver, _allowed = delivery_scene.other_receiver, delivery_scene.allowed
 
 
 async def test_an_event_arrives_signed(app, working, receiver, tenant) -> None:
@@ -147,114 +85,6 @@ async def test_another_tenants_events_do_not_arrive(app, working, receiver, tena
                 await attempt
 
 
-async def test_a_failure_is_tried_again_with_the_same_id(app, working, receiver, tenant) -> None:
-    """500 twice, then 200: three requests, one id, one delivery; the webhook is well again."""
-    receiver.answer = lambda _: (
-        (500, {}, b"no\x00thing works" + b"x" * 5000) if len(receiver.taken) < 3 else OK
-    )
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    await happen(app, tenant)
-    taken = await receiver.until(3)
-    assert len({each.message_id for each in taken}) == 1
-    await until(app, tenant, endpoint_id, {"done": 1})
-    assert (await webhook_of(app, tenant, endpoint_id)).failures == 0
-
-
-async def test_a_delivery_that_failed_too_often_stays_failed_and_can_be_replayed(
-    app, working, receiver, tenant
-) -> None:
-    """After the last attempt it is dead, with the reason; replay sends it again, and once more when done. One id."""
-    receiver.answer = lambda _: (500, {}, b"no\x00thing works" + b"x" * 5000)
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    await happen(app, tenant)
-    await until(app, tenant, endpoint_id, {"failed": 1})
-    assert len(receiver.taken) == 4
-    async with app.database.transaction(tenant) as connection:
-        (dead,) = await list_deliveries(connection, tenant, endpoint_id)
-        assert dead.reason.startswith("The endpoint answered with status 500: no thing worksx")
-        assert len(dead.reason) < 1100
-    receiver.answer = lambda _: OK
-    async with app.database.transaction(tenant) as connection:
-        await replay_delivery(connection, tenant, endpoint_id, dead.delivery_id)
-    await until(app, tenant, endpoint_id, {"done": 1})
-    async with app.database.transaction(tenant) as connection:
-        await replay_delivery(connection, tenant, endpoint_id, dead.delivery_id)
-    await until(app, tenant, endpoint_id, {"done": 2})
-    assert len({each.message_id for each in receiver.taken}) == 1
-
-
-async def test_410_disables_at_once(app, working, receiver, tenant) -> None:
-    """The endpoint says that it wants nothing any more; the log says so too."""
-    receiver.answer = lambda _: (410, {}, b"")
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    await happen(app, tenant, 3)
-    await receiver.until(1)
-    async with asyncio.timeout(60):
-        while (found := await webhook_of(app, tenant, endpoint_id)).state != "disabled":
-            await asyncio.sleep(0.02)
-    assert "410" in found.reason
-    await asyncio.sleep(0.5)
-    assert set(await states(app, tenant, endpoint_id)) == {"failed"}
-    asked = len(receiver.taken)
-    await happen(app, tenant)
-    await asyncio.sleep(0.8)
-    assert len(receiver.taken) == asked
-    async with app.database.transaction(tenant) as connection:
-        (told,) = await list_events(connection, tenant, Wanted(["webhook.disabled"]), "newest", 5)
-        with pytest.raises(Conflict):
-            await try_webhook(connection, tenant, endpoint_id)
-    assert told.subject == endpoint_id
-
-
-async def test_retry_after_is_honoured(app, working, receiver, tenant) -> None:
-    """An endpoint that asks for a second is left alone for a second; one that asks for a day waits in the queue."""
-    receiver.answer = lambda _: (429, {"retry-after": "1"}, b"") if len(receiver.taken) == 1 else OK
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    begun = asyncio.get_running_loop().time()
-    await happen(app, tenant)
-    await receiver.until(2)
-    assert asyncio.get_running_loop().time() - begun >= 1
-    await until(app, tenant, endpoint_id, {"done": 1})
-    receiver.answer = lambda _: (503, {"retry-after": "9999999"}, b"")
-    await happen(app, tenant)
-    await receiver.until(3)
-    await until(app, tenant, endpoint_id, {"done": 1, "waiting": 1})
-    async with app.database.transaction(tenant) as connection:
-        (waits, _) = await list_deliveries(connection, tenant, endpoint_id)
-    assert timedelta(hours=23) < waits.due_at - now() <= timedelta(hours=24)
-
-
-async def test_redirects_are_not_followed(app, working, receiver, other_receiver, tenant) -> None:
-    """Neither to another endpoint nor into the network that the server stands in."""
-    receiver.answer = lambda _: (307, {"location": other_receiver.url}, b"")
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    await happen(app, tenant)
-    await until(app, tenant, endpoint_id, {"failed": 1})
-    async with app.database.transaction(tenant) as connection:
-        (dead,) = await list_deliveries(connection, tenant, endpoint_id)
-    assert dead.reason == "The endpoint answered with status 307, and redirects are not followed."
-    assert other_receiver.taken == []
-
-
-async def test_a_webhook_says_why_its_endpoint_fails_until_it_works_again(
-    app, working, receiver, tenant
-) -> None:
-    """The reason of the last failure stands at the webhook itself; the next success removes it."""
-    receiver.answer = lambda _: (307, {}, b"")
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    await happen(app, tenant)
-    await until(app, tenant, endpoint_id, {"failed": 1})
-    async with app.database.transaction(tenant) as connection:
-        failing = await get_webhook(connection, tenant, endpoint_id)
-    assert failing.state == "active"
-    assert failing.reason == "The endpoint answered with status 307."
-    receiver.answer = lambda _: (200, {}, b"")
-    await happen(app, tenant)
-    await until(app, tenant, endpoint_id, {"failed": 1, "done": 1})
-    async with app.database.transaction(tenant) as connection:
-        assert (await get_webhook(connection, tenant, endpoint_id)).reason is None
-
-
 async def test_a_private_address_is_not_called(app, working, receiver, tenant) -> None:
     """However it is written, and whatever the name meant when the webhook was made."""
     for host in ("localhost", "127.1", "2130706433", "[::ffff:127.0.0.1]", "169.254.169.254"):
@@ -296,30 +126,6 @@ async def test_the_address_that_was_checked_is_the_one_that_is_called(app, recei
     asked.clear()
     await Deliverer(replace(app, settings=settings), changing_its_mind).deliver("w", [second])
     assert len(receiver.taken) == 1
-
-
-async def test_an_endpoint_that_hangs_holds_up_nobody(
-    app, working, receiver, other_receiver, tenant, other_tenant
-):
-    """Alice's endpoint accepts and says nothing. Charlie's events, and everybody's documents, go on."""
-    receiver.hang = True
-    hanging, _ = await make(app, tenant, receiver.url)
-    well, _ = await make(app, other_tenant, other_receiver.url)
-    await happen(app, tenant, 100)
-    await receiver.until(8)
-    begun = asyncio.get_running_loop().time()
-    await happen(app, other_tenant, 50)
-    async with app.database.transaction(tenant) as connection:
-        await append_events(connection, "document.deleted", [(new_id(), {"blobs": []})])
-    await other_receiver.until(50)
-    assert asyncio.get_running_loop().time() - begun < 15
-    await until(app, other_tenant, well, {"done": 50})
-    async with app.database.transaction(tenant) as connection:
-        while await connection.fetchval("select state from events where type = 'document.deleted'") != "done":
-            await asyncio.sleep(0.02)
-    async with asyncio.timeout(60):
-        while not (await webhook_of(app, tenant, hanging)).failures:
-            await asyncio.sleep(0.02)
 
 
 async def test_order_is_kept_for_each_document(app, working, receiver, tenant) -> None:
@@ -396,45 +202,6 @@ async def test_all_since_a_moment_is_sent_again(app, working, receiver, tenant) 
     assert sorted(each.message_id for each in receiver.taken[2:]) == sorted(map(str, second + missed))
 
 
-async def test_a_webhook_that_fails_for_too_long_is_disabled(app, working, receiver, tenant) -> None:
-    """Five days by default."""
-    receiver.answer = lambda _: (500, {}, b"")
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    await happen(app, tenant)
-    await receiver.until(1)
-    async with app.database.transaction(tenant) as connection:
-        await connection.execute(
-            "update webhooks set failing_since = now() - interval '6 days', failures = 1"
-        )
-    await happen(app, tenant)
-    async with asyncio.timeout(60):
-        while (found := await webhook_of(app, tenant, endpoint_id)).state != "disabled":
-            await asyncio.sleep(0.02)
-    assert found.reason.startswith("The endpoint has taken nothing since")
-    async with app.database.system() as connection:
-        health = await connection.fetchrow("select * from webhook_health()")
-    assert health["disabled"] == 1
-
-
-async def test_an_endpoint_that_fails_again_and_again_has_a_rest(app, working, receiver, tenant) -> None:
-    """After many failures in a row the other deliveries are put off, and no attempt of theirs is counted."""
-    receiver.answer = lambda _: (500, {}, b"")
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    async with app.database.transaction(tenant) as connection:
-        await connection.execute("update webhooks set failures = 200, failing_since = now()")
-    await happen(app, tenant, 1)
-    await receiver.until(1)
-    await asyncio.sleep(0.3)
-    await happen(app, tenant, 50)
-    await asyncio.sleep(2)
-    await until(app, tenant, endpoint_id, {"waiting": 51})
-    assert len(receiver.taken) == 1
-    async with app.database.transaction(tenant) as connection:
-        resting = await list_deliveries(connection, tenant, endpoint_id, most=100)
-    assert {each.attempts for each in resting} == {0, 1}
-    assert all(each.due_at > now() + timedelta(minutes=4) for each in resting)
-
-
 async def test_a_late_commit_is_delivered(app, working, receiver, tenant) -> None:
     """An event whose transaction commits after a later one's is not passed over."""
     await make(app, tenant, receiver.url)
@@ -483,34 +250,3 @@ async def test_no_webhook_costs_nothing(app, tenant) -> None:
     assert await feed(app.database, app.settings.webhooks, "w") == 0
     async with app.database.transaction(tenant) as connection:
         assert not await connection.fetchval("select count(*) from events where type = 'delivery.requested'")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(420)
-async def test_three_thousand_events_wait_for_an_endpoint_that_is_down(
-    app, working, receiver, tenant
-) -> None:
-    """Down, they wait in the log and the queue stays short; up again, each arrives."""
-    receiver.answer = lambda _: (503, {}, b"")
-    endpoint_id, _ = await make(app, tenant, receiver.url)
-    sent: list[UUID] = []
-    for _ in range(3):
-        sent += await happen(app, tenant, 1000)
-    await receiver.until(10)
-    assert sum((await states(app, tenant, endpoint_id)).values()) <= 2 * app.settings.webhooks.window
-    receiver.answer = lambda _: OK
-    seen: set[str] = set()
-    async with asyncio.timeout(340):
-        while len(seen) < 2700:
-            await asyncio.sleep(0.5)
-            seen = {each.message_id for each in receiver.taken}
-        while True:
-            found = await states(app, tenant, endpoint_id)
-            if not found.get("waiting") and not found.get("running") and sum(found.values()) == 3_000:
-                break
-            await asyncio.sleep(0.5)
-    async with app.database.transaction(tenant) as connection:
-        for dead in await list_deliveries(connection, tenant, endpoint_id, "failed", most=20_000):
-            await replay_delivery(connection, tenant, endpoint_id, dead.delivery_id)
-    await until(app, tenant, endpoint_id, {"done": 3_000}, 60)
-    assert {str(each) for each in sent} <= {each.message_id for each in receiver.taken}
