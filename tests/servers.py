@@ -1,17 +1,23 @@
 """Real brokers for tests: own ones where they are installed, else those of `make services`."""
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import NoReturn
 
 import pytest
 
+from knowlog.bus import BusSettings, Message, connect_broker
 from knowlog.cli.bench.servers import SERVERS, Server
+from knowlog.kernel.errors import Unavailable
 
+_WARM_S = 120.0
 _RUNNING = Path(__file__).parents[1] / ".services" / "env"
 
 
@@ -41,9 +47,33 @@ def running_server(kind: str) -> Iterator[Running]:
         server = SERVERS[kind](Path(folder) / "server")
         server.start()
         try:
+            _warm(kind, server.url)
             yield Running(kind, server.url, server)
         finally:
             server.kill()
+
+
+def _warm(kind: str, url: str) -> None:
+    """Have it carry a message: with its first topic a server may take longer, on a machine with much else to do, than any
+    test should wait.
+    """
+    with ThreadPoolExecutor(1) as apart:  # from the loop of the test
+        apart.submit(asyncio.run, _carry_one(kind, url)).result()
+
+
+async def _carry_one(kind: str, url: str) -> None:
+    broker = connect_broker(kind, url, BusSettings(broker=kind, url=url))
+    deadline = monotonic() + _WARM_S
+    try:
+        while True:
+            try:
+                return await broker.publish("warm", [Message("k", "m", b"")])
+            except Unavailable:
+                if monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.5)
+    finally:
+        await broker.close()
 
 
 def _url_of_services(kind: str) -> str:

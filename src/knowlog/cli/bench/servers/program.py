@@ -125,15 +125,20 @@ class Server(ABC):
 
     def _ready(self) -> bool:
         """Whether it answers. By itself, whether something listens."""
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            return True
-        return False
+        return listens(self.port)
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
             lines = self.log.read_text("utf-8", "replace")[-4000:].split("\n")
             return " | ".join([line.strip() for line in lines if line.strip()][-3:])
         return "none"
+
+
+def listens(port: int) -> bool:
+    """Whether something takes connections on this port of the loopback."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def _free_ports(count: int) -> list[int]:

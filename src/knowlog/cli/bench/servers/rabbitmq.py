@@ -6,9 +6,10 @@ import pwd
 import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
-from knowlog.cli.bench.servers.program import Program, Server
+from knowlog.cli.bench.servers.program import Program, Server, listens
 from knowlog.kernel.errors import Unavailable
 
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -16,6 +17,8 @@ _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _CONTROL = _SCRIPT.with_name("rabbitmqctl")
 _ELECT = "[ra:trigger_election({N, node()}) || {N, _} <- ra_directory:list_registered(quorum_queues)]."
 _USER = "rabbitmq"
+_NAMES_TIMEOUT_S = 30.0
+_ELECT_TIMEOUT_S = 120.0
 _CONF = """\
 listeners.tcp.local = 127.0.0.1:{port}
 loopback_users.guest = true
@@ -55,12 +58,17 @@ class RabbitServer(Server):
         (rabbitmq/rabbitmq-server issue 10070). This is what its operator would do.
         """
         command = [str(_CONTROL), "eval", _ELECT]
-        done = subprocess.run(
-            command, env={**os.environ, **self._environment()}, user=self._user() or None, group=self._user() or None,
-            capture_output=True, text=True, check=False, cwd="/",
-        )  # fmt: skip
-        if done.returncode:
-            raise Unavailable(f"RabbitMQ's queues cannot be looked at: {done.stderr[-300:]}")
+        deadline = time.monotonic() + _ELECT_TIMEOUT_S
+        while True:
+            done = subprocess.run(
+                command, env={**os.environ, **self._environment()}, user=self._user() or None,
+                group=self._user() or None, capture_output=True, text=True, check=False, cwd="/",
+            )  # fmt: skip
+            if not done.returncode:
+                return
+            if time.monotonic() > deadline:
+                raise Unavailable(f"RabbitMQ's queues cannot be looked at: {done.stderr[-300:]}")
+            time.sleep(1)  # on a busy machine the tool may give up before the node has answered it
 
     def stop(self) -> None:
         """End the server in order, then its epmd."""
@@ -90,6 +98,9 @@ class RabbitServer(Server):
             [str(shutil.which("epmd")), "-port", str(self.ports[2]), "-address", "127.0.0.1"],
             self.log, environment, user,
         )  # fmt: skip
+        deadline = time.monotonic() + _NAMES_TIMEOUT_S
+        while not listens(self.ports[2]) and time.monotonic() < deadline:
+            time.sleep(0.02)  # a node that does not find it starts one of its own, which nobody would stop
         return Program([str(_SCRIPT)], self.log, environment, user)
 
     def _user(self) -> str:
