@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 3
 ARGS ?=
+# Compiled modules are kept, whatever the shell says: else each process that a test starts compiles the house anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types laws docs schemas bench isolation check clean lock services services-install services-stop scan audit
@@ -25,7 +27,7 @@ run: $(READY)  ## Start everything, ingest the examples, ask four questions, kee
 	@KNOWLOG_DATA_DIR=$${KNOWLOG_DATA_DIR:-$(CURDIR)/.knowlog} $(BIN)/knowlog demo $(ARGS)
 
 test: $(READY)  ## Run the whole suite (ARGS="-k name" for a part, JOBS=0 for one process)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)  ## Style and simple mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

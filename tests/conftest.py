@@ -9,6 +9,21 @@ from knowlog.database import Database, Scope
 from knowlog.tenants import create_tenant
 from own_server import fresh_server, migrated
 
+_TURNS = ("isolation", "acceptance", "contract", "integration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first, so that processes which share the tests end at about the same time: those with
+    slow tests, then the rest by folder.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, _turn(item.path)))
+
+
+def _turn(path: Path) -> int:
+    folder = path.relative_to(Path(__file__).parent).parts[0]
+    return _TURNS.index(folder) if folder in _TURNS else len(_TURNS)
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes and long texts make no names: they may hold the time or a random id, and every process must find the same

@@ -33,6 +33,8 @@ from knowlog.kernel.errors import Misconfigured, TooLarge, Unavailable
 from knowlog.kernel.tasks import asked_to_end
 from servers import Running, running_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session", params=KINDS)
 def server(request: pytest.FixtureRequest) -> Iterator[Running]:

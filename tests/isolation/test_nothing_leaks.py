@@ -12,6 +12,7 @@ from isolation_revocations import revoke_everything, revoke_in_commands
 from isolation_scene import set_the_scene
 from isolation_sign_on import come_in
 
+pytestmark = pytest.mark.slow
 _TELL_EVERY_S = 60
 _COMMANDS_EVERY = 40  # a process costs as much as hundreds of calls
 _SIGN_ONS_EVERY = 4

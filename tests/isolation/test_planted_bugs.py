@@ -4,6 +4,8 @@ import pytest
 from isolation_machine import play
 from isolation_planted import BUGS, Bug
 
+pytestmark = pytest.mark.slow
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One of every kind each time; those that only dear calls show, with `make isolation`."""

@@ -37,6 +37,8 @@ def test_a_ratio_is_measured(tmp_path) -> None:
             "500",
             "--rounds",
             "1",
+            "--jobs",
+            "500",
         ]
         done = CliRunner().invoke(app, [*arguments, "--json", str(tmp_path / "figures.json")])
         assert done.exit_code == 0, done.output

@@ -16,7 +16,7 @@ from knowlog.bootstrap import App
 from knowlog.database import Database
 from servers import Running
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MESSAGES = 300
 KILLS = 4
 SEED = int(os.environ.get("KNOWLOG_TEST_SEED", "7"))

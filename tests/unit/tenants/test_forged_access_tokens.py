@@ -5,18 +5,26 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from time import time
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from joserfc.jwk import OKPKey
 
+from knowlog.tenants import tokens
 from knowlog.tenants.tokens import Claims, NoToken, Signer, encoded, read, verify
 
 KEY, EVIL = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
 KEY_ID = uuid4()
 NOW = int(time())
 CLAIMS = Claims(uuid4(), uuid4(), uuid4(), NOW, NOW + 600, "g" * 22)
+
+
+@pytest.fixture(autouse=True)
+def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still when these tokens were made: else, in a long run, all would be refused for their age."""
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: NOW))
 
 
 def signed_by(key: ed25519.Ed25519PrivateKey, claims: Claims, key_id: UUID = KEY_ID) -> str:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -27,6 +28,12 @@ CLAIMS = Claims(new_id(), new_id(), new_id(), NOW, NOW + 600, tokens.guard_of("c
 HEADER = {"typ": "at+jwt", "alg": "Ed25519", "kid": KEY_ID.hex}
 TOKEN = Signer(KEY_ID, OKPKey.import_key(KEY)).sign(CLAIMS)
 PAYLOAD = json.loads(base64.urlsafe_b64decode(TOKEN.split(".")[1] + "=="))
+
+
+@pytest.fixture(autouse=True)
+def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still when these tokens were made: else, in a long run, all would be refused for their age."""
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: NOW))
 
 
 def b64(raw: bytes) -> str:
