@@ -43,12 +43,7 @@ from knowlog.tenants.audit import (
     record_as_operator,
     record_in_operators_chain,
 )
-from knowlog.tenants.chain import (
-    NO_HASH,
-    Anchor,
-    Verdict,
-    verify,
-)
+from knowlog.tenants.chain import NO_HASH, Anchor, Verdict, verify
 from knowlog.tenants.groups import (
     add_to_group,
     create_group,
@@ -69,11 +64,7 @@ from knowlog.tenants.invitations import (
     read_invitation,
     withdraw_invitation,
 )
-from knowlog.tenants.letters import (
-    Letter,
-    note_sending,
-    write_letter,
-)
+from knowlog.tenants.letters import Letter, note_sending, write_letter
 from knowlog.tenants.life import (
     complete_receipt,
     delete_tenant,
@@ -83,14 +74,9 @@ from knowlog.tenants.life import (
     suspend_tenant,
     unfinished_receipts,
 )
-from knowlog.tenants.limiter import (
-    Limiter,
-    OverRate,
-    Rate,
-)
+from knowlog.tenants.limiter import Limiter, OverRate, Rate
 from knowlog.tenants.limits import (
     KINDS,
-    KINDS_OF_KEYS,
     REBUILT,
     STORING,
     THE_TENANT,
@@ -110,17 +96,13 @@ from knowlog.tenants.limits import (
     usage_now,
 )
 from knowlog.tenants.lost_key import give_up_lost
-from knowlog.tenants.mail import (
-    Mail,
-    open_mail,
-)
+from knowlog.tenants.mail import open_mail
 from knowlog.tenants.members import (
     add_member,
     change_member,
     clean_email,
     disable_member,
     enable_member,
-    ensure_member,
     find_member,
     get_member,
     list_members,
@@ -128,47 +110,14 @@ from knowlog.tenants.members import (
     remove_member,
     require_whole_tenant,
 )
-from knowlog.tenants.model import (
-    ROLES,
-    Group,
-    Key,
-    KeyRole,
-    Member,
-    Principal,
-    Role,
-    Tenant,
-    subjects_of,
-)
-from knowlog.tenants.moves import (
-    HOME,
-    Move,
-    Place,
-    ask_move,
-    cancel_move,
-    get_move,
-    list_places,
-    unfinished_moves,
-)
+from knowlog.tenants.model import Group, Key, KeyRole, Member, Principal, Role, Tenant
+from knowlog.tenants.moves import Move, Place, ask_move, cancel_move, get_move, list_places, unfinished_moves
 from knowlog.tenants.moving import Mover
-from knowlog.tenants.naming import (
-    clean_name,
-)
-from knowlog.tenants.origins import (
-    Origin,
-    add_origin,
-    clean_origin,
-    delete_origin,
-    is_listed,
-    list_origins,
-)
+from knowlog.tenants.naming import clean_name
+from knowlog.tenants.origins import Origin, add_origin, delete_origin, is_listed, list_origins
 from knowlog.tenants.passwords import is_known
-from knowlog.tenants.people_settings import (
-    MailSettings,
-    PeopleSettings,
-)
-from knowlog.tenants.second_factor import (
-    Proposal,
-)
+from knowlog.tenants.people_settings import MailSettings, PeopleSettings
+from knowlog.tenants.second_factor import Proposal
 from knowlog.tenants.secrets import (
     MOST_SECRET_CHARS,
     SECRET_NAME,
@@ -181,7 +130,6 @@ from knowlog.tenants.secrets import (
 from knowlog.tenants.sessions import (
     SUSPENDED,
     Device,
-    Method,
     Opened,
     Session,
     Sessions,
@@ -194,13 +142,9 @@ from knowlog.tenants.sessions import (
     person_of_caller,
     tenant_of_token,
 )
-from knowlog.tenants.settings import (
-    LimitsSettings,
-    Most,
-    SecretsSettings,
-)
+from knowlog.tenants.settings import LimitsSettings, SecretsSettings
+from knowlog.tenants.sign_on.actions import NAME as SIGN_ON_NAME
 from knowlog.tenants.sign_on.actions import (
-    GIVEN,
     add_sign_on,
     change_sign_on,
     get_sign_on,
@@ -208,44 +152,14 @@ from knowlog.tenants.sign_on.actions import (
     purpose_of_sign_on,
     remove_sign_on,
 )
-from knowlog.tenants.sign_on.actions import (
-    NAME as SIGN_ON_NAME,
-)
-from knowlog.tenants.sign_on.flow import (
-    ATTEMPT_LIFE,
-    Look,
-    Returned,
-    SigningOn,
-    Way,
-)
+from knowlog.tenants.sign_on.flow import ATTEMPT_LIFE, Look, Returned, SigningOn, Way
 from knowlog.tenants.sign_on.logging_out import LoggingOut
-from knowlog.tenants.sign_on.model import (
-    BadLogoutToken,
-    ProviderTrouble,
-    SignOn,
-    SignOnFailed,
-    Wanted,
-)
-from knowlog.tenants.sign_on.port import (
-    Line,
-    Question,
-    Reply,
-)
-from knowlog.tenants.sign_on.providers import (
-    Providers,
-)
-from knowlog.tenants.signing_in import (
-    Credentials,
-    Membership,
-    SigningIn,
-    memberships,
-)
-from knowlog.tenants.signing_keys import (
-    drop_signing_keys,
-)
-from knowlog.tenants.tokens import (
-    is_guarded,
-)
+from knowlog.tenants.sign_on.model import BadLogoutToken, ProviderTrouble, SignOn, SignOnFailed, Wanted
+from knowlog.tenants.sign_on.port import Question, Reply
+from knowlog.tenants.sign_on.providers import Providers
+from knowlog.tenants.signing_in import Credentials, Membership, SigningIn, memberships
+from knowlog.tenants.signing_keys import drop_signing_keys
+from knowlog.tenants.tokens import is_guarded
 from knowlog.tenants.vault import (
     INSTALLATION,
     KEY_FILE,
@@ -264,17 +178,13 @@ __all__ = [
     "ACTIONS",
     "ATTEMPT_LIFE",
     "CALL",
-    "GIVEN",
-    "HOME",
     "INSTALLATION",
     "KEY_FILE",
     "KINDS",
-    "KINDS_OF_KEYS",
     "MOST_SECRET_CHARS",
     "NO_HASH",
     "OPERATORS_CHAIN",
     "REBUILT",
-    "ROLES",
     "SECRET_NAME",
     "SIGN_ON_NAME",
     "STORING",
@@ -296,15 +206,11 @@ __all__ = [
     "Letter",
     "Limiter",
     "LimitsSettings",
-    "Line",
     "LoggingOut",
     "Look",
-    "Mail",
     "MailSettings",
     "Member",
     "Membership",
-    "Method",
-    "Most",
     "Move",
     "Mover",
     "Offer",
@@ -357,7 +263,6 @@ __all__ = [
     "clean_domain",
     "clean_email",
     "clean_name",
-    "clean_origin",
     "complete_receipt",
     "count_shut",
     "create_group",
@@ -376,7 +281,6 @@ __all__ = [
     "end_all_sessions",
     "end_session",
     "end_sessions_of_member",
-    "ensure_member",
     "exchange_members",
     "find_member",
     "fold_usage",
@@ -446,7 +350,6 @@ __all__ = [
     "slugs_of",
     "spend",
     "stored_wrappings",
-    "subjects_of",
     "suspend_tenant",
     "take_domain",
     "tenant_at",
