@@ -54,7 +54,7 @@ def store() -> VectorStore:
     return open_store(StoresSettings())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_collection(database: Database) -> MakeCollection:
     """Make a collection of a tenant."""
 
@@ -77,7 +77,7 @@ async def collection(make_collection: MakeCollection, tenant: Scope) -> UUID:
     return await make_collection(tenant, "docs")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def put(database: Database, store: VectorStore) -> Put:
     """Store texts as documents: external ids doc-0, doc-1 ... Returns the document ids."""
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+import own_server
 from knowlog.database import Database, Scope
 from knowlog.stores import (
     LexicalQuery,
@@ -18,6 +19,7 @@ from knowlog.stores import (
 )
 from knowlog.tenants import create_tenant
 
+server_dir, database = own_server.server_dir, own_server.database  # plans follow from what others leave in the tables
 SIZE = 3000
 NOTICES = """
     load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
