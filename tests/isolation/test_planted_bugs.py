@@ -15,7 +15,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_a_planted_bug_is_found(stage, bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within a fifth of the calls that are played each time, in which nothing else is found."""
+    """Within a third of the calls that are played each time, in which nothing else is found."""
     world = stage.open(bug.calls, bug.sql, bug.silo_sql)
     world.tally.only = bug.dear
     bug.plant(monkeypatch)
