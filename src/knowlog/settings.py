@@ -83,7 +83,7 @@ OTHERS = {
     "KNOWLOG_DATA": "Folder of the evaluation data, for tests and benchmarks.",
     "KNOWLOG_TEST_DATABASE_URL": "PostgreSQL for the tests, instead of the embedded one.",
     "KNOWLOG_TEST_OUTAGE_S": "So long a broker is away in the tests; 8 unless set.",
-    "KNOWLOG_TEST_GGUF": "Language model (GGUF) that a test serves by xllamacpp, instead of that of `make services-install`.",
+    "KNOWLOG_TEST_GGUF": "Language model (GGUF) that a test serves, instead of that of `make services-install`.",
     "KNOWLOG_TEST_SEED": "Which moments the tests choose to kill at.",
 }
 
