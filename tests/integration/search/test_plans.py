@@ -19,7 +19,10 @@ from knowlog.stores import (
 )
 from knowlog.tenants import create_tenant
 
-server_dir, database = own_server.server_dir, own_server.database  # plans follow from what others leave in the tables
+server_dir, database = (
+    own_server.server_dir,
+    own_server.database,
+)  # plans follow from what others leave in the tables
 SIZE = 3000
 NOTICES = """
     load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on;
