@@ -1,0 +1,125 @@
+import { refusalOf } from "./refusal";
+import type { components } from "./schema";
+
+type Present = components["schemas"]["Present"];
+export type Role = "reader" | "editor" | "admin" | "owner" | "operator";
+
+/** Who is signed in. `expired`: somebody was; the page stays as it is until they sign in again. */
+interface Session {
+  state: "unknown" | "out" | "in" | "expired";
+  role: Role | null;
+  name: string;
+  present: Present | null;
+  byKey: boolean;
+}
+
+const KEY = "knowlog-key"; // of this tab alone: the browser forgets it with the tab
+const RANKS: Role[] = ["reader", "editor", "admin", "owner"];
+
+export const session = $state<Session>({ state: "unknown", role: null, name: "", present: null, byKey: false });
+let renewing: Promise<boolean> | null = null;
+
+/** Whether whoever is signed in may do what this role may. The server decides; this only hides what it would refuse. */
+export function may(role: Role): boolean {
+  if (role === "operator" || session.role === "operator") return session.role === role;
+  return session.role !== null && RANKS.indexOf(session.role) >= RANKS.indexOf(role);
+}
+
+/** `fetch` as whoever is signed in: with their key, or with cookies and the token against forgery. */
+export async function signed(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const request = new Request(input, init);
+  const again = request.clone();
+  const response = await fetch(withCredential(request));
+  if (response.status !== 401 || new URL(request.url).pathname.startsWith("/v1/sessions:")) return response;
+  if (!storedKey() && (await renew())) {
+    const second = await fetch(withCredential(again));
+    if (second.status !== 401) return second;
+  }
+  if (session.state === "in") session.state = "expired";
+  return response;
+}
+
+/** The headers that say who is calling; for what is not sent by `fetch`. */
+export function credentialHeaders(): Record<string, string> {
+  const key = storedKey();
+  if (key) return { Authorization: `Bearer ${key}` };
+  const token = csrfToken();
+  return token ? { "X-CSRF-Token": token } : {};
+}
+
+function withCredential(request: Request): Request {
+  for (const [name, value] of Object.entries(credentialHeaders())) request.headers.set(name, value);
+  return request;
+}
+
+function storedKey(): string | null {
+  return sessionStorage.getItem(KEY);
+}
+
+function csrfToken(): string | null {
+  return /(?:^|;\s*)(?:__Host-)?knowlog-csrf=([^;]+)/.exec(document.cookie)?.[1] ?? null;
+}
+
+/** Gets new tokens with the refresh token in the cookies. Another tab that was faster has put its own there. */
+async function renew(): Promise<boolean> {
+  if (!csrfToken()) return false;
+  renewing ??= fetch("/v1/sessions:refresh", { method: "POST", headers: credentialHeaders() })
+    .then((response) => response.ok || response.status === 409)
+    .finally(() => (renewing = null));
+  return renewing;
+}
+
+/** Find out whether somebody is signed in, and who. */
+export async function lookWho(): Promise<void> {
+  const found = storedKey() ? await whoseKey() : await whoseCookies();
+  Object.assign(session, found);
+}
+
+const NOBODY: Session = { state: "out", role: null, name: "", present: null, byKey: false };
+
+async function whoseCookies(): Promise<Session> {
+  if (!csrfToken()) return NOBODY;
+  const response = await signed("/v1/sessions/current");
+  if (!response.ok) return NOBODY;
+  const present = (await response.json()) as Present;
+  return { state: "in", role: present.member.role as Role, name: present.member.name || present.member.email, present, byKey: false };
+}
+
+/** What a key may is not told; the least call that needs more is tried instead. */
+async function whoseKey(): Promise<Session> {
+  const known = { ...NOBODY, state: "in" as const, byKey: true };
+  if ((await signed("/v1/collections?limit=1")).ok) {
+    const admin = (await signed("/v1/keys")).ok;
+    return { ...known, role: admin ? "owner" : "editor" };
+  }
+  if ((await signed("/v1/tenants?limit=1")).ok) return { ...known, role: "operator" };
+  sessionStorage.removeItem(KEY);
+  return NOBODY;
+}
+
+/** Sign in with an API key. Throws a Refusal where it is not good. */
+export async function signInByKey(key: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${key}` };
+  const response = await fetch("/v1/collections?limit=1", { headers, credentials: "omit" });
+  if (!response.ok && !(await fetch("/v1/tenants?limit=1", { headers, credentials: "omit" })).ok) {
+    throw await refusalOf(response);
+  }
+  sessionStorage.setItem(KEY, key);
+  await lookWho();
+}
+
+/** Sign in with a password. Throws a Refusal; its code is `code-needed` where the second factor is asked for. */
+export async function signInByPassword(email: string, password: string, code: string | null): Promise<void> {
+  const body = JSON.stringify({ email, password, code: code || null, cookies: true });
+  const response = await fetch("/v1/sessions", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  if (!response.ok) throw await refusalOf(response);
+  sessionStorage.removeItem(KEY);
+  await lookWho();
+}
+
+/** Sign out here; of a key, only this tab forgets it. */
+export async function signOut(): Promise<void> {
+  if (session.byKey) sessionStorage.removeItem(KEY);
+  else await signed("/v1/sessions/current", { method: "DELETE" }).catch(() => undefined);
+  Object.assign(session, NOBODY);
+}
