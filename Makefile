@@ -9,7 +9,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types laws docs schemas bench isolation check clean lock services services-install services-stop scan audit
+.PHONY: help run test test-web web lint types laws docs schemas bench isolation check clean lock services services-install services-stop scan audit
 
 help:  ## List the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -23,11 +23,20 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-run: $(READY)  ## Start everything, ingest the examples, ask four questions, keep serving (ARGS=--once to stop then)
+WEB := src/knowlog/web/index.html
+$(WEB): $(READY) web/package-lock.json web/vite.config.js web/index.html $(shell find web/src -type f ! -name schema.d.ts)
+	@$(BIN)/python web/build.py
+
+web: $(WEB)  ## Build the web application into the package
+
+run: $(READY) $(WEB)  ## Start everything, ingest the examples, ask four questions, keep serving (ARGS=--once to stop then)
 	@KNOWLOG_DATA_DIR=$${KNOWLOG_DATA_DIR:-$(CURDIR)/.knowlog} $(BIN)/knowlog demo $(ARGS)
 
-test: $(READY)  ## Run the whole suite (ARGS="-k name" for a part, JOBS=0 for one process)
+test: $(READY) $(WEB)  ## Run the whole suite (ARGS="-k name" for a part, JOBS=0 for one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-web: $(READY) $(WEB)  ## Drive the web application in Chromium, which make services-install brings
+	@$(BIN)/python -m pytest -q tests/web $(ARGS)
 
 lint: $(READY)  ## Style and simple mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -35,8 +44,9 @@ lint: $(READY)  ## Style and simple mistakes
 format: $(READY)  ## Put the code into its form
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-types: $(READY)  ## Strict type check
+types: $(READY)  ## Strict type check, also of the web application
 	@$(BIN)/mypy
+	@$(BIN)/python web/build.py check
 
 laws: $(READY)  ## The import law of the house
 	@$(BIN)/lint-imports
@@ -67,7 +77,7 @@ check: lint types laws scan test  ## Everything that CI asks for
 services: $(READY)  ## Install and start real Redis, RabbitMQ and Kafka on loopback, without Docker
 	@$(BIN)/python deploy/services.py start
 
-services-install: $(READY)  ## Install them and an OpenID provider and start nothing; the tests start their own
+services-install: $(READY)  ## Install them, an OpenID provider and Chromium and start nothing; the tests start their own
 	@$(BIN)/python deploy/services.py install
 
 services-stop: $(READY)  ## Stop what `make services` has started

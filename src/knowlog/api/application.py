@@ -51,6 +51,7 @@ from knowlog.api import (
     tenants,
     tunings,
     uploads,
+    web,
     webhooks,
 )
 from knowlog.bootstrap import App
@@ -114,6 +115,7 @@ ROUTERS = tuple(
         queues,
         health,
         documentation,
+        web,
     )
 )
 """Searched in this order: what is asked for most comes first."""

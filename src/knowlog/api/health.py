@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from knowlog import __version__
 from knowlog.api.dependencies import AS_OPERATOR, Route, TheApp, open_to_all, reply
 from knowlog.api.model import problems
+from knowlog.api.web import page, wants_page
 from knowlog.bootstrap import App
 from knowlog.edge import METRICS_TYPE, Metrics, figures_beside
 from knowlog.kernel.errors import KnowlogError, Unavailable
@@ -49,8 +50,10 @@ class Readiness:
     dependencies=[open_to_all("it names addresses of this server, and no tenant")],
     summary="Where to go from here",
 )
-async def root() -> Response:
-    """Name the addresses worth knowing."""
+async def root(request: Request) -> Response:
+    """Show a browser the web application; name the addresses worth knowing to a program."""
+    if wants_page(request):
+        return await page()
     return reply(
         {
             "name": "knowlog",
@@ -59,7 +62,8 @@ async def root() -> Response:
             "openapi": "/openapi.json",
             "health": "/health/ready",
             "metrics": "/metrics",
-        }
+        },
+        headers={"Vary": "Accept"},
     )
 
 

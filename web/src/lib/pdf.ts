@@ -1,0 +1,92 @@
+import { getDocument, GlobalWorkerOptions, TextLayer, type PDFDocumentProxy } from "pdfjs-dist";
+import workerUrl from "pdfjs-dist/build/pdf.worker.min.mjs?url";
+import { credentialHeaders } from "./session.svelte";
+
+GlobalWorkerOptions.workerSrc = workerUrl;
+
+export interface Opened {
+  pages: number;
+  /** Draw page `number` into `into`, `width` wide, and mark `quote` on it. Says which words were marked; "" for none. */
+  draw(number: number, into: HTMLElement, width: number, quote: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Open a PDF of the server. It fetches the parts that it needs. */
+export async function openPdf(url: string): Promise<Opened> {
+  const loading = getDocument({ url, httpHeaders: credentialHeaders(), disableAutoFetch: true });
+  const pdf = await loading.promise;
+  return { pages: pdf.numPages, draw: (...wanted) => draw(pdf, ...wanted), close: () => loading.destroy() };
+}
+
+async function draw(pdf: PDFDocumentProxy, number: number, into: HTMLElement, width: number, quote: string): Promise<string> {
+  const page = await pdf.getPage(Math.min(Math.max(1, number), pdf.numPages));
+  const scale = width / page.getViewport({ scale: 1 }).width;
+  const viewport = page.getViewport({ scale });
+  const sharp = Math.min(devicePixelRatio, 2);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.floor(viewport.width * sharp);
+  canvas.height = Math.floor(viewport.height * sharp);
+  canvas.setAttribute("aria-hidden", "true"); // the words lie above it as text
+  const words = document.createElement("div");
+  words.className = "textLayer";
+  into.replaceChildren(canvas, words);
+  into.style.setProperty("--scale-factor", String(scale));
+  into.style.setProperty("--total-scale-factor", String(scale));
+  for (const each of [into, canvas]) {
+    each.style.width = `${viewport.width}px`;
+    each.style.height = `${viewport.height}px`;
+  }
+  const transform = [sharp, 0, 0, sharp, 0, 0];
+  await page.render({ canvas, viewport, transform }).promise;
+  await new TextLayer({ textContentSource: await page.getTextContent(), container: words, viewport }).render();
+  return quote ? mark(words, quote) : "";
+}
+
+/** Lay boxes over the words of `quote`. Spaces and hyphens are not compared: lines break elsewhere in the text. */
+function mark(layer: HTMLElement, quote: string): string {
+  const letters: { node: Text; at: number }[] = [];
+  let text = "";
+  const walker = document.createTreeWalker(layer, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode() as Text | null; node; node = walker.nextNode() as Text | null) {
+    for (let at = 0; at < node.data.length; at++) {
+      const plain = squeezed(node.data[at] ?? "");
+      for (const letter of plain) (text += letter), letters.push({ node, at });
+    }
+  }
+  const wanted = squeezed(quote);
+  const found = longest(text, wanted);
+  const first = letters[found.at];
+  const last = letters[found.at + found.length - 1];
+  if (!first || !last || found.length < Math.min(8, wanted.length)) return "";
+  const range = document.createRange();
+  range.setStart(first.node, first.at);
+  range.setEnd(last.node, last.at + 1);
+  const origin = layer.getBoundingClientRect();
+  for (const box of range.getClientRects()) layer.parentElement?.append(boxed(box, origin));
+  return range.toString();
+}
+
+function squeezed(text: string): string {
+  return text.normalize("NFKC").toLowerCase().replace(/[\s\p{Pd}\u00ad]/gu, "");
+}
+
+/** Where the quote stands; where it goes on over the page's end, the longest beginning or end of it. */
+function longest(text: string, wanted: string): { at: number; length: number } {
+  for (let length = wanted.length; length >= 8; length = Math.floor(length * 0.8)) {
+    const begin = text.indexOf(wanted.slice(0, length));
+    if (begin >= 0) return { at: begin, length };
+    const end = text.indexOf(wanted.slice(-length));
+    if (end >= 0) return { at: end, length };
+  }
+  return { at: text.indexOf(wanted), length: wanted.length };
+}
+
+function boxed(box: DOMRect, origin: DOMRect): HTMLElement {
+  const element = document.createElement("div");
+  element.className = "hit";
+  element.style.left = `${box.left - origin.left}px`;
+  element.style.top = `${box.top - origin.top}px`;
+  element.style.width = `${box.width}px`;
+  element.style.height = `${box.height}px`;
+  return element;
+}

@@ -1,0 +1,202 @@
+import { api, done, events } from "./api";
+import { asRefusal, refusalFrom } from "./refusal";
+import { credentialHeaders, signed } from "./session.svelte";
+import { t } from "../texts";
+
+export type Stage = "waiting" | "sending" | "received" | "parsing" | "embedding" | "indexed" | "unchanged" | "failed" | "refused";
+
+/** A file on its way to being answered from. `share`: how much of the present stage is done, 0 to 1. */
+export interface Upload {
+  id: number;
+  path: string;
+  file: File;
+  collection: string;
+  stage: Stage;
+  share: number;
+  reason: string;
+  documentId: string | null;
+  key: string; // for Idempotency-Key: however often it is sent, it arrives once
+}
+
+const AT_ONCE = 3;
+const WATCHED = 3; // stages are followed of so many at once; how each ends is told by one stream for all
+const PATIENCE_MS = 2000;
+const FINAL: Stage[] = ["indexed", "unchanged", "failed", "refused"];
+
+/** The files of this tab, newest last. They go on while other pages are looked at. */
+export const uploads = $state<Upload[]>([]);
+export const finished = $state({ count: 0 });
+let watching = false;
+const followed = new Set<string>();
+
+export const isFinal = (upload: Upload): boolean => FINAL.includes(upload.stage);
+
+/** Send files into a collection. */
+export function add(files: { file: File; path: string }[], collection: string): void {
+  for (const { file, path } of files) {
+    uploads.push({
+      id: uploads.length + 1, path, file, collection, stage: "waiting", share: 0, reason: "", documentId: null, key: newKey(),
+    });
+  }
+  pump();
+}
+
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16).padStart(2, "0")).join("");
+}
+
+/** Once more: send again what did not arrive, index again what arrived and failed. */
+export async function retry(upload: Upload): Promise<void> {
+  upload.reason = "";
+  if (upload.stage === "failed" && upload.documentId) {
+    try {
+      await done(api.POST("/v1/documents/{document_id}:retry", { params: { path: { document_id: upload.documentId } } }));
+      upload.stage = "received";
+      watch();
+    } catch (thrown) {
+      upload.reason = asRefusal(thrown).detail;
+    }
+  } else {
+    upload.stage = "waiting";
+    pump();
+  }
+}
+
+/** Take out of the list what has come to its end well. */
+export function clear(): void {
+  const left = uploads.filter((each) => each.stage !== "indexed" && each.stage !== "unchanged");
+  uploads.splice(0, uploads.length, ...left);
+}
+
+function pump(): void {
+  const sending = uploads.filter((each) => each.stage === "sending").length;
+  for (const next of uploads.filter((each) => each.stage === "waiting").slice(0, Math.max(0, AT_ONCE - sending))) {
+    next.stage = "sending";
+    void send(next, 0).finally(pump);
+  }
+}
+
+async function send(upload: Upload, tries: number): Promise<void> {
+  const answered = await transfer(upload);
+  if (answered.status === 401 && tries === 0) {
+    await signed("/v1/collections?limit=1"); // renews what can be renewed
+    return send(upload, 1);
+  }
+  const later = answered.status === 429 || answered.status === 503;
+  if ((later || answered.status === 0) && tries < 5) {
+    await new Promise((resolve) => setTimeout(resolve, later ? answered.retryAfterS * 1000 : PATIENCE_MS * 2 ** tries));
+    return send(upload, tries + 1);
+  }
+  if (answered.status >= 200 && answered.status < 300) took(upload, answered.body);
+  else {
+    const reason = answered.status === 0 ? t.uploads.broken : refusalFrom(answered.body, answered.status).detail;
+    Object.assign(upload, { stage: "refused", reason });
+  }
+}
+
+function took(upload: Upload, body: any): void {
+  const item = body.items[0];
+  upload.documentId = item.document_id;
+  upload.stage = item.job_id ? "received" : item.state === "failed" ? "failed" : "unchanged";
+  upload.share = 0;
+  if (item.job_id) watch();
+  else finished.count += 1;
+}
+
+interface Answered {
+  status: number; // 0: it could not be sent
+  body: unknown;
+  retryAfterS: number;
+}
+
+/** Send the bytes; unlike `fetch`, this can tell how many have gone. */
+function transfer(upload: Upload): Promise<Answered> {
+  const request = new XMLHttpRequest();
+  const query = new URLSearchParams({ external_id: upload.path, filename: upload.file.name });
+  request.open("POST", `/v1/collections/${encodeURIComponent(upload.collection)}/documents?${query}`);
+  for (const [name, value] of Object.entries(credentialHeaders())) request.setRequestHeader(name, value);
+  request.setRequestHeader("Content-Type", "application/octet-stream");
+  request.setRequestHeader("Idempotency-Key", upload.key);
+  request.upload.onprogress = (event) => (upload.share = event.total ? event.loaded / event.total : 0);
+  return new Promise((resolve) => {
+    request.onloadend = () => {
+      let body: unknown = null;
+      try {
+        body = JSON.parse(request.responseText);
+      } catch {
+        // an answer without words; its status says enough
+      }
+      resolve({ status: request.status, body, retryAfterS: Number(request.getResponseHeader("Retry-After")) || 2 });
+    };
+    request.send(upload.file);
+  });
+}
+
+const pending = (): Upload[] => uploads.filter((each) => each.documentId && !isFinal(each));
+
+/** Follow what becomes of the files: how they end by one stream, the stages of the first few by streams of their own. */
+function watch(): void {
+  followStages();
+  if (!watching) {
+    watching = true;
+    void followEnds().finally(() => (watching = false));
+  }
+}
+
+async function followEnds(): Promise<void> {
+  while (pending().length) {
+    const control = new AbortController();
+    const looking = setInterval(() => (pending().length ? void lookAtSome() : control.abort()), PATIENCE_MS);
+    try {
+      for await (const { data } of events("/v1/events/stream?type=document.indexed&type=document.failed", { signal: control.signal })) {
+        const upload = pending().find((each) => each.documentId === data.subject);
+        if (upload) await look(upload);
+        if (!pending().length) return;
+      }
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+    } finally {
+      clearInterval(looking);
+      control.abort();
+    }
+  }
+}
+
+/** What ended before the stream was open is found by looking. */
+async function lookAtSome(): Promise<void> {
+  for (const upload of pending().slice(0, 5)) await look(upload).catch(() => undefined);
+}
+
+async function look(upload: Upload): Promise<void> {
+  const path = { document_id: upload.documentId as string };
+  const document = await done(api.GET("/v1/documents/{document_id}", { params: { path } }));
+  see(upload, document.state as Stage, document.reason);
+}
+
+function see(upload: Upload, stage: Stage, reason: string | null): void {
+  if (isFinal(upload)) return;
+  if (upload.stage !== stage) upload.share = 0;
+  Object.assign(upload, { stage, reason: reason ?? "" });
+  if (isFinal(upload)) {
+    finished.count += 1;
+    followStages();
+  }
+}
+
+function followStages(): void {
+  for (const upload of pending()) {
+    const id = upload.documentId as string;
+    if (followed.size >= WATCHED) return;
+    if (followed.has(id)) continue;
+    followed.add(id);
+    void followOne(upload, id).catch(() => undefined).finally(() => followed.delete(id));
+  }
+}
+
+async function followOne(upload: Upload, id: string): Promise<void> {
+  for await (const { name, data } of events(`/v1/documents/${id}/events`)) {
+    if (name === "state") see(upload, data.state, data.reason);
+    else if (name === "progress") Object.assign(upload, { stage: "embedding", share: data.embedded / data.chunks });
+    if (isFinal(upload)) return;
+  }
+}
