@@ -36,7 +36,7 @@ test: $(READY) $(WEB)  ## Run the whole suite (ARGS="-k name" for a part, JOBS=0
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-web: $(READY) $(WEB)  ## Drive the web application in Chromium, which make services-install brings
-	@$(BIN)/python -m pytest -q tests/web $(ARGS)
+	@$(BIN)/python -m pytest -q tests/acceptance/test_web_*.py tests/integration/api/test_api_web.py $(ARGS)
 
 lint: $(READY)  ## Style and simple mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

