@@ -30,6 +30,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0, // the policy of the page allows no data: scripts or fonts
+    license: { fileName: "assets/licenses.md" }, // of what is in the files
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000, // pdf.js, which is fetched when a PDF is opened
   },

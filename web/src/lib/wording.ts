@@ -13,3 +13,14 @@ export function size(bytes: number): string {
   for (; value >= 1000 && at < units.length - 1; at++) value /= 1000;
   return `${value >= 100 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
+
+/** Put a text into the clipboard; over plain HTTP browsers offer the old way alone. */
+export async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
