@@ -9,7 +9,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-web web lint types laws docs schemas bench isolation check clean lock services services-install services-stop scan audit
+.PHONY: help run test test-web web screenshots lint types laws docs schemas bench isolation check clean lock services services-install services-stop scan audit
 
 help:  ## List the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,6 +37,9 @@ test: $(READY) $(WEB)  ## Run the whole suite (ARGS="-k name" for a part, JOBS=0
 
 test-web: $(READY) $(WEB)  ## Drive the web application in Chromium, which make services-install brings
 	@$(BIN)/python -m pytest -q tests/acceptance/test_web_*.py tests/integration/api/test_api_web.py $(ARGS)
+
+screenshots: $(READY) $(WEB)  ## Take pictures of the web application (ARGS=FOLDER)
+	@$(BIN)/python deploy/screenshots.py $(ARGS)
 
 lint: $(READY)  ## Style and simple mistakes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -88,7 +88,9 @@ def _render(value: dict[str, str]) -> None:
         out.print(f"[bold]{name:<7}[/bold]{escape(text)}")
     command = as_typed()
     say(f"Open {value['url']} in a browser and sign in with the key.")
-    say(f"Or in another terminal: {command} ingest PATH, then {command} ask QUESTION. Ctrl-C stops everything.")
+    say(
+        f"Or in another terminal: {command} ingest PATH, then {command} ask QUESTION. Ctrl-C stops everything."
+    )
 
 
 def as_typed() -> str:

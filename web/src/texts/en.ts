@@ -81,6 +81,7 @@ export const en = {
     cite: (number: number, title: string) => `Source ${number}: ${title}`,
     page: (page: number) => `page ${page}`,
     open: "Open the document there",
+    whole: "To the document's own page",
     copy: "Copy with sources",
     copied: "The answer is copied, with its sources.",
     right: "Right",
