@@ -9,6 +9,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -26,8 +28,8 @@ WIDE, PHONE = {"width": 1180, "height": 760}, {"width": 390, "height": 760}
 async def main(folder: Path) -> None:
     """Take them all."""
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as data:
-        environ = {**os.environ, "KNOWLOG_DATA_DIR": f"{data}/knowlog", "KNOWLOG_API_PORT": "0"}
+    with fresh_folder() as data:
+        environ = {**os.environ, "KNOWLOG_DATA_DIR": data, "KNOWLOG_API_PORT": "0"}
         async with open_stack(environ) as stack, async_playwright() as playwright:
             key = await asyncio.to_thread(filled, stack)
             browser = await playwright.chromium.launch(executable_path=program)
@@ -35,6 +37,14 @@ async def main(folder: Path) -> None:
                 for shape, size in (("wide", WIDE), ("phone", PHONE)):
                     await shoot(browser, stack.url, key, folder / f"{colours}-{shape}", colours, size)
             await browser.close()
+
+
+@contextmanager
+def fresh_folder() -> Iterator[str]:
+    """A folder that any user may pass: PostgreSQL does not run as root."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as data:
+        Path(data).chmod(0o755)
+        yield data
 
 
 def filled(stack: Stack) -> str:

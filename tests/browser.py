@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+from knowlog.api.web import BUILT
 from knowlog.cli.processes import Stack
 from servers import missing
 
@@ -25,6 +26,8 @@ async def chromium() -> AsyncIterator[Browser]:
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None or not _AXE.exists():
         missing("there is no Chromium, or no axe-core: `make services-install` brings both")
+    if not (BUILT / "index.html").is_file():
+        missing("the web application is not built: `make web` builds it")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program)
         yield browser

@@ -7,6 +7,7 @@ import pytest
 from api_scene import Client, problem
 
 from knowlog.api.web import BUILT, PAGES
+from servers import missing
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip"}
 FIRST_LOAD_BYTES = 200_000
