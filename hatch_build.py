@@ -8,8 +8,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class WebBuild(BuildHookInterface[Any]):
-    """Builds it before the files of the wheel are gathered. An editable install is left alone: there `make` builds what has
-    changed, and the server answers a page that says so where nothing is built.
+    """Builds it before the files of the wheel are gathered. An editable install is left alone: there `make` builds what
+    has changed, and the server answers a page that says so where nothing is built.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

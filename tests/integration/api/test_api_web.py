@@ -13,6 +13,12 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip
 FIRST_LOAD_BYTES = 200_000
 
 
+@pytest.fixture(autouse=True)
+def _built() -> None:
+    if not (BUILT / "index.html").is_file():
+        missing("the web application is not built: `make web` builds it")
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/documents", "/documents/0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b", "/accept"]
 )
