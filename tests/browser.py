@@ -57,7 +57,7 @@ async def tab(
         "console", lambda told: wrong.append(told.text) if "Content Security Policy" in told.text else None
     )
     page.on(
-        "request", lambda asked: None if asked.url.startswith((url, "blob:")) else wrong.append(asked.url)
+        "request", lambda asked: None if asked.url.startswith((url, "blob:", "data:")) else wrong.append(asked.url)
     )
     if key is not None:
         await context.add_init_script(

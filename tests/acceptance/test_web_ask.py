@@ -52,7 +52,7 @@ async def test_a_citation_shows_its_quote_and_opens_at_it(
     url, key, _ = alice
     async with tab(chromium, url, key) as page:
         await asked(page, LEAVE)
-        await page.get_by_role("button", name=re.compile("^Source 1")).focus()
+        await page.get_by_role("button", name=re.compile("^Source 1")).first.focus()
         quoted = await page.get_by_role("tooltip").locator("q").inner_text()
         assert await accessible(page) == []
         await page.keyboard.press("Enter")
@@ -69,7 +69,7 @@ async def test_a_pdf_opens_at_its_page_with_the_words_marked(
     url, key, _ = alice
     async with tab(chromium, url, key) as page:
         await asked(page, CERTIFICATE)
-        cite = page.get_by_role("button", name=re.compile("^Source 1"))
+        cite = page.get_by_role("button", name=re.compile("^Source 1")).first
         await cite.hover()
         quoted = await page.get_by_role("tooltip").locator("q").inner_text()
         await cite.click()

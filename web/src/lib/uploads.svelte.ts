@@ -26,6 +26,7 @@ const FINAL: Stage[] = ["indexed", "unchanged", "failed", "refused"];
 /** The files of this tab, newest last. They go on while other pages are looked at. */
 export const uploads = $state<Upload[]>([]);
 export const finished = $state({ count: 0 });
+let last = 0;
 let watching = false;
 const followed = new Set<string>();
 
@@ -35,7 +36,7 @@ export const isFinal = (upload: Upload): boolean => FINAL.includes(upload.stage)
 export function add(files: { file: File; path: string }[], collection: string): void {
   for (const { file, path } of files) {
     uploads.push({
-      id: uploads.length + 1, path, file, collection, stage: "waiting", share: 0, reason: "", documentId: null, key: newKey(),
+      id: ++last, path, file, collection, stage: "waiting", share: 0, reason: "", documentId: null, key: newKey(),
     });
   }
   pump();
