@@ -49,7 +49,7 @@ async def tab(
     asks of other hosts, and what its script did not catch fails the test at the end.
     """
     context = await browser.new_context(base_url=url, **options)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(10_000)
     page = await context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -57,7 +57,8 @@ async def tab(
         "console", lambda told: wrong.append(told.text) if "Content Security Policy" in told.text else None
     )
     page.on(
-        "request", lambda asked: None if asked.url.startswith((url, "blob:", "data:")) else wrong.append(asked.url)
+        "request",
+        lambda asked: None if asked.url.startswith((url, "blob:", "data:")) else wrong.append(asked.url),
     )
     if key is not None:
         await context.add_init_script(
