@@ -22,17 +22,17 @@ def _built() -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/documents", "/documents/0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b", "/accept"]
 )
-async def test_every_address_of_the_application_answers_the_page(nobody: Client, path: str) -> None:
+async def test_every_address_of_the_application_answers_the_page(alice: Client, path: str) -> None:
     """So that links can be kept and mailed. It is asked for anew each time."""
-    page = await nobody.get(path, headers=BROWSER)
+    page = await alice.get(path, headers=BROWSER)
     assert page.status_code == 200
     assert '<div id="app">' in page.text
     assert page.headers["cache-control"] == "no-cache"
 
 
-async def test_the_policy_lets_in_nothing_but_our_own_files(nobody: Client) -> None:
+async def test_the_policy_lets_in_nothing_but_our_own_files(alice: Client) -> None:
     """No inline script or style, no evaluation, no other host; and the page needs none of these."""
-    page = await nobody.get("/", headers=BROWSER)
+    page = await alice.get("/", headers=BROWSER)
     sources = {
         word for part in page.headers["content-security-policy"].split(";") for word in part.split()[1:]
     }
@@ -40,11 +40,11 @@ async def test_the_policy_lets_in_nothing_but_our_own_files(nobody: Client) -> N
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", page.text)
 
 
-async def test_files_are_kept_for_good_and_come_compressed(nobody: Client) -> None:
+async def test_files_are_kept_for_good_and_come_compressed(alice: Client) -> None:
     """Their names change with their content. What a browser does not take compressed comes plain."""
     script = first_scripts()[0]
-    packed = await nobody.get(f"/assets/{script}", headers=BROWSER)
-    plain = await nobody.get(f"/assets/{script}", headers={"Accept-Encoding": "identity"})
+    packed = await alice.get(f"/assets/{script}", headers=BROWSER)
+    plain = await alice.get(f"/assets/{script}", headers={"Accept-Encoding": "identity"})
     assert packed.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
@@ -54,15 +54,15 @@ async def test_files_are_kept_for_good_and_come_compressed(nobody: Client) -> No
 @pytest.mark.parametrize(
     "name", ["index.html", "nothing.js", "..%2findex.html", "..%2f..%2fapi%2fweb.py", "x.js.gz"]
 )
-async def test_nothing_else_is_served(nobody: Client, name: str) -> None:
+async def test_nothing_else_is_served(alice: Client, name: str) -> None:
     """Neither other files nor folders."""
-    problem(await nobody.get(f"/assets/{name}"), 404, "not-found")
+    problem(await alice.get(f"/assets/{name}"), 404, "not-found")
 
 
-async def test_programs_get_what_they_got(nobody: Client) -> None:
+async def test_programs_get_what_they_got(alice: Client) -> None:
     """The page is for browsers; an unknown address of the API stays a problem document, whoever asks."""
-    assert (await nobody.get("/")).json()["name"] == "knowlog"
-    problem(await nobody.get("/v1/nothing", headers=BROWSER), 404, "not-found")
+    assert (await alice.get("/")).json()["name"] == "knowlog"
+    problem(await alice.get("/v1/nothing", headers=BROWSER), 404, "not-found")
 
 
 def test_the_first_load_is_small() -> None:
