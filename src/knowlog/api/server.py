@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from knowlog.api.application import create_api
+from knowlog.api.sharing import SharingServer, shared_listener
 from knowlog.bootstrap import open_app, require_key_of_stored, require_safe
 from knowlog.edge import ApiSettings, bounded_protocol, set_up_logging, set_up_spans
 from knowlog.kernel.errors import Misconfigured
@@ -30,26 +31,26 @@ async def run_server(settings: Settings) -> None:
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)
     require_safe(settings)
-    listeners = [listen(settings.api), *_own(settings.api)]
+    shared, listeners = shared_listener(settings.api), _listeners(settings.api)
     try:
         async with open_app(settings) as app:
             await require_key_of_stored(app)
             api = create_api(app)
             gc.freeze()  # what lives as long as the process is not looked through again and again
-            await uvicorn.Server(configuration(api, settings.api)).serve(listeners)
+            await SharingServer(configuration(api, settings.api), shared).serve(listeners)
             await asyncio.sleep(0)
     finally:
         for listener in listeners:
             listener.close()
 
 
-def _own(settings: ApiSettings) -> list[socket.socket]:
-    """Where a server that shares its port is reached alone."""
+def _listeners(settings: ApiSettings) -> list[socket.socket]:
+    """Where this server listens alone: at its address, or beside a shared listener at a port of its own."""
+    if settings.listener is None:
+        return [listen(settings)]
     if settings.own_port is None:
         return []
-    return [
-        listen(settings.model_copy(update={"host": "127.0.0.1", "port": settings.own_port, "own_port": None}))
-    ]
+    return [listen(settings.model_copy(update={"host": "127.0.0.1", "port": settings.own_port}))]
 
 
 def _check_certificate(settings: ApiSettings) -> None:
@@ -74,8 +75,6 @@ def listen(settings: ApiSettings) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if settings.own_port is not None:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address)
         except OSError:
             listener.close()

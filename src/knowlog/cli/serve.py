@@ -30,7 +30,7 @@ def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None
 
     settings = load_settings({**os.environ, **listen_environment(host, port)})
     require_safe(settings)
-    if settings.api.port and settings.api.own_port is None:
+    if settings.api.port and settings.api.listener is None:
         require_port(settings.api.host, settings.api.port)
     url = local_url(settings.api.host, settings.api.port)
     if settings.api.tls_certificate is not None:

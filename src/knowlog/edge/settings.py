@@ -24,18 +24,24 @@ class ApiSettings(BaseModel):
         ge=0,
         le=64,
         description="Server processes that `knowlog up` runs behind its port at most; one starts, and more when it "
-        "is busy. 0: two on Linux where the machine has two cores or more, else one.",
+        "is busy. 0: two where the machine has two cores or more, else one.",
+    )
+    listener: int | None = Field(
+        None,
+        ge=3,
+        description="Number of an open socket, listening already, that this server shares with others, instead "
+        "of KNOWLOG_API_HOST and KNOWLOG_API_PORT. `knowlog up` sets it.",
     )
     own_port: int | None = Field(
         None,
         ge=1,
         le=65535,
-        description="Port of 127.0.0.1 at which this server is reached alone, where several listen at KNOWLOG_API_PORT "
-        "(Linux spreads connections over them). `knowlog up` sets it.",
+        description="Port of 127.0.0.1 at which this server is reached alone, where several share a listener. "
+        "`knowlog up` sets it.",
     )
     ports_beside: frozenset[int] = Field(
         frozenset(),
-        description="KNOWLOG_API_OWN_PORT of the servers that share KNOWLOG_API_PORT with this one: /metrics adds their "
+        description="KNOWLOG_API_OWN_PORT of the servers that share the listener with this one: /metrics adds their "
         "figures. `knowlog up` sets it.",
     )
     public_url: str | None = Field(

@@ -8,9 +8,14 @@ from knowlog.kernel.errors import Misconfigured
 
 def require_port(host: str, port: int) -> None:
     """Raise Misconfigured unless a server may listen there."""
+    with taken_port(host, port):
+        pass
+
+
+def taken_port(host: str, port: int) -> socket.socket:
+    """A socket bound there. Raises Misconfigured where that cannot be."""
     try:
-        with _bound(host, port):
-            pass
+        return _bound(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             sentence = (

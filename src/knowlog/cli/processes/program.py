@@ -22,6 +22,8 @@ class Program:
     command: str
     log: Path
     environment: Mapping[str, str]
+    files: tuple[int, ...] = ()
+    """Numbers of open files that it is given."""
 
     def arguments(self) -> tuple[str, ...]:
         """The command line. The working directory is kept out of the module path."""
@@ -36,7 +38,8 @@ class Program:
             return await asyncio.create_subprocess_exec(
                 *self.arguments(),
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-                env=dict(self.environment), start_new_session=True, preexec_fn=lambda: _die_with(parent),
+                env=dict(self.environment), pass_fds=self.files, start_new_session=True,
+                preexec_fn=lambda: _die_with(parent),
             )  # fmt: skip
 
     def last_words(self) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import sys
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,27 +13,29 @@ from knowlog.cli.processes.program import Program
 from knowlog.cli.processes.supervisor import Supervisor
 from knowlog.settings import Settings
 
+_BACKLOG = 2048
 _LOOK_S = 1.0
 _BUSY = 0.7
 """Part of the time in which a server's thread works, or waits for a core, that leaves no room for more."""
 _BUSY_LOOKS = 3
 
 
-def servers(settings: Settings, environment: Mapping[str, str]) -> list[Program]:
-    """The server programs, the first of which starts at once. Several are told the ports at which each answers alone."""
+def servers(settings: Settings, environment: Mapping[str, str], port: socket.socket) -> list[Program]:
+    """The programs that serve a port which is bound. Several are told the ports at which each answers alone."""
+    port.listen(_BACKLOG)
+    shared = {**environment, "KNOWLOG_API_LISTENER": str(port.fileno())}
     count = settings.api.processes or _usual_count()
     ports = [free_port() for _ in range(count)] if count > 1 else []
     names = ["api", *(f"api-{number}" for number in range(2, count + 1))]
     logs = settings.data_dir / "logs"
     return [
-        Program(name, "serve", logs / f"{name}.log", {**environment, **_sharing(ports, number)})
+        Program(name, "serve", logs / f"{name}.log", {**shared, **_sharing(ports, number)}, (port.fileno(),))
         for number, name in enumerate(names)
     ]
 
 
 def _usual_count() -> int:
-    """Elsewhere than on Linux, the last server to listen at a port would get all connections."""
-    return 2 if sys.platform == "linux" and (os.cpu_count() or 1) > 1 else 1
+    return min(2, os.cpu_count() or 1)
 
 
 def _sharing(ports: Sequence[int], number: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ import httpx
 from knowlog.cli.connection import leave_address, left_address, local_url
 from knowlog.cli.credentials import make_operator_key
 from knowlog.cli.output import say
-from knowlog.cli.processes.ports import free_port, require_port
+from knowlog.cli.processes.ports import taken_port
 from knowlog.cli.processes.program import Program
 from knowlog.cli.processes.servers import growing, servers
 from knowlog.cli.processes.supervisor import Supervisor
@@ -59,16 +59,16 @@ async def open_stack(environ: Mapping[str, str]) -> AsyncIterator[Stack]:
             "`knowlog up` and the demo speak with their own server without TLS. Unset KNOWLOG_API_TLS_CERTIFICATE and"
             " KNOWLOG_API_TLS_KEY, or run `knowlog serve` and `knowlog worker` instead."
         )
-    port = settings.api.port or free_port(settings.api.host)
     _require_free(settings.data_dir)
-    require_port(settings.api.host, port)  # before anything is written
-    with _only_one(settings.data_dir):
+    listener = taken_port(settings.api.host, settings.api.port)  # before anything is written
+    with listener, _only_one(settings.data_dir):
+        port = int(listener.getsockname()[1])
         leave_address(settings.data_dir, None)  # of one that was killed
         url = local_url(settings.api.host, port)
         async with _database(settings) as owner_url:
             await _require_key_of_stored(settings, owner_url)
             operator_key, environment = _environment(settings, environ, port)
-            first, *more = servers(settings, environment)
+            first, *more = servers(settings, environment, listener)
             supervisor = Supervisor([first, *_workers(settings, environment)], settings.api.shutdown_grace_s)
             try:
                 supervisor.start()
