@@ -14,6 +14,7 @@ from isolation_world import World, open_world
 
 from knowlog.database import DatabaseSettings, EmbeddedServer, open_database
 from openid_provider import Provider
+from own_server import spare_the_disk
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def server(server_dir: Path) -> EmbeddedServer:
     started = EmbeddedServer(server_dir, DatabaseSettings())
     started.start()
+    asyncio.run(spare_the_disk(started.url("postgres")))
     return started
 
 
