@@ -20,6 +20,7 @@ def shared_listener(settings: ApiSettings) -> socket.socket | None:
     try:
         listener = socket.socket(fileno=settings.listener)
         listener.setblocking(False)
+        listener.set_inheritable(False)  # no process that is started from here gets it
     except OSError as error:
         raise Misconfigured(
             f"KNOWLOG_API_LISTENER {settings.listener} is no socket of this process. Unset it: `knowlog up` sets it for"
