@@ -78,8 +78,10 @@ class FoundPassage(Place):
     legs: dict[str, Leg] = Field(default_factory=dict)
 
 
-async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved:
-    """Find passages. Raises NotFound for a collection that is not there, Invalid for what cannot be asked."""
+async def look_up(app: App, scope: Scope, asked: Asked, limit: int | None) -> Retrieved:
+    """Find passages, `limit` or as many as the profile says. Raises NotFound for a collection that is not there, Invalid
+    for what cannot be asked.
+    """
     begin(app.settings.resilience.question_s)
     wanted = parse_filter(asked.filter)
 
@@ -87,7 +89,8 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int) -> Retrieved
         found = await resolve_collections(connection, scope, asked.collections)
         profile = RetrievalProfile(**found[0].profile.retrieval) if len(found) == 1 else RetrievalProfile()
         answering = {each.collection_id: each.answering for each in found}
-        return Search(asked.question, tuple(answering), limit, wanted, profile, answering, asked.pattern)
+        most = limit or profile.passages
+        return Search(asked.question, tuple(answering), most, wanted, profile, answering, asked.pattern)
 
     async with app.writing(scope) as writer:
         found = await retrieve_resolved(

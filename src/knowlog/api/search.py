@@ -17,7 +17,9 @@ router = APIRouter(prefix="/v1/search", tags=["search"], route_class=Route, resp
 class SearchBody(Asked):
     """A search."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    limit: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="How many passages. Null: as many as the collection's profile says; of several, 10."
+    )
     explain: bool = Field(False, description="Show each leg's rank and score, and what the pattern did.")
 
 

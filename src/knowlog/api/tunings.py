@@ -79,6 +79,13 @@ class Applied(Body):
     """What to switch to."""
 
     trial: int | None = Field(None, ge=0, description="Number of a trial. Default: the recommended one.")
+    passages: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="Also let searches that name no number return so many passages: a `k` with which the trial was"
+        " measured. Default: as many as before.",
+    )
 
 
 @router.post(
@@ -145,7 +152,7 @@ async def apply(tuning_id: UUID, body: Applied, caller: AsAdmin, app: TheApp, re
     """
 
     async def act(connection: Connection) -> Answer:
-        asked = await apply_tuning(connection, caller.scope, tuning_id, body.trial)
+        asked = await apply_tuning(connection, caller.scope, tuning_id, body.trial, body.passages)
         return await accepted(connection, caller, "collection.switch_asked", asked)
 
     return await repeats.reply(app, caller.scope, act)

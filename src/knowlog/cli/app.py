@@ -28,6 +28,7 @@ from knowlog.cli import (
     sign_on,
     sources,
     tenants,
+    tunings,
     webhooks,
 )
 from knowlog.cli.ask import ask
@@ -103,6 +104,7 @@ for group, name, panel in (
     (tenants.app, "tenants", "Look after"),
     (datasets.app, "datasets", "Measure"),
     (evaluation.app, "eval", "Measure"),
+    (tunings.app, "tunings", "Measure"),
     (bench, "bench", "Measure"),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)

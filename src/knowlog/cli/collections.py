@@ -44,6 +44,10 @@ Depth = Annotated[
 DenseWeight = Annotated[
     float | None, typer.Option("--dense-weight", help="Share of the dense score: retrieval.dense_weight.")
 ]
+Passages = Annotated[
+    int | None,
+    typer.Option("--passages", help="How many passages a search returns: retrieval.passages."),
+]
 PassageTokens = Annotated[
     int | None,
     typer.Option("--passage-tokens", help="For parent_child, most tokens shown: retrieval.passage_tokens."),
@@ -78,6 +82,7 @@ def create(
     child_tokens: ChildTokens = None,
     depth: Depth = None,
     dense_weight: DenseWeight = None,
+    passages: Passages = None,
     passage_tokens: PassageTokens = None,
     pattern: Pattern = None,
     one_per_document: OnePerDocument = None,
@@ -91,7 +96,7 @@ def create(
             "strategy": strategy, "size_tokens": chunk_tokens, "overlap": overlap, "child_tokens": child_tokens,
         },
         retrieval={
-            "depth": depth, "dense_weight": dense_weight, "passage_tokens": passage_tokens,
+            "depth": depth, "dense_weight": dense_weight, "passages": passages, "passage_tokens": passage_tokens,
             "pattern": pattern, "one_per_document": one_per_document,
         },
     )  # fmt: skip
@@ -121,6 +126,7 @@ def update(
     child_tokens: ChildTokens = None,
     depth: Depth = None,
     dense_weight: DenseWeight = None,
+    passages: Passages = None,
     passage_tokens: PassageTokens = None,
     pattern: Pattern = None,
     one_per_document: OnePerDocument = None,
@@ -139,7 +145,7 @@ def update(
             "strategy": strategy, "size_tokens": chunk_tokens, "overlap": overlap, "child_tokens": child_tokens,
         },
         retrieval={
-            "depth": depth, "dense_weight": dense_weight, "passage_tokens": passage_tokens,
+            "depth": depth, "dense_weight": dense_weight, "passages": passages, "passage_tokens": passage_tokens,
             "pattern": pattern, "one_per_document": one_per_document,
         },
     )  # fmt: skip

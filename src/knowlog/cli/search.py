@@ -6,11 +6,17 @@ import typer
 
 from knowlog.cli.answers import show_found, show_notes
 from knowlog.cli.connection import connect
-from knowlog.cli.options import AsJson, Collections, Key, Limit, Pattern, Url
+from knowlog.cli.options import AsJson, Collections, Key, Pattern, Url
 from knowlog.cli.output import emit
 from knowlog.cli.values import json_object
 
 Question = Annotated[str, typer.Argument(help="What you want to know.")]
+Passages = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", "-n", min=1, help="How many at most. [default: the collection's retrieval.passages]"
+    ),
+]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show each leg's rank and score, and what the pattern did.")
 ]
@@ -25,7 +31,7 @@ Filter = Annotated[
 def search(
     question: Question,
     collection: Collections = None,
-    limit: Limit = 10,
+    limit: Passages = None,
     explain: Explain = False,
     metadata: Filter = None,
     pattern: Pattern = None,
@@ -34,7 +40,9 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find the passages that fit a question best."""
-    asked = {"question": question, "limit": limit, "explain": explain}
+    asked: dict[str, object] = {"question": question, "explain": explain}
+    if limit:
+        asked["limit"] = limit
     if collection:
         asked["collections"] = collection
     if pattern:

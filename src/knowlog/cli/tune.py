@@ -11,7 +11,7 @@ from knowlog.cli.options import AsJson, Key, Url
 from knowlog.cli.output import emit, out, printable, progress, say, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.switches import say_switched, wait_for_switch
-from knowlog.cli.values import an_id
+from knowlog.cli.values import address
 from knowlog.kernel.errors import KnowlogError, Misconfigured
 
 _LOOK_EVERY_S = 0.5
@@ -55,6 +55,13 @@ def tune(
     trial: Annotated[
         int | None, typer.Option("--trial", min=0, help="With --apply: switch to this trial instead.")
     ] = None,
+    passages: Annotated[
+        int | None,
+        typer.Option(
+            "--passages", min=1, max=100,
+            help="With --apply: also let searches return so many, a k of the table. [default: as before]",
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for it.")] = False,
     url: Url = None,
     key: Key = None,
@@ -64,7 +71,7 @@ def tune(
 
     Trials have indexes of their own beside the one that answers. What is recommended was judged by questions that had no
     part in choosing it. With --apply an index of all documents is built, and then answers in one step;
-    `knowlog collections rollback` goes back.
+    `knowlog collections rollback` goes back. Ctrl-C stops waiting; `knowlog tunings cancel` stops the tuning.
     """
     if (dataset is None) == (tuning is None):
         raise Misconfigured("Name a dataset with --dataset, or a tuning that was begun before with --tuning.")
@@ -81,13 +88,13 @@ def tune(
         found = _wait(client, found, as_json)
         if found["state"] != "done":
             raise TuningFailed(printable(found["reason"] or f"The tuning is {found['state']}."))
-        switch = _apply(client, found, trial, as_json) if apply else None
+        switch = _apply(client, found, {"trial": trial, "passages": passages}, as_json) if apply else None
     emit({**found, "switch": switch}, as_json, _render)
 
 
 def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[str, Any]:
     if tuning is not None:
-        found: dict[str, Any] = client.get(_address(tuning))
+        found: dict[str, Any] = client.get(address_of(tuning))
         return found
     made: dict[str, Any] = client.post(
         "/v1/tunings", {name: value for name, value in given.items() if value not in (None, [])}
@@ -101,7 +108,7 @@ def _wait(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any
         task = bar.add_task("Trials", total=None, note="")
         while found["state"] in ("waiting", "running"):
             time.sleep(_LOOK_EVERY_S)
-            found = client.get(_address(found["tuning_id"]))
+            found = client.get(address_of(found["tuning_id"]))
             bar.update(
                 task,
                 completed=found["done"],
@@ -111,16 +118,27 @@ def _wait(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any
     return found
 
 
-def _apply(client: Client, found: dict[str, Any], trial: int | None, as_json: bool) -> dict[str, Any] | None:
+def _apply(
+    client: Client, found: dict[str, Any], chosen: dict[str, int | None], as_json: bool
+) -> dict[str, Any] | None:
     """Switch, if there is something to switch to, and wait for it."""
-    if trial is None and not found["report"]["change"]:
+    wanted = {name: value for name, value in chosen.items() if value is not None}
+    if not wanted and not found["report"]["change"]:
         return None
-    asked = client.post(f"{_address(found['tuning_id'])}:apply", {"trial": trial})
+    asked = client.post(f"{address_of(found['tuning_id'])}:apply", wanted)
     return wait_for_switch(client, asked, as_json)
 
 
 def _render(found: dict[str, Any]) -> None:
-    report = found["report"]
+    show_report(found["report"])
+    if found["switch"]:
+        say_switched(found["switch"])
+    elif found["report"]["change"]:
+        say(f"`knowlog tune {found['collection']} --tuning {found['tuning_id']} --apply` switches to it.")
+
+
+def show_report(report: dict[str, Any]) -> None:
+    """Print the trials of a tuning, and its verdict."""
     title = "Recall" if report["target"] == "recall" else "Excerpt recall"
     rows = [_row(each) for each in report["trials"]]
     heads = (">Trial", "Strategy", ">Size", ">Overlap", ">Dense", ">k", ">Documents", f">{title}", ">95 % interval",
@@ -130,10 +148,6 @@ def _render(found: dict[str, Any]) -> None:
     if report["time_is_up"]:
         say("The time was over before all was tried.")
     say(f"{printable(report['verdict'])} The best is trial {report['best']}.")
-    if found["switch"]:
-        say_switched(found["switch"])
-    elif report["change"]:
-        say(f"`knowlog tune {found['collection']} --tuning {found['tuning_id']} --apply` switches to it.")
 
 
 def _row(trial: dict[str, Any]) -> list[Any]:
@@ -146,5 +160,6 @@ def _row(trial: dict[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-def _address(tuning: str) -> str:
-    return f"/v1/tunings/{an_id(tuning, 'a tuning', 'knowlog tune --detach')}"
+def address_of(tuning: str) -> str:
+    """The address of a tuning. Raises BadParameter for what is no id."""
+    return address("tunings", tuning)

@@ -32,6 +32,9 @@ class RetrievalProfile(BaseModel):
         le=1.0,
         description="Share of the dense score; the rest is the lexical one's.",
     )
+    passages: int = Field(
+        default=10, ge=1, le=100, description="How many passages a search returns that names no number."
+    )
     passage_tokens: int | None = Field(
         default=None,
         ge=16,

@@ -21,6 +21,9 @@ class PeopleSettings(BaseModel):
     session_days: int = Field(
         30, ge=1, le=365, description="A session ends after so many days, whatever is done in it."
     )
+    idle_hours: int = Field(
+        168, ge=1, le=8760, description="A session ends when it was not refreshed for so many hours."
+    )
     invitation_days: int = Field(7, ge=1, le=90, description="An invitation can be accepted for so long.")
     reset_minutes: int = Field(
         60, ge=5, le=1440, description="A link to set a password anew is good for so long."
@@ -40,6 +43,11 @@ class PeopleSettings(BaseModel):
     def access_life(self) -> timedelta:
         """How long an access token is good for."""
         return timedelta(minutes=self.access_minutes)
+
+    @property
+    def idle_life(self) -> timedelta:
+        """How long a session goes on without being refreshed."""
+        return timedelta(hours=self.idle_hours)
 
 
 class MailSettings(BaseModel):

@@ -114,7 +114,7 @@ class Sessions:
             made = await connection.fetchval(
                 _SQL["insert_session"], session_id, member_id, method, _shown(device.agent, 200),
                 _shown(device.address, 64), _hash(family), _hash(secret), word.life, word.sign_on or None,
-                word.provider_session,
+                word.provider_session, self.settings.idle_life,
             )  # fmt: skip
             if made is None:
                 raise Forbidden("You are no member of this tenant. Ask one of its admins.")
@@ -141,7 +141,9 @@ class Sessions:
                 await record(connection, owner, "session.reused", f"session:{session_id}")
                 reused = True
             else:
-                await connection.execute(_SQL["rotate_session"], session_id, _hash(renewed))
+                await connection.execute(
+                    _SQL["rotate_session"], session_id, _hash(renewed), self.settings.idle_life
+                )
                 reused = False
         if reused:
             raise Unauthenticated(_REUSED, reused=True)

@@ -1,8 +1,8 @@
 -- name: insert_session
--- A session opens.
+-- A session opens. It ends after $8, and before that where it is not refreshed for $11.
 insert into sessions (tenant_id, session_id, member_id, method, agent, address, family_hash, refresh_hash, expires_at,
-                      sign_on, provider_session)
-select tenant(), $1, m.member_id, $3, $4, $5, $6, $7, now() + $8, $9, $10
+                      ends_at, sign_on, provider_session)
+select tenant(), $1, m.member_id, $3, $4, $5, $6, $7, now() + least($8::interval, $11::interval), now() + $8, $9, $10
 from members m where m.tenant_id = tenant() and m.member_id = $2 and m.disabled_at is null
 returning session_id
 
@@ -31,8 +31,10 @@ where tenant_id = tenant() and s.session_id = $1 and s.ended_at is null and s.ex
 for update of s
 
 -- name: rotate_session
--- The refresh token gives way to the next.
-update sessions set previous_hash = refresh_hash, refresh_hash = $2, rotated_at = now(), last_used_at = now()
+-- The refresh token gives way to the next, and the session goes on for $3, as long as it may.
+update sessions
+set previous_hash = refresh_hash, refresh_hash = $2, rotated_at = now(), last_used_at = now(),
+    expires_at = least(coalesce(ends_at, expires_at), now() + $3::interval)
 where tenant_id = tenant() and session_id = $1
 
 -- name: end_session

@@ -92,11 +92,15 @@ async def test_a_tuning_reports_applies_and_is_taken_back(app: App, tenant: Scop
     collection = (await zoo.get("/v1/collections/handbook")).json()
     assert collection["profile_version"] == 1
     trial = next(each for each in whole if each["chunking"]["size_tokens"] == 16)
-    switch = await accepted(zoo, f"/v1/tunings/{done['tuning_id']}:apply", {"trial": trial["number"]})
+    apply = f"/v1/tunings/{done['tuning_id']}:apply"
+    told = problem(await zoo.post(apply, json={"trial": trial["number"], "passages": 7}), 422, "invalid")
+    assert "it was with 1, 2" in str(told["detail"])
+    switch = await accepted(zoo, apply, {"trial": trial["number"], "passages": 1})
     assert (switch["state"], switch["reason"]) == ("done", None)
     collection = (await zoo.get("/v1/collections/handbook")).json()
     assert (collection["profile_version"], collection["profile"]["chunking"]["size_tokens"]) == (2, 16)
     assert await longest(zoo) < 100
+    assert [await found(zoo), await found(zoo, limit=3)] == [1, 3]
     back = await accepted(zoo, "/v1/collections/handbook/rollback", {})
     assert (back["state"], back["rolls_back"]) == ("done", switch["switch_id"])
     assert await longest(zoo) > 300
@@ -106,6 +110,12 @@ async def longest(client: Client) -> int:
     """Characters of the longest passage found."""
     found = await client.post("/v1/search", json={"question": "What does the zebra eat?", "limit": 5})
     return max(len(each["text"]) for each in found.json()["passages"])
+
+
+async def found(client: Client, **more: Any) -> int:
+    """How many passages a search returns."""
+    answer = await client.post("/v1/search", json={"question": "What does the zebra eat?", **more})
+    return len(answer.json()["passages"])
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -111,34 +111,52 @@ async def delete_tuning(connection: Connection, scope: Scope, tuning_id: UUID) -
 
 
 async def apply_tuning(
-    connection: Connection, scope: Scope, tuning_id: UUID, number: int | None = None
+    connection: Connection,
+    scope: Scope,
+    tuning_id: UUID,
+    number: int | None = None,
+    passages: int | None = None,
 ) -> Switch:
-    """Have the collection switch to what a tuning recommends, or to its trial of this number.
+    """Have the collection switch to what a tuning recommends, or to its trial of this number; and let a search that names
+    no number return so many `passages`.
 
-    Raises NotFound, and Conflict where it is not done, recommends no change, or the profile was changed since.
+    Raises NotFound, Invalid for a number of passages with which the trial was not measured, and Conflict where the tuning
+    is not done, recommends no change, or the profile was changed since.
     """
     found = await get_tuning(connection, scope, tuning_id)
     if found.report is None:
         raise Conflict(f"The tuning is {found.state}: only one that is done can be applied.")
-    if number is None and not found.report["change"]:
+    if number is None and passages is None and not found.report["change"]:
         raise Conflict(
             "The tuning recommends to keep the present profile. Name a trial to switch to it all the same."
         )
     wanted = found.report["recommended"] if number is None else number
-    trial = next((each for each in found.report["trials"] if each["number"] == wanted), None)
-    if trial is None:
-        raise NotFound(f"The tuning has no trial {wanted}. Its report lists them.")
+    trial = _trial(found.report, wanted, passages)
     asked = await ask_switch(
-        connection, scope, found.collection_id, profile_of(found.profile, trial), found.profile_version,
+        connection, scope, found.collection_id, profile_of(found.profile, trial, passages), found.profile_version,
         index_of(tuning_id, trial["chunking"]),
     )  # fmt: skip
     await connection.execute(_SQL["note_switch"], tuning_id, asked.switch_id)
     return asked
 
 
-def profile_of(before: Mapping[str, Any], trial: Mapping[str, Any]) -> Profile:
+def _trial(report: Mapping[str, Any], number: int, passages: int | None) -> Mapping[str, Any]:
+    """The row of a trial, measured with so many passages where a number is given. Raises NotFound, Invalid."""
+    rows: list[Mapping[str, Any]] = [each for each in report["trials"] if each["number"] == number]
+    if not rows:
+        raise NotFound(f"The tuning has no trial {number}. Its report lists them.")
+    measured = {each["k"]: each for each in rows}
+    if passages is not None and passages not in measured:
+        told = ", ".join(map(str, sorted(measured)))
+        raise Invalid(f"With {passages} passages trial {number} was not measured; it was with {told}.")
+    return rows[0] if passages is None else measured[passages]
+
+
+def profile_of(before: Mapping[str, Any], trial: Mapping[str, Any], passages: int | None) -> Profile:
     """A profile as a trial would have it: what was not tried stays."""
     retrieval = {**before["retrieval"], "dense_weight": trial["dense_weight"]}
+    if passages is not None:
+        retrieval["passages"] = passages
     return Profile(**{**before, "chunking": trial["chunking"], "retrieval": retrieval})
 
 
