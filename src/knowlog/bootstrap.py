@@ -33,6 +33,7 @@ from knowlog.ingestion import (
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
 from knowlog.llm import Provider, TenantAccount, open_providers
+from knowlog.resilience import Dependency, Guarded
 from knowlog.retrieval import ProviderWriter, RetrievalProfile, Writer, require_pattern
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
@@ -75,6 +76,12 @@ class App:
     def asked(self) -> Asked:
         """What a run asks its questions of: the same that a request to the API is answered with."""
         return Asked(self.database, self.embedder, self.store, self.models.open, self.judge, self.writing)
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        """How each model that the installation asks over the network stands; not what tenants brought themselves."""
+        parts = (self.embedder, self.judge, self.language, *self.providers)
+        return [each.guard.look() for each in parts if isinstance(each, Guarded)]
 
     @asynccontextmanager
     async def writing(self, scope: Scope) -> AsyncIterator[Writer | None]:

@@ -30,6 +30,7 @@ FORGEABLE = sorted(
 _BODIES: dict[tuple[str, str], object] = {
     ("POST", "documents"): {"text": "mine", "external_id": "mine"},
     ("POST", "documents:batch"): {"documents": [{"text": "mine", "external_id": "mine"}]},
+    ("POST", "cuts"): {"profiles": [{"strategy": "fixed"}], "question": "mine"},
     ("POST", "feedback"): {"thumb": "up"},
     ("POST", ":replay"): {"since": "2026-01-01T00:00:00Z"},
     ("POST", "keys"): {"name": "mine", "role": "owner"},

@@ -14,6 +14,11 @@ export interface Page {
 export const PAGES: Page[] = [
   { path: "/", title: t.menu.ask, load: () => import("./pages/Ask.svelte"), least: "reader" },
   { path: "/documents", title: t.menu.documents, load: () => import("./pages/Documents.svelte"), least: "reader" },
+  { path: "/search", title: t.menu.search, load: () => import("./pages/Search.svelte"), least: "reader" },
+  { path: "/chunks", title: t.menu.chunks, load: () => import("./pages/Chunks.svelte"), least: "editor" },
+  { path: "/evaluation", title: t.menu.evaluation, load: () => import("./pages/Evaluation.svelte"), least: "admin" },
+  { path: "/operations", title: t.menu.operations, load: () => import("./pages/Operations.svelte"), least: "reader", operator: true },
+  { path: "/people", title: t.menu.people, load: () => import("./pages/People.svelte"), least: "reader" },
   { path: "/accept", title: t.accept.title, load: () => import("./pages/Accept.svelte"), least: null },
   { path: "/reset", title: t.reset.title, load: () => import("./pages/Reset.svelte"), least: null },
 ];

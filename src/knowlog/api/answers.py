@@ -138,6 +138,7 @@ async def answer(
     `error`.
     """
     started = perf_counter()
+    visit_of(request.scope).question = True
     slots: Slots = request.app.state.slots
     streamed = STREAM_TYPE in accept.lower()
     if streamed:

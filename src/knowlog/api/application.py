@@ -17,6 +17,7 @@ from knowlog.api import (
     answers,
     audit,
     collections,
+    cuts,
     datasets,
     dead_letters,
     documentation,
@@ -37,6 +38,7 @@ from knowlog.api import (
     moves,
     origins,
     passwords,
+    performance,
     queues,
     runs,
     schedules,
@@ -62,6 +64,7 @@ from knowlog.edge import (
     Cookies,
     Gate,
     Metrics,
+    Pace,
     Progress,
     ProviderLine,
     ScopedRoute,
@@ -79,12 +82,14 @@ ROUTERS = tuple(
         answers,
         uploads,
         documents,
+        cuts,
         events,
         event_log,
         collections,
         access,
         keys,
         limits,
+        performance,
         secrets,
         sessions,
         sign_on,
@@ -148,6 +153,7 @@ def create_api(app: App) -> FastAPI:
         admission=api.state.admission,
         database=app.database,
         form=scim.in_its_form,
+        pace=api.state.pace,
     )
     return api
 
@@ -180,10 +186,12 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.signing_on = SigningOn(app.database, app.vault, api.state.sessions, api.state.line)
     api.state.logging_out = LoggingOut(app.database, api.state.signing_on.providers)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
+    api.state.pace = Pace()
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
     api.state.metrics.watch_answers(STANDING, get_args(Rung))
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)
     api.state.fetches = asyncio.Semaphore(settings.fetches_at_once)
+    api.state.cutting = asyncio.Semaphore(settings.cuts_at_once)
     api.state.progress = Progress(app.database)
     api.state.readiness = health.Readiness()
 

@@ -126,6 +126,7 @@ NOT_RECORDED: Mapping[str, str] = {
     "POST /v1/second-factor": "in force once it was confirmed, which is recorded",
     "POST /v1/invitations:read": "changes nothing; whoever accepts is recorded",
     "POST /v1/sign-on/{name}/provider/check": "changes nothing: asks the provider about itself",
+    "POST /v1/documents/{document_id:uuid}/cuts": "changes nothing: shows how a document would be cut",
     "POST /v1/answers": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
     "POST /scim/v2/Users/.search": "changes nothing: a filter that is too long for an address",
     "POST /scim/v2/Groups/.search": "changes nothing: a filter that is too long for an address",

@@ -9,6 +9,7 @@ from pydantic import Field
 from knowlog.api.dependencies import AsReader, Route, TheApp, reply
 from knowlog.api.model import Body, problems
 from knowlog.api.questions import Asked, FoundPassage, look_up, passages_json, record_read
+from knowlog.edge import visit_of
 from knowlog.retrieval import Retrieved
 
 router = APIRouter(prefix="/v1/search", tags=["search"], route_class=Route, responses=problems(404))
@@ -62,6 +63,7 @@ async def search(body: SearchBody, request: Request, caller: AsReader, app: TheA
     Example: `{"question": "How long does the warranty last?", "limit": 5, "filter": {"year": {"gte": 2025}}}`.
     """
     started = perf_counter()
+    visit_of(request.scope).question = True
     found = await look_up(app, caller.scope, body, body.limit)
     request.app.state.metrics.searched(found.pattern, perf_counter() - started, found.calls)
     await record_read(app, caller.scope, "search.asked", len(found.passages))

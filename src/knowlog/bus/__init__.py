@@ -89,6 +89,7 @@ from knowlog.bus.schedules import (
     run_schedule,
 )
 from knowlog.bus.settings import BusSettings, WebhooksSettings, WorkerSettings
+from knowlog.bus.throughput import WorkOfMinute, work_by_minute
 from knowlog.bus.timetable import Timetable
 from knowlog.bus.webhooks import (
     EVERYTHING,
@@ -147,6 +148,7 @@ __all__ = [
     "WebhookState",
     "WebhooksSettings",
     "Wish",
+    "WorkOfMinute",
     "WorkerSettings",
     "announce",
     "append_events",
@@ -211,6 +213,7 @@ __all__ = [
     "update_webhook",
     "validated",
     "with_claimed",
+    "work_by_minute",
     "work_is_unfinished",
     "working",
 ]

@@ -98,3 +98,15 @@ select event_id from events where tenant_id = tenant() and subject = $1 and stat
 -- name: notify
 -- Tell whoever watches that something about a subject changed.
 select pg_notify('knowlog_progress', $1)
+
+-- name: work_by_minute
+-- Jobs of the last hour by the minute in which they ended, of those with an id from `$1` on.
+select date_trunc('minute', finished_at) as at, count(*) filter (where state = 'done') as done,
+       count(*) filter (where state = 'failed') as failed,
+       round((percentile_cont(0.5) within group (order by took))::numeric, 1)::float8 as p50_ms,
+       round((percentile_cont(0.95) within group (order by took))::numeric, 1)::float8 as p95_ms
+from (
+    select finished_at, state, coalesce(1000 * extract(epoch from finished_at - started_at), 0)::float8 as took from events
+    where tenant_id = tenant() and event_id >= $1 and state in ('done', 'failed') and finished_at > now() - interval '1 hour'
+) ended
+group by 1 order by 1

@@ -39,6 +39,7 @@ from knowlog.cli.doctor import doctor
 from knowlog.cli.failing import run_to_the_end
 from knowlog.cli.ingest import ingest
 from knowlog.cli.output import out
+from knowlog.cli.performance import performance
 from knowlog.cli.search import search
 from knowlog.cli.serve import serve
 from knowlog.cli.tune import tune
@@ -79,7 +80,7 @@ app = typer.Typer(
 for command, panel in (
     (up, "Run"), (demo, "Run"), (serve, "Run"), (worker, "Run"),
     (ingest, "Use"), (search, "Use"), (ask, "Use"), (chunk, "Use"),
-    (tune, "Measure"), (doctor, "Look after"), (usage, "Look after"), (config, "Look after"),
+    (tune, "Measure"), (doctor, "Look after"), (usage, "Look after"), (performance, "Look after"), (config, "Look after"),
 ):  # fmt: skip
     app.command(rich_help_panel=panel)(command)
 for group, name, panel in (

@@ -12,7 +12,7 @@ from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address
 from knowlog.kernel.wording import counted
 
-app = typer.Typer(help="Documents: list, show, text, retry, delete.", no_args_is_help=True)
+app = typer.Typer(help="Documents: list, show, text, cuts, retry, delete.", no_args_is_help=True)
 _address = partial(address, "documents")
 DocumentId = Annotated[str, typer.Argument(help="The document's id, as `knowlog documents list` shows it.")]
 State = Literal["received", "parsing", "embedding", "indexed", "failed"]
@@ -47,6 +47,30 @@ def text(document: DocumentId, url: Url = None, key: Key = None, as_json: AsJson
     """Print the text that was found in a document; citations count in it."""
     with connect(url, key) as client:
         emit(client.get(f"{_address(document)}/text"), as_json, lambda value: typer.echo(value["text"]))
+
+
+@app.command()
+def cuts(
+    document: DocumentId,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="Strategies, with commas between them.")
+    ] = "recursive,structure",
+    chunk_tokens: Annotated[
+        int | None, typer.Option("--chunk-tokens", help="Most tokens in a chunk.")
+    ] = None,
+    question: Annotated[
+        str | None, typer.Option("--question", "-q", help="Show what this finds under each strategy.")
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cut a stored document by several strategies, and show what a question finds in each. Nothing is stored."""
+    size = {} if chunk_tokens is None else {"size_tokens": chunk_tokens}
+    names = dict.fromkeys(name.strip() for name in strategy.split(",") if name.strip())
+    wanted = {"profiles": [{"strategy": name, **size} for name in names], "question": question}
+    with connect(url, key) as client:
+        emit(client.ask(f"{_address(document)}/cuts", wanted), as_json, _render_cuts)
 
 
 @app.command()
@@ -106,6 +130,22 @@ def _render(listed: dict[str, Any]) -> None:
         for each in listed["items"]
     )
     show_table(table(("Document", "Collection", "State", "Title", "From, or why it failed"), rows))
+
+
+def _render_cuts(value: dict[str, Any]) -> None:
+    rows = (
+        [
+            each["profile"]["strategy"],
+            len(each["chunks"]),
+            max((chunk["tokens"] for chunk in each["chunks"]), default=0),
+            f"{each['took_ms']:.1f}",
+            ", ".join(str(found["chunk"] + 1) for found in each["found"]),
+        ]
+        for each in value["cuts"]
+    )
+    show_table(table(("Strategy", ">Chunks", ">Largest", ">ms", "Chunks that the question finds"), rows))
+    for note in value["notes"]:
+        say(note)
 
 
 def _render_one(value: dict[str, Any]) -> None:

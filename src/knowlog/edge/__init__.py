@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from knowlog.edge.leave import Leave, pass_while
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
+    from knowlog.edge.pace import Pace
     from knowlog.edge.preconditions import entity_tag, expected_revision
     from knowlog.edge.principal import Caller, Operator, credential_of, origin_of_request
     from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
@@ -65,6 +66,7 @@ _PLACES = {
     "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "kept_answer", "once", "once_claimed"),
     "leave": ("Leave", "pass_while"),
     "metrics": ("METRICS_TYPE", "Metrics"),
+    "pace": ("Pace",),
     "preconditions": ("entity_tag", "expected_revision"),
     "principal": ("Caller", "Operator", "credential_of", "origin_of_request"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
@@ -112,6 +114,7 @@ __all__ = [
     "Metrics",
     "Open",
     "Operator",
+    "Pace",
     "Progress",
     "ProviderLine",
     "Reach",

@@ -15,6 +15,7 @@ from knowlog.edge import cors, problem
 from knowlog.edge.admission import Admission, Stay
 from knowlog.edge.hints import Hints
 from knowlog.edge.metrics import Metrics
+from knowlog.edge.pace import Pace
 from knowlog.edge.protocol import CONNECTION
 from knowlog.edge.proxies import heed_proxy
 from knowlog.edge.settings import ApiSettings
@@ -58,10 +59,12 @@ class Gate:
         admission: Admission,
         database: Database,
         form: Form,
+        pace: Pace,
     ) -> None:
         self._app = app
         self._database = database
         self._form = form
+        self._pace = pace
         self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
@@ -150,6 +153,8 @@ class Gate:
         seconds = perf_counter() - visit.started
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.request_done(scope["method"], route, visit.status, seconds)
+        if visit.question:
+            self._pace.note(visit.tenant, seconds, failed=visit.status >= 400)
         if span.is_recording():
             span.update_name(f"{scope['method']} {route}")
             span.set_attributes(

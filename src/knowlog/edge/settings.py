@@ -155,6 +155,11 @@ class ApiSettings(BaseModel):
     fetch_timeout_s: float = Field(
         30, gt=0, description="Longest time for a document by URL, redirects included."
     )
+    cuts_at_once: int = Field(
+        1,
+        ge=1,
+        description="Most documents cut at the same time to be looked at (POST /v1/documents/{id}/cuts).",
+    )
     fetches_at_once: int = Field(16, ge=1, description="Most documents by URL fetched at the same time.")
     fetch_ports: frozenset[int] = Field(
         frozenset({80, 443}), description="Ports from which documents by URL may be fetched."

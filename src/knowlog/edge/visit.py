@@ -28,7 +28,7 @@ class Visit:
     it is this server's own; `readable_by` is the origin whose page may read the answer.
     `host`: what was asked for, as far as we or our proxy know.
     `secure`: by TLS, as far as we or our proxy know. `prefix` was taken off the path, and named the tenant.
-    `rates`: what the answer says of the caller's limits.
+    `rates`: what the answer says of the caller's limits. `question`: its tenant is shown how long it took.
     """
 
     request_id: str
@@ -45,6 +45,7 @@ class Visit:
     secure: bool = False
     prefix: str = ""
     rates: "list[Rate]" = field(default_factory=list)
+    question: bool = False
 
 
 def visit_of(scope: Any) -> Visit:

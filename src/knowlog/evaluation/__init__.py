@@ -10,6 +10,7 @@ from knowlog.evaluation.asking import (
     kept_since,
 )
 from knowlog.evaluation.comparing import Difference, compare, regressions
+from knowlog.evaluation.cuts import DocumentCutter, Wish, cuts_as_json
 from knowlog.evaluation.datasets import (
     BeirDataset,
     BeirText,
@@ -116,6 +117,7 @@ __all__ = [
     "Compared",
     "Dataset",
     "Difference",
+    "DocumentCutter",
     "DocumentText",
     "Evaluator",
     "Excerpt",
@@ -142,6 +144,7 @@ __all__ = [
     "SquadQuestion",
     "Thumb",
     "Wanted",
+    "Wish",
     "abstention",
     "answer_f1",
     "answer_inside",
@@ -155,6 +158,7 @@ __all__ = [
     "compare",
     "create_dataset",
     "create_run",
+    "cuts_as_json",
     "delete_dataset",
     "delete_feedback",
     "delete_run",

@@ -2,6 +2,7 @@
 
 from knowlog.ingestion.agreement import QUIET
 from knowlog.ingestion.building import Builder, Plan, drop_expired_indexes
+from knowlog.ingestion.cutting import Cutter
 from knowlog.ingestion.deletion import (
     delete_document,
     delete_whole_collection,
@@ -12,6 +13,7 @@ from knowlog.ingestion.indexing import Indexer
 from knowlog.ingestion.parsing import Parser
 from knowlog.ingestion.rebuilding import Rebuilder
 from knowlog.ingestion.rechunking import Rechunker
+from knowlog.ingestion.rows import rows_of
 from knowlog.ingestion.settings import ParsingSettings
 from knowlog.ingestion.sweeping import remove_originals, sweep_originals
 from knowlog.ingestion.switching import Switch, Switcher, ask_switch, get_switch, roll_back
@@ -19,6 +21,7 @@ from knowlog.ingestion.switching import Switch, Switcher, ask_switch, get_switch
 __all__ = [
     "QUIET",
     "Builder",
+    "Cutter",
     "Indexer",
     "Parser",
     "ParsingSettings",
@@ -36,5 +39,6 @@ __all__ = [
     "get_switch",
     "remove_originals",
     "roll_back",
+    "rows_of",
     "sweep_originals",
 ]

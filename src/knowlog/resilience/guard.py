@@ -11,7 +11,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from threading import Lock
 from time import sleep
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload, runtime_checkable
 
 from knowlog.kernel.errors import KnowlogError, Unavailable
 from knowlog.resilience.breaker import Breaker, State
@@ -144,6 +144,16 @@ class Guard:
     def _worth(self) -> Worth:
         self.budget.earn()
         return Worth(self.budget, self.policy.attempts)
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """Something of ours that asks a dependency through its guard."""
+
+    @property
+    def guard(self) -> Guard:
+        """Return the guard."""
+        ...
 
 
 _GUARDS: dict[str, Guard] = {}

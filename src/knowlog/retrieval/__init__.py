@@ -1,6 +1,7 @@
 """Retrieval: question to passages."""
 
 from knowlog.retrieval.actions import Search, retrieve, retrieve_resolved
+from knowlog.retrieval.fusion import fuse
 from knowlog.retrieval.model import Leg, Passage, Retrieved, Step
 from knowlog.retrieval.patterns import all_patterns, open_pattern, require_pattern
 from knowlog.retrieval.port import Reranker, Writer, Written
@@ -20,6 +21,7 @@ __all__ = [
     "Writer",
     "Written",
     "all_patterns",
+    "fuse",
     "open_pattern",
     "require_pattern",
     "retrieve",

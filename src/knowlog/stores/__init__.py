@@ -16,6 +16,7 @@ from knowlog.stores.model import (
 from knowlog.stores.near_index import LARGE, graduate_large_collections
 from knowlog.stores.port import VectorStore
 from knowlog.stores.registry import open_shared_store, open_store
+from knowlog.stores.scoring import score_texts
 from knowlog.stores.settings import StoresSettings
 from knowlog.stores.statistics import (
     TermStatistics,
@@ -51,6 +52,7 @@ __all__ = [
     "open_store",
     "parse_filter",
     "remove_chunks",
+    "score_texts",
     "searchable_text",
     "term_statistics",
     "weigh_terms",

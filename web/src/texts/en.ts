@@ -1,5 +1,8 @@
+import { pages } from "./en-pages";
+
 /** Every word that people read, in English. */
 export const en = {
+  ...pages,
   busy: "One moment …",
   close: "Close",
   cancel: "Cancel",
@@ -13,6 +16,7 @@ export const en = {
   },
   menu: {
     label: "Pages", open: "Menu", skip: "To the content", signOut: "Sign out", ask: "Ask", documents: "Documents",
+    search: "Search", chunks: "Chunks", evaluation: "Evaluation", operations: "Operations", people: "People",
   },
   theme: { label: "Colours", system: "As the system", light: "Light", dark: "Dark" },
   absent: { title: "There is no such page", text: "The address leads nowhere. Go on with" },

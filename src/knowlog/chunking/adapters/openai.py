@@ -19,13 +19,13 @@ class OpenAILanguageModel:
     def __init__(self, name: str, client: httpx.Client) -> None:
         self.name = name
         self._client = client
-        self._guard = guard_of(
+        self.guard = guard_of(
             f"language model of chunking {name} at {client.base_url.netloc.decode()}", _POLICY
         )
 
     def complete(self, prompt: str) -> str:
         """Return the model's answer. Raises Unavailable, LimitReached or Misconfigured."""
-        return self._guard.run_sync(self._ask, prompt)
+        return self.guard.run_sync(self._ask, prompt)
 
     def _ask(self, prompt: str) -> str:
         given = {"model": self.name, "temperature": 0, "messages": [{"role": "user", "content": prompt}]}

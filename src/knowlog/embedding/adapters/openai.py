@@ -29,20 +29,18 @@ class OpenAIEmbedder:
         self.profile = profile
         self._client = client
         self._request_texts = request_texts
-        self._guard = guard_of(
-            f"embedding model {profile.name} at {client.base_url.netloc.decode()}", _POLICY
-        )
+        self.guard = guard_of(f"embedding model {profile.name} at {client.base_url.netloc.decode()}", _POLICY)
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row for each text. Raises Unavailable, LimitReached or Misconfigured."""
         parts = [np.empty((0, self.profile.dimensions), np.float32)]
         for start in range(0, len(texts), self._request_texts):
-            parts.append(await self._guard.run(self._embed, texts[start : start + self._request_texts]))
+            parts.append(await self.guard.run(self._embed, texts[start : start + self._request_texts]))
         return np.concatenate(parts)
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a question. Raises like embed_documents."""
-        vector: NDArray[np.float32] = (await self._guard.run(self._embed, [text]))[0]
+        vector: NDArray[np.float32] = (await self.guard.run(self._embed, [text]))[0]
         return vector
 
     def token_offsets(self, text: str) -> NDArray[np.int32]:

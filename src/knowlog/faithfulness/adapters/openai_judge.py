@@ -43,7 +43,7 @@ class OpenAIJudge:
         self._model = model
         self._client = client
         self.name = f"openai-{model}"
-        self._guard = guard_of(f"judge {model} at {client.base_url.netloc.decode()}", _POLICY)
+        self.guard = guard_of(f"judge {model} at {client.base_url.netloc.decode()}", _POLICY)
 
     async def judge(self, question: str, answer: str, passages: Sequence[str]) -> Judgement:
         """Judge every claim. Raises NonsenseReply, Unavailable, LimitReached or Misconfigured."""
@@ -51,7 +51,7 @@ class OpenAIJudge:
         if not claims:
             return Judgement(True, 1.0, (), self.name)
         shown = _shown(question, claims, passages)
-        told = read_reply(await self._guard.run(self._ask, shown), len(claims))
+        told = read_reply(await self.guard.run(self._ask, shown), len(claims))
         verdicts = tuple(
             _verdict(claim, told[number], passages) for number, claim in enumerate(claims, start=1)
         )

@@ -1,0 +1,8 @@
+import type { Shape } from "../../lib/api";
+
+export type Pattern = NonNullable<Shape<"SearchBody">["pattern"]>;
+
+/** Ways from a question to passages, the plain one first. */
+export const PATTERNS: Pattern[] = [
+  "hybrid", "adaptive", "multi_query", "decomposition", "feedback", "filtered", "rewriting", "hyde", "step_back", "corrective",
+];
