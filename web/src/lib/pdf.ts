@@ -62,8 +62,15 @@ function mark(layer: HTMLElement, quote: string): string {
   range.setStart(first.node, first.at);
   range.setEnd(last.node, last.at + 1);
   const origin = layer.getBoundingClientRect();
-  for (const box of range.getClientRects()) layer.parentElement?.append(boxed(box, origin));
+  for (const box of apart([...range.getClientRects()])) layer.parentElement?.append(boxed(box, origin));
   return range.toString();
+}
+
+/** Boxes that do not lie over each other: a browser tells an element and the text in it. */
+function apart(boxes: DOMRect[]): DOMRect[] {
+  const inside = (one: DOMRect, other: DOMRect) =>
+    one.left >= other.left - 2 && one.right <= other.right + 2 && one.top >= other.top - 4 && one.bottom <= other.bottom + 4;
+  return boxes.filter((box, at) => !boxes.some((other, place) => place !== at && inside(box, other) && (!inside(other, box) || place < at)));
 }
 
 function squeezed(text: string): string {

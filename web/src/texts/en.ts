@@ -40,7 +40,7 @@ export const en = {
     companyWrong: "A sign-on address looks like /v1/sign-on/0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b/company. Your admin has it.",
     byCompany: "Sign in with your company",
     key: "API key",
-    aboutKey: "`knowlog up` prints one. It is kept in this tab alone and forgotten when you close it.",
+    aboutKey: "The command “knowlog up” prints one. It is kept in this tab alone and forgotten when you close it.",
   },
   accept: {
     title: "Accept an invitation",
