@@ -1,4 +1,4 @@
-"""Pictures of the web application, for the README and to be looked at: `make screenshots` (ARGS=FOLDER for all of them).
+"""Pictures of the web application: the README's with `make screenshots`, all of them with ARGS=FOLDER, to be looked at.
 
 A knowlog of its own is started with the example documents; nothing is drawn or retouched.
 """
@@ -22,6 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "examples" / "corpus"
 QUESTION = "For how long is the calibration certificate of a sensor valid in pharmaceutical storage?"
 ABSENT = "Who won the football world cup of 1954?"
+OF_README = {
+    "light-wide-answer.png",
+    "light-wide-citation.png",
+    "dark-wide-documents.png",
+    "dark-phone-answer.png",
+}
 WIDE, PHONE = {"width": 1180, "height": 760}, {"width": 390, "height": 760}
 
 
@@ -116,6 +122,11 @@ async def ask(page: Page, question: str) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "docs" / "images"
-    target.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(target))
+    with fresh_folder() as passing:
+        target = Path(sys.argv[1] if sys.argv[1:] else passing)
+        target.mkdir(parents=True, exist_ok=True)
+        asyncio.run(main(target))
+        images = ROOT / "docs" / "images"
+        for each in () if sys.argv[1:] else sorted(OF_README):
+            images.mkdir(exist_ok=True)
+            shutil.copy(target / each, images / each)
