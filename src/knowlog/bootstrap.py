@@ -38,6 +38,7 @@ from knowlog.retrieval import ProviderWriter, RetrievalProfile, Writer, require_
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
+from knowlog.summarizing import Means
 from knowlog.tenants import (
     Limiter,
     Vault,
@@ -82,6 +83,14 @@ class App:
         """How each model that the installation asks over the network stands; not what tenants brought themselves."""
         parts = (self.embedder, self.judge, self.language, *self.providers)
         return [each.guard.look() for each in parts if isinstance(each, Guarded)]
+
+    @property
+    def summarizing(self) -> Means:
+        """What summaries are made with."""
+        return Means(
+            self.database, self.embedder, self.store, self.models.open, self.judge, self.limiter, self.providers,
+            self.settings.llm.max_tokens,
+        )  # fmt: skip
 
     @asynccontextmanager
     async def writing(self, scope: Scope) -> AsyncIterator[Writer | None]:

@@ -15,7 +15,7 @@ from knowlog.answering.model import (
     Statement,
 )
 from knowlog.answering.question import read_question, valid_question
-from knowlog.answering.sentences import BULLET, Kind
+from knowlog.answering.sentences import readable
 from knowlog.answering.similarity import cosine_scale
 from knowlog.embedding import Embedder
 from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
@@ -122,7 +122,7 @@ def _answers(candidate: Candidate, first: Candidate, best: float) -> bool:
 def _statement(group: Sequence[Candidate], *, answers: bool) -> Statement:
     first = group[0]
     citations = tuple(_citation(candidate) for candidate in group)
-    return Statement(_readable(first), citations, round(first.score, 4), answers)
+    return Statement(readable(first.quote, first), citations, round(first.score, 4), answers)
 
 
 def _citation(candidate: Candidate) -> Citation:
@@ -142,18 +142,6 @@ def _citation(candidate: Candidate) -> Citation:
         score=round(candidate.score, 4),
         context=" ".join(candidate.head.replace("|", " ").split()) or None,
     )
-
-
-def _readable(candidate: Candidate) -> str:
-    """Return the quote on one line, without the bullet of a list item or the outer bars of a table row; dots show where
-    something of the sentence is left out.
-    """
-    text = " ".join(candidate.quote.split())
-    if candidate.kind is Kind.ROW:
-        return text.strip("| ") or text
-    if candidate.kind is Kind.ITEM:
-        text = BULLET.sub("", text, count=1)
-    return f"{'… ' if candidate.cut_before else ''}{text}{' …' if candidate.cut_after else ''}"
 
 
 def _joined(statements: Sequence[Statement]) -> str:

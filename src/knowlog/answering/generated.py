@@ -61,14 +61,14 @@ async def generate(
     written = await provider.complete_as(prompt, Written, account)
     statements: list[Statement] = []
     for said in written.statements[:MOST_STATEMENTS]:
-        verified = await _verified(question, said, passages, judge)
-        if verified and verified.text not in [each.text for each in statements]:
-            statements.append(verified)
+        found = await verified(question, said, passages, judge)
+        if found and found.text not in [each.text for each in statements]:
+            statements.append(found)
     return tuple(statements)
 
 
-async def _verified(question: str, said: Said, passages: Sequence[Passage], judge: Judge) -> Statement | None:
-    """Return the statement with its citations, or None where something in it is not supported."""
+async def verified(question: str, said: Said, passages: Sequence[Passage], judge: Judge) -> Statement | None:
+    """Return the statement with its citations, or None where something in it is not supported. Raises as a judge."""
     text = " ".join(said.text.split())
     numbers = [number for number in dict.fromkeys(said.passages) if 1 <= number <= len(passages)]
     named = [passages[number - 1] for number in numbers]

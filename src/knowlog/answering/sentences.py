@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from typing import Protocol
 
 import sentencex
 
@@ -74,6 +75,34 @@ class _Line:
 def token_count(text: str) -> int:
     """Count words, marks and single CJK characters: close to a model's tokens, and needs no model."""
     return sum(1 for _ in _TOKEN.finditer(text))
+
+
+class Cut(Protocol):
+    """What is quoted: what it is, and whether something of the sentence stands before or after it."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is in its document."""
+
+    @property
+    def cut_before(self) -> bool:
+        """Something stands before it."""
+
+    @property
+    def cut_after(self) -> bool:
+        """Something stands after it."""
+
+
+def readable(quote: str, of: Cut) -> str:
+    """Return a quote on one line, without the bullet of a list item or the outer bars of a table row; dots show where
+    something of the sentence is left out.
+    """
+    text = " ".join(quote.split())
+    if of.kind is Kind.ROW:
+        return text.strip("| ") or text
+    if of.kind is Kind.ITEM:
+        text = BULLET.sub("", text, count=1)
+    return f"{'… ' if of.cut_before else ''}{text}{' …' if of.cut_after else ''}"
 
 
 def split(text: str, headings: Iterable[str] = ()) -> list[Sentence]:

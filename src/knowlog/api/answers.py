@@ -29,7 +29,7 @@ from knowlog.api.model import Body, problems
 from knowlog.api.questions import (
     Asked,
     FoundPassage,
-    Place,
+    QuotedPlace,
     citation_json,
     look_up,
     passages_json,
@@ -67,15 +67,6 @@ class AnswerAsked(Asked):
         None,
         description="How: by quotations alone, or by a language model whose every statement is verified and cited."
         " Null: as the operator has set it.",
-    )
-
-
-class QuotedPlace(Place):
-    """An exact quote and where it stands: `text[start:end] == quote`."""
-
-    quote: str
-    context: str | None = Field(
-        description="Of a row of a table, what it stands under, such as the names of the columns."
     )
 
 

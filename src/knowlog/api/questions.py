@@ -70,6 +70,15 @@ class Place(Body):
     link: str
 
 
+class QuotedPlace(Place):
+    """An exact quote and where it stands: `text[start:end] == quote`."""
+
+    quote: str
+    context: str | None = Field(
+        description="Of a row of a table, what it stands under, such as the names of the columns."
+    )
+
+
 class FoundPassage(Place):
     """A passage that fits the question. `legs` are there when an explanation was asked for."""
 

@@ -154,6 +154,18 @@ class TuningRequested(_OfCollection):
     dataset_id: _Id = Field(description="Id of the dataset.")
 
 
+class SummaryRequested(_OfCollection):
+    """A summary is to be made, or made anew; the subject is the summary."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+
+
+class SummaryBatchRequested(_OfCollection):
+    """Each document of a collection is to be summarized; the subject is the batch."""
+
+    collection_id: _Id = Field(description="Id of the collection.")
+
+
 class SwitchRequested(_OfCollection):
     """A collection is to change to another index and profile; the subject is the switch."""
 
@@ -274,6 +286,10 @@ _TYPES = (
     EventType("retention.requested", RetentionRequested, queue="cleanup", of_admins=True),
     EventType("evaluation.requested", EvaluationRequested, queue="evaluation", inner=True, of_admins=True),
     EventType("tuning.requested", TuningRequested, queue="evaluation", inner=True, of_admins=True),
+    EventType("summary.requested", SummaryRequested, queue="summaries", inner=True, of_admins=True),
+    EventType(
+        "summary_batch.requested", SummaryBatchRequested, queue="summaries", inner=True, of_admins=True
+    ),
     EventType("switch.requested", SwitchRequested, queue="evaluation", inner=True, of_admins=True),
     EventType("webhook.disabled", WebhookDisabled, of_admins=True),
     EventType("webhook.tested", WebhookTested, of_admins=True),

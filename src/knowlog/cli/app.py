@@ -27,6 +27,7 @@ from knowlog.cli import (
     sessions,
     sign_on,
     sources,
+    summaries,
     tenants,
     tunings,
     webhooks,
@@ -42,6 +43,7 @@ from knowlog.cli.output import out
 from knowlog.cli.performance import performance
 from knowlog.cli.search import search
 from knowlog.cli.serve import serve
+from knowlog.cli.summarize import summarize
 from knowlog.cli.tune import tune
 from knowlog.cli.up import up
 from knowlog.cli.usage import usage
@@ -79,7 +81,7 @@ app = typer.Typer(
 )
 for command, panel in (
     (up, "Run"), (demo, "Run"), (serve, "Run"), (worker, "Run"),
-    (ingest, "Use"), (search, "Use"), (ask, "Use"), (chunk, "Use"),
+    (ingest, "Use"), (search, "Use"), (ask, "Use"), (summarize, "Use"), (chunk, "Use"),
     (tune, "Measure"), (doctor, "Look after"), (usage, "Look after"), (performance, "Look after"), (config, "Look after"),
 ):  # fmt: skip
     app.command(rich_help_panel=panel)(command)
@@ -87,6 +89,7 @@ for group, name, panel in (
     (documents.app, "documents", "Use"),
     (collections.app, "collections", "Use"),
     (feedback.app, "feedback", "Use"),
+    (summaries.app, "summaries", "Use"),
     (events.app, "events", "Use"),
     (jobs.app, "jobs", "Look after"),
     (schedules.app, "schedules", "Look after"),

@@ -227,6 +227,7 @@ class CollectionReceipt:
     proof: dict[str, Any]
     deleted_by: str
     deleted_at: datetime
+    summaries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,3 +245,4 @@ class DeletionReceipt:
     proof: dict[str, Any]
     deleted_by: str
     deleted_at: datetime
+    summaries: int = 0

@@ -9,6 +9,7 @@ from knowlog.database import Scope
 from knowlog.evaluation import Evaluator
 from knowlog.evaluation.tuning import Tuner
 from knowlog.ingestion import Switcher
+from knowlog.summarizing import Batcher, Summarizer
 from knowlog.workers import metrics
 from knowlog.workers.deliveries import Deliverer
 from knowlog.workers.mail import Mailer
@@ -39,6 +40,8 @@ def handlers_of(app: App) -> dict[str, Handler]:
         "retention.requested": Retention(app).apply,
         "evaluation.requested": Evaluator(app.asked, metrics.MEASURED.inc).evaluate,
         "tuning.requested": Tuner(app.asked, app.builder, metrics.TRIALS.inc).tune,
+        "summary.requested": Summarizer(app.summarizing, metrics.summarized).summarize,
+        "summary_batch.requested": Batcher(app.summarizing, metrics.summarized).run,
         "switch.requested": Switcher(app.builder, app.settings.stores, metrics.SWITCHED.inc).switch,
         "delivery.requested": Deliverer(app).deliver,
         "mail.requested": Mailer(app).send,

@@ -25,6 +25,11 @@ RECHUNKED = Counter(
 )
 MEASURED = Counter("knowlog_worker_questions_measured", "Questions that this worker measured for runs.")
 TRIALS = Counter("knowlog_worker_trials", "Configurations that this worker measured for tunings.")
+SUMMARIES = Counter(
+    "knowlog_worker_summaries",
+    "Summaries that this worker made, by the rung on which they stand: generated, generated_by_second, extractive.",
+    ["rung"],
+)
 SWITCHED = Counter("knowlog_worker_switches", "Collections that this worker switched to another index.")
 INDEXES_DROPPED = Counter(
     "knowlog_worker_indexes_dropped",
@@ -66,6 +71,11 @@ MOVES = Counter(
     "knowlog_worker_moves", "Moves of tenants to other databases: done, put off (tried again).", ["result"]
 )
 _held: dict[str, int] = {}
+
+
+def summarized(rung: str) -> None:
+    """Count a summary."""
+    SUMMARIES.labels(rung).inc()
 
 
 def hold(worker: str, count: int) -> None:

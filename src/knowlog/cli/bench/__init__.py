@@ -19,6 +19,7 @@ from knowlog.cli.bench.permissions import permissions
 from knowlog.cli.bench.retrieval import retrieval
 from knowlog.cli.bench.scale import scale
 from knowlog.cli.bench.search import search
+from knowlog.cli.bench.summaries import summaries
 from knowlog.cli.bench.wrapping import wrapping
 
 bench = typer.Typer(
@@ -38,6 +39,7 @@ for command in (
     documents,
     faithfulness,
     financebench,
+    summaries,
     chaos,
     fairness,
     brokers,
