@@ -185,21 +185,25 @@ async def shared(database: Database, make_collection, put) -> tuple[Scope, UUID,
     return tenant, collection, vectors, groups
 
 
-@pytest.fixture(params=["few", "many"])
-async def amount(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[str]:
-    """Whether what is seen counts as few, and is looked at one by one, or as many, for the indexes."""
-    changes = {
+WAYS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "few": {},
+    "many": {
         "dense_search": ("few constant integer := 12000", "few constant integer := 20"),
         "lexical_search": (
             "all_below constant integer := 6000;\n    few constant integer := 12000",
             "all_below constant integer := 20;\n    few constant integer := 20",
         ),
-    }
-    if request.param == "many":
-        await _redefine(database, changes)
+    },
+}
+
+
+@pytest.fixture(params=WAYS)
+async def amount(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[str]:
+    """Whether what is seen counts as few, and is looked at one by one, or as many, for the indexes."""
+    changes = WAYS[request.param]
+    await _redefine(database, changes)
     yield request.param
-    if request.param == "many":
-        await _redefine(database, {name: (new, old) for name, (old, new) in changes.items()})
+    await _redefine(database, {name: (new, old) for name, (old, new) in changes.items()})
 
 
 async def _redefine(database: Database, changes: Mapping[str, tuple[str, str]]) -> None:
@@ -226,6 +230,26 @@ async def test_the_dense_leg_keeps_its_recall(database, shared, store, amount, p
         ]
         assert np.mean(recall) >= 0.99
         assert await found(vectors[0], enough=5) == (await found(vectors[0]))[: 10 if amount == "few" else 5]
+
+
+async def test_what_a_transaction_noted_shows_nothing_that_was_taken_back(
+    database, shared, store, amount
+) -> None:
+    """That much may be seen is noted by the first search; a list that changes meanwhile holds in the second."""
+    tenant, collection, vectors, groups = shared
+    scope = replace(tenant, subjects=frozenset([groups[50]]))
+    query = VectorQuery((collection,), "words-16", vectors[7], 10)
+    async with database.transaction(scope) as connection:
+        nearest = (await store.search(connection, tenant.tenant_id, query))[0].chunk_id
+        document, named = await connection.fetchrow(
+            "select document_id, audience from chunks join documents using (tenant_id, document_id) where chunk_id = $1",
+            nearest,
+        )
+        await limit(database, tenant, [document], [groups[1]])
+        found = await store.search(connection, tenant.tenant_id, query)
+    await limit(database, tenant, [document], named)
+    assert nearest not in {hit.chunk_id for hit in found}
+    assert len(found) == 10
 
 
 async def test_words_are_told_coarsely_and_read_in_the_order_of_how_rare_they_are(database, shared) -> None:
