@@ -12,7 +12,7 @@ PATHS = (
     "/operations/jobs", "/operations/events", "/operations/usage", "/operations/dead-letters", "/people/members",
     "/people/groups", "/people/keys", "/people/collections", "/people/audit",
 )  # fmt: skip
-ANIMALS = ("Zebra", "Okapi", "Giraffe", "Lemur", "Tapir", "Ibex")
+ANIMALS = ("Zebra", "Okapi", "Lemur", "Tapir")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,15 @@ def settle(http: httpx.Client, document_id: str) -> None:
     with http.stream("GET", f"/v1/documents/{document_id}/events") as told:
         for _ in told.iter_lines():
             pass
+
+
+async def narrow(page: Page) -> bool:
+    """Whether nothing scrolls sideways but what lies in a box of its own, at 320 pixels."""
+    await page.set_viewport_size({"width": 320, "height": 640})
+    await page.wait_for_timeout(100)  # plots take their new width
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    await page.set_viewport_size({"width": 1280, "height": 720})
+    return bool(wide <= 320)
 
 
 def button(page: Page | Locator, name: str) -> Locator:
@@ -92,9 +101,10 @@ async def test_runs_are_started_compared_and_read(alice: tuple[str, str], chromi
     async with tab(chromium, url, key, "/evaluation/datasets") as page:
         await page.get_by_label("Name").fill("drafts")
         await page.get_by_label("Collection").select_option("zoo")
-        await page.get_by_label("Most questions").fill("30")
+        await page.get_by_label("Most questions").fill("24")
         await button(page, "Make").click()
         await expect(page.get_by_role("region", name="Datasets")).to_contain_text("synthetic")
+        assert await narrow(page)
         assert await accessible(page) == []
         await page.get_by_role("link", name="Runs").click()
         for label in ("before", "after"):
@@ -112,6 +122,7 @@ async def test_runs_are_started_compared_and_read(alice: tuple[str, str], chromi
         await page.get_by_role("link", name="All runs").click()
         await page.get_by_role("link", name="before").click()
         await expect(page.get_by_role("heading", name="The worst questions")).to_be_visible()
+        assert await narrow(page)
         assert await accessible(page) == []
 
 
@@ -123,6 +134,7 @@ async def test_a_tuning_is_watched_applied_and_taken_back(alice: tuple[str, str]
         await page.get_by_label("Most ways of cutting").fill("1")
         await button(page, "Start").click()
         await expect(page.get_by_role("img", name="what it costs to read")).to_be_visible(timeout=90_000)
+        assert await narrow(page)
         assert await accessible(page) == []
         await button(page, "Apply").first.click()
         await button(page.get_by_role("dialog"), "Apply").click()
