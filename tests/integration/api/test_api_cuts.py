@@ -1,7 +1,7 @@
 """A document cut in several ways, beside each other."""
 
 import pytest
-from api_scene import Client, problem, settled, upload, working
+from api_scene import Client, problem, settled, working
 
 from knowlog.bootstrap import App
 
@@ -14,7 +14,9 @@ TEXT = "# Care\n\n" + "\n\n".join(
 async def care(app: App, alice: Client) -> str:
     """A document of Alice's that is long enough to be cut."""
     async with working(app):
-        document_id = await upload(alice, TEXT, external_id="care")
+        file = {"file": ("care.md", TEXT.encode(), "text/markdown")}
+        answer = await alice.post("/v1/collections/handbook/documents", files=file)
+        document_id = str(answer.json()["items"][0]["document_id"])
         assert (await settled(alice, document_id))["state"] == "indexed"
     return document_id
 
@@ -48,7 +50,7 @@ async def test_a_question_finds_the_chunk_with_its_words_under_each(alice: Clien
 
 async def test_the_end_of_a_long_document_is_cut_from_an_offset(alice: Client, care: str) -> None:
     """Offsets stay those of the version's text, and headings above the stretch stand above its chunks."""
-    start = TEXT.index("Probe 30")
+    start = (await alice.get(f"/v1/documents/{care}/text")).json()["text"].index("Probe 30")
     asked = {"profiles": [{"strategy": "fixed", "size_tokens": 64}], "start": start}
     made = (await alice.post(f"/v1/documents/{care}/cuts", json=asked)).json()
     first = made["cuts"][0]["chunks"][0]
