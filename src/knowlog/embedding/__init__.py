@@ -5,6 +5,7 @@ from knowlog.embedding.models import Models, OpenModel, no_other
 from knowlog.embedding.port import Embedder
 from knowlog.embedding.registry import open_embedder
 from knowlog.embedding.settings import EmbeddingSettings
+from knowlog.embedding.tokens import ReadTokens, TokenEmbedder, TokenVectors, max_sim
 from knowlog.embedding.wordpiece import token_ids, token_offsets
 from knowlog.embedding.wordpiece import wordpiece as bert_tokenizer
 
@@ -14,7 +15,11 @@ __all__ = [
     "EmbeddingSettings",
     "Models",
     "OpenModel",
+    "ReadTokens",
+    "TokenEmbedder",
+    "TokenVectors",
     "bert_tokenizer",
+    "max_sim",
     "no_other",
     "open_embedder",
     "token_ids",

@@ -38,6 +38,13 @@ class EmbeddingSettings(BaseModel):
     request_texts: int = Field(64, ge=1, le=2048, description="Most texts in one request to the endpoint.")
     timeout_s: float = Field(30, gt=0, le=600, description="Longest wait for an answer of the endpoint.")
 
+    token_shelf_mb: int = Field(
+        128,
+        ge=0,
+        le=65_536,
+        description="Most memory, of each process, for vectors of single tokens; only late_interaction makes any.",
+    )
+
     @property
     def adapter(self) -> str:
         """The part of the model before the colon."""

@@ -184,6 +184,7 @@ def _retrieved(
         for text, questions in looking.embedded.items()
         for asked in questions.asked
     )
+    tokens += looking.read_tokens
     questions = found.questions
     degraded = (*(("dense",) if questions.silent else ()), *(("llm",) if looking.silent else ()))
     notes = (_WITHOUT_MODEL.format(looking.silent),) if looking.silent else ()
@@ -243,6 +244,13 @@ class _Legs:
             )
             for asked in questions.asked
         ]
+
+    async def beside(self, chunk_ids: Sequence[int], reach: int, most: int) -> dict[UUID, list[int]]:
+        """See Legs."""
+        found: dict[UUID, list[int]] = {}
+        for row in await self.connection.fetch(_SQL["beside"], list(chunk_ids), reach, most):
+            found.setdefault(row["document_id"], []).append(row["chunk_id"])
+        return found
 
     async def show(self, candidates: Candidates, most: int) -> list[Passage]:
         """See Legs."""
@@ -386,6 +394,7 @@ def _passage(row: Any, fused: Fused) -> Passage:
         fused.legs,
         tuple(map(PageStart, row["pages"], row["page_starts"])),
         tuple(Section(start, tuple(headings)) for start, headings in row["sections"] or ()),
+        fused.chunk_id,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from uuid import UUID
 
 from knowlog.database import Connection, Database, Scope
 from knowlog.kernel.errors import Invalid
@@ -57,6 +58,12 @@ class Legs(Protocol):
         """Return the vectors of chunks, for each model asked."""
         ...
 
+    async def beside(self, chunk_ids: Sequence[int], reach: int, most: int) -> dict[UUID, list[int]]:
+        """Return the chunks, `most` of them, that stand at most `reach` chunks before or behind these, themselves too, by
+        document and in the order of the text.
+        """
+        ...
+
     async def show(self, candidates: Candidates, most: int) -> list[Passage]:
         """Return the best candidates as passages."""
         ...
@@ -80,6 +87,8 @@ class Looking:
     embedded: dict[str, Questions] = field(default_factory=dict)
     calls: int = 0
     written_tokens: int = 0
+    read_tokens: int = 0
+    """What an embedding model was given of passages, besides the questions."""
     silent: str | None = None
     """The pattern for which the language model did not answer; the plain search stands in for it."""
 

@@ -46,6 +46,8 @@ class Passage:
     page_starts: tuple[PageStart, ...] = ()
     sections: tuple[Section, ...] = ()
     lead: str = ""
+    chunk_id: int = 0
+    """The chunk that was found, in the present index; no caller is told it."""
 
     @property
     def pages(self) -> tuple[int, ...]:
@@ -98,8 +100,8 @@ class Retrieved:
 
     `degraded` names the legs that had to be left out, wholly or for some collections, because what they rest on did not
     answer; `notes` say it in sentences. `model` is the one by which texts can be compared with the question now.
-    `embedded_tokens`: what models were given of the question, all of them together. `pattern` found the passages by these
-    `steps`, and asked a language model so often, for so many tokens, prompts and answers together.
+    `embedded_tokens`: what models were given of the question, and of passages, all of them together. `pattern` found the
+    passages by these `steps`, and asked a language model so often, for so many tokens, prompts and answers together.
     """
 
     passages: tuple[Passage, ...]

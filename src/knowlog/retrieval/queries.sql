@@ -50,3 +50,12 @@ from collections where tenant_id = tenant() and collection_id = any($1::uuid[])
 -- Those of some chunks that belong to some indexes.
 select chunk_id from chunks
 where tenant_id = tenant() and chunk_id = any($1::bigint[]) and collection_id = any($2::uuid[])
+
+-- name: beside
+-- The chunks that stand near some chunks, in the same cut of the same documents, in the order of the text.
+select distinct k.document_id, k.ordinal, k.chunk_id
+from chunks own
+join chunks k on k.tenant_id = tenant() and k.document_id = own.document_id and k.version = own.version
+             and k.collection_id = own.collection_id and k.ordinal between own.ordinal - $2 and own.ordinal + $2
+where own.tenant_id = tenant() and own.chunk_id = any($1::bigint[])
+order by k.document_id, k.ordinal limit $3

@@ -12,11 +12,17 @@ PatternName = Literal[
     "decomposition",
     "feedback",
     "filtered",
+    "late_interaction",
+    "reflective",
+    "raptor",
+    "entity_graph",
     "adaptive",
     "rewriting",
     "hyde",
     "step_back",
     "corrective",
+    "drafting",
+    "agentic",
 ]
 
 

@@ -22,10 +22,10 @@ def test_network_is_made_once(tmp_path: Path, network: bytes, monkeypatch: pytes
     assert file.read_bytes() == network
     monkeypatch.setattr(store, "read_weights", None)
     assert network_file(tmp_path) == file
-    assert sorted(path.name for path in file.parent.iterdir()) == ["model.onnx", "model.onnx.sha256"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["network.onnx", "network.onnx.sha256"]
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.onnx.sha256"])
+@pytest.mark.parametrize("name", ["network.onnx", "network.onnx.sha256"])
 @pytest.mark.parametrize("damage", [b"", b"\xff not what it was", None])
 def test_damaged_network_is_made_again(
     tmp_path: Path, network: bytes, name: str, damage: bytes | None

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from knowlog.database import Database, Scope
-from knowlog.embedding import EmbeddingProfile
+from knowlog.embedding import EmbeddingProfile, ReadTokens
+from knowlog.embedding.tokens import compact
 from knowlog.kernel import new_id
 from knowlog.stores import ChunkRow, DocumentChunks, StoresSettings, VectorStore, index_chunks, open_store
 
@@ -32,6 +33,11 @@ class WordEmbedder:
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """As an embedder does."""
         return self.embed(text)
+
+    async def embed_tokens(self, texts: Sequence[str], owner: str) -> ReadTokens:
+        """A word is a token, and its own vector."""
+        rows = [[self.embed(word) for word in text.split()] for text in texts]
+        return ReadTokens([compact(np.array(own, np.float32).reshape(-1, 16)) for own in rows], 0)
 
     def token_offsets(self, text: str) -> NDArray[np.int32]:
         """A token is a word."""
@@ -79,7 +85,7 @@ async def collection(make_collection: MakeCollection, tenant: Scope) -> UUID:
 
 @pytest.fixture(scope="module")
 def put(database: Database, store: VectorStore) -> Put:
-    """Store texts as documents: external ids doc-0, doc-1 ... Returns the document ids."""
+    """Store texts as documents, so many chunks each. Returns the document ids."""
 
     async def put(
         scope: Scope,
@@ -87,12 +93,20 @@ def put(database: Database, store: VectorStore) -> Put:
         texts: Sequence[str],
         metadata: Sequence[Mapping[str, Any]] | None = None,
         vectors: NDArray[np.float32] | None = None,
+        chunks_each: int = 1,
     ) -> list[UUID]:
+        parts = [texts[start : start + chunks_each] for start in range(0, len(texts), chunks_each)]
         documents = [
-            DocumentChunks(collection_id, new_id(), 1, "", [ChunkRow(0, 0, len(text), text)])
-            for text in texts
+            DocumentChunks(
+                collection_id,
+                new_id(),
+                1,
+                "",
+                [ChunkRow(n, 0, len(text), text) for n, text in enumerate(own)],
+            )
+            for own in parts
         ]
-        described = metadata or [{}] * len(texts)
+        described = metadata or [{}] * len(documents)
         rows = [
             (each.document_id, collection_id, f"{each.document_id}", given)
             for each, given in zip(documents, described, strict=True)

@@ -1,6 +1,8 @@
 """Patterns that ask a language model, with the fake one: what it is asked, what comes of its word, and of its silence."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -85,3 +87,57 @@ async def test_without_a_model_such_a_pattern_is_refused(
     """With the names of those that need none."""
     with pytest.raises(Invalid, match="Choose one of: hybrid"):
         await retrieve(database, tenant, embedder, store, Search("pump", (collection,), pattern=pattern))
+
+
+async def test_drafting_looks_for_what_the_passages_do_not_support(ask) -> None:
+    """The draft names a gasket of which the best passage does not speak; nothing of the draft is shown."""
+    _, found = await ask("drafting", lambda _: "Invoices of Oslo are paid within 90 days.", "pump fault E7")
+    assert found.steps[-1].detail["statements"] == ["Invoices of Oslo are paid within 90 days."]
+    assert "Oslo" not in str(found.passages)
+
+
+async def test_agentic_searches_and_puts_what_the_model_names_first(ask) -> None:
+    """By the numbers that it was shown."""
+    steps = iter(['{"search": "invoices thirty days"}', '{"done": [3]}'])
+    _, found = await ask("agentic", lambda _: next(steps), "pump fault E7")
+    assert found.passages[0].text == TEXTS[2]
+    assert [each.what for each in found.steps] == ["searched", "chose passages"]
+    assert found.calls == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ['{"delete": 1}', '{"open": 99}', '{"follow": "all"}', "I like trains", '{"search": ""}', "[" * 9999],
+)
+async def test_agentic_has_no_other_tools(ask, reply: str) -> None:
+    """Whatever else a model wants ends the loop: the plain search's passages come."""
+    _, found = await ask("agentic", lambda _: reply, "pump fault E7")
+    assert (found.calls, len(found.passages), found.degraded) == (1, 3, ())
+
+
+async def test_a_model_that_never_has_enough_is_stopped(ask) -> None:
+    """After so many steps, each of them a new search."""
+    count = iter(range(1000))
+    _, found = await ask("agentic", lambda _: f'{{"search": "pump {next(count)}"}}', "pump fault E7")
+    assert (found.calls, len(found.passages)) == (5, 3)
+
+
+@pytest.mark.parametrize("pattern", ["drafting", "agentic"])
+async def test_what_may_not_be_seen_is_shown_to_no_model(
+    database, tenant, collection, put, store, embedder, pattern: str
+) -> None:
+    """Though the model obeys every word and asks for it by its own words."""
+    hidden = await put(tenant, collection, ["pump fault E7 zebra", "zebra in its cage"], chunks_each=2)
+    await put(tenant, collection, TEXTS)
+    async with database.transaction(tenant) as connection:
+        await connection.execute(
+            "update documents set audience = $2 where document_id = any($1)", hidden, [uuid4()]
+        )
+    steps = iter(['{"search": "zebra cage"}', '{"open": 1}', '{"follow": 1}', '{"done": [1]}'])
+    model, writer = writer_of(lambda _: next(steps, "The zebra sings in its cage."))
+    bob = replace(tenant, subjects=frozenset())
+    search = Search("pump fault E7", (collection,), pattern=pattern)
+    found = await retrieve(database, bob, embedder, store, search, writer=writer)
+    assert {each.text for each in found.passages} == set(TEXTS)
+    assert model.asked
+    assert not [each for each in model.asked if "zebra" in each.user]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from knowlog.embedding.model import EmbeddingProfile
 from knowlog.embedding.settings import EmbeddingSettings
+from knowlog.embedding.tokens import ReadTokens, compact
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -29,6 +30,13 @@ class FakeEmbedder:
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a question: the same as a document's."""
         return self._vector(text)
+
+    async def embed_tokens(self, texts: Sequence[str], owner: str) -> ReadTokens:
+        """Return the vector of each word; nothing is kept."""
+        words = [_TOKEN.findall(text.lower())[: self.profile.window_tokens] for text in texts]
+        none = np.empty((0, self.profile.dimensions), np.float32)
+        rows = [np.stack([self._signs(each) for each in own]) if own else none for own in words]
+        return ReadTokens([compact(np.asarray(own, np.float32)) for own in rows], sum(map(len, words)))
 
     def token_offsets(self, text: str) -> NDArray[np.int32]:
         """Return where each word or mark starts."""

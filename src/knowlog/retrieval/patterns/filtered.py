@@ -1,14 +1,16 @@
-"""A filter drawn from the question: "in the 2023 report" looks only where the metadata say 2023.
+"""A filter drawn from the question: "in the 2023 report", "since March 2022" look only where the metadata say so.
 
 The profile's `filter_names` say which metadata may be meant; without any, this is the plain search. A name narrows the
-search where some document has a word, a year or up to three neighbouring words of the question as its value; names that
-would leave nothing narrow nothing.
+search where some document has a word, a year or up to three neighbouring words of the question as its value, or a moment
+in a time that the question names; names that would leave nothing narrow nothing.
 """
 
-from collections.abc import Sequence
+from typing import Any
 
+from knowlog.kernel import now
 from knowlog.retrieval.looking import Candidates, Looking
-from knowlog.stores import Filter, parse_filter
+from knowlog.retrieval.times import Period, period_in
+from knowlog.stores import parse_filter
 
 _MARKS = " \t\n.,;:?!()[]{}\"'«»“”„"
 _MOST_WORDS = 3
@@ -23,16 +25,44 @@ class Filtered:
 
     async def find(self, looking: Looking) -> Candidates:
         """See Pattern."""
-        values = values_in(looking.question)
+        choices = choices_in(looking.question)
         best: Candidates | None = None
-        kept: tuple[str, ...] = ()
+        kept: dict[str, Any] = {}
         async with looking.snapshot():
             for name in looking.profile.filter_names:
-                found = await looking.find(narrowed=_filter((*kept, name), values))
-                if found.fused:
-                    best, kept = found, (*kept, name)
+                for wanted in choices:
+                    found = await looking.find(narrowed=parse_filter({**kept, name: wanted}))
+                    if found.fused:
+                        best, kept[name] = found, wanted
+                        break
             looking.did("narrowed by the question", names=list(kept))
             return best or await looking.find()
+
+
+def choices_in(question: str) -> list[Any]:
+    """Return what a question may ask of one name, the most telling first: a time with a bound, a value, a time.
+
+    Whoever asks for what was "before 2022" does not mean 2022, so a bound comes before the values.
+    """
+    period = period_in(question, now().date())
+    values = values_in(question)
+    given = [values] if values else []
+    if period is None:
+        return given
+    times = _of_period(period)
+    return [*times, *given] if period.bounded else [*given, *times]
+
+
+def _of_period(period: Period) -> list[Any]:
+    """A period as years that are numbers, where it is of whole years, and as dates, which are text."""
+    dates = {"gte": period.start.isoformat(), "lt": period.end.isoformat()}
+    years = period.years
+    return [dates] if years is None else [{"gte": years[0], "lt": years[1]}, _by_years(years)]
+
+
+def _by_years(years: tuple[int, int]) -> dict[str, str]:
+    """As text: "2023" comes before every date of that year, however it goes on."""
+    return {"gte": f"{years[0]:04}", "lt": f"{years[1]:04}"}
 
 
 def values_in(question: str) -> list[str | int]:
@@ -47,7 +77,3 @@ def values_in(question: str) -> list[str | int]:
     numbers = [int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 10]
     found: list[str | int] = [*numbers, *written]
     return list(dict.fromkeys(found))[:_MOST_VALUES]
-
-
-def _filter(names: Sequence[str], values: Sequence[str | int]) -> Filter | None:
-    return parse_filter({name: list(values) for name in names})

@@ -13,11 +13,17 @@ PATTERNS = {
     "decomposition": "knowlog.retrieval.patterns.decomposition:Decomposition",
     "feedback": "knowlog.retrieval.patterns.feedback:Feedback",
     "filtered": "knowlog.retrieval.patterns.filtered:Filtered",
+    "late_interaction": "knowlog.retrieval.patterns.late_interaction:LateInteraction",
+    "reflective": "knowlog.retrieval.patterns.reflective:Reflective",
+    "raptor": "knowlog.retrieval.patterns.raptor:Raptor",
+    "entity_graph": "knowlog.retrieval.patterns.entity_graph:EntityGraph",
     "adaptive": "knowlog.retrieval.patterns.adaptive:Adaptive",
     "rewriting": "knowlog.retrieval.patterns.rewriting:Rewriting",
     "hyde": "knowlog.retrieval.patterns.hyde:Hyde",
     "step_back": "knowlog.retrieval.patterns.step_back:StepBack",
     "corrective": "knowlog.retrieval.patterns.corrective:Corrective",
+    "drafting": "knowlog.retrieval.patterns.drafting:Drafting",
+    "agentic": "knowlog.retrieval.patterns.agentic:Agentic",
 }
 
 

@@ -25,7 +25,10 @@ _FUSED = "com.microsoft"
 
 
 def build_network(weights: Weights) -> bytes:
-    """Return the network as an ONNX file: `ids` int32 [n, tokens] to unit `vectors` float32 [n, 384]."""
+    """Return the network as an ONNX file: `ids` int32 [n, tokens] to unit `vectors` float32 [n, 384].
+
+    `tokens` [n, tokens, 384] are what the vectors are the mean of.
+    """
     from onnx import TensorProto, helper
 
     graph = _Graph()
@@ -35,11 +38,15 @@ def build_network(weights: Weights) -> bytes:
     total = graph.add("ReduceSum", hidden, graph.constant(np.array([1])), keepdims=0)
     vectors = graph.add("LpNormalization", total, axis=-1, p=2)
     graph.nodes.append(helper.make_node("Identity", [vectors], ["vectors"]))
+    graph.nodes.append(helper.make_node("Identity", [hidden], ["tokens"]))
     made = helper.make_graph(
         graph.nodes,
         "minilm",
         [helper.make_tensor_value_info("ids", TensorProto.INT32, ["texts", "tokens"])],
-        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", DIMENSIONS])],
+        [
+            helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", DIMENSIONS]),
+            helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["texts", "tokens", DIMENSIONS]),
+        ],
         graph.initializers,
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid(_FUSED, 1)]

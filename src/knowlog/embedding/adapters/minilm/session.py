@@ -37,3 +37,8 @@ class Session:
         """Return the vector of one text, float32 [384] of length 1, from its token ids."""
         vectors = self._session.run(["vectors"], {"ids": np.array([ids], np.int32)})[0]
         return cast("Vector", vectors[0])
+
+    def tokens(self, ids: Sequence[int]) -> Vector:
+        """Return what the network makes of each token of one text, float32 [tokens, 384], special tokens included."""
+        hidden = self._session.run(["tokens"], {"ids": np.array([ids], np.int32)})[0]
+        return cast("Vector", hidden[0])

