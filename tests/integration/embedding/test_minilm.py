@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from knowlog.embedding import EmbeddingSettings, open_embedder
 from knowlog.embedding.adapters.minilm import MiniLMEmbedder, open_minilm
+from knowlog.embedding.adapters.minilm.session import Session
+from knowlog.embedding.adapters.minilm.store import network_file
 from knowlog.embedding.adapters.minilm.weights import wheel_file
+from knowlog.embedding.tokens import max_sim
 from knowlog.embedding.wordpiece import token_ids
 
 TEXTS = ["A cat sleeps on the warm roof.", "Invoices are due within thirty days.", "word " * 300, ""]
@@ -35,6 +38,28 @@ def wheel_vector(text: str) -> NDArray[np.float32]:
 async def test_vectors_are_those_of_the_wheel(embedder: MiniLMEmbedder, text: str) -> None:
     """Fusing and int8 products keep the direction."""
     assert await embedder.embed_query(text) @ wheel_vector(text) > 0.98
+
+
+async def test_the_vectors_of_tokens_are_those_that_a_vector_is_the_mean_of(tmp_path: Path) -> None:
+    """One for each token, those at both ends included."""
+    ids = token_ids(TEXTS[:1], 512)[0]
+    session = Session(network_file(tmp_path))
+    total = session.tokens(ids).sum(axis=0)
+    assert session.tokens(ids).shape == (len(ids), 384)
+    assert total / np.linalg.norm(total) @ session.vector(ids) == pytest.approx(1, abs=1e-5)
+
+
+async def test_tokens_are_read_once_for_each_owner(embedder: MiniLMEmbedder) -> None:
+    """What speaks of the question is nearer than what does not, and an empty text is no error."""
+    asked, cat, invoice, nothing = (
+        await embedder.embed_tokens(["Where do cats sleep?", *TEXTS[:2], ""], "a")
+    ).texts
+    assert max_sim(asked, cat) > max_sim(asked, invoice) > max_sim(asked, nothing) == 0
+    assert [(await embedder.embed_tokens(TEXTS[:2], owner)).fresh > 0 for owner in "aba"] == [
+        False,
+        True,
+        False,
+    ]
 
 
 async def test_neighbours_change_nothing(embedder: MiniLMEmbedder) -> None:

@@ -19,7 +19,7 @@ from knowlog.stores import searchable_text
 PASSAGES = 20
 SHARE = 0.35
 """What the tokens count beside the fused score."""
-_PATIENCE_S = 3.0
+_PATIENCE_S = 8.0
 """So long passages that are new are read; what was read by then is kept for the next question."""
 
 
