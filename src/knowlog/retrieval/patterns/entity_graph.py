@@ -95,11 +95,18 @@ def entities_of(sentence: str) -> list[str]:
     begins = len(sentence) - len(sentence.lstrip())
     found: dict[str, None] = {}
     for match in _NAME.finditer(sentence):
-        text = match.group()
-        alone = (match.start() == begins and " " not in text) or text[0].isdigit()
-        if len(text) <= _LONGEST and lexemes(text) and not (alone and not _TELLING.search(text)):
-            found[" ".join(text.casefold().split())] = None
+        name = _telling_part(match.group()[:_LONGEST])
+        alone = (match.start() == begins and name == match.group()) or name[:1].isdigit()
+        if name and (" " in name or not alone or _TELLING.search(name)):
+            found[name.casefold()] = None
     return list(found)
+
+
+def _telling_part(name: str) -> str:
+    """A name without an article or the like before it."""
+    words = name.split()
+    first = next((place for place, word in enumerate(words) if lexemes(word)), len(words))
+    return " ".join(words[first:])
 
 
 def named_in(question: str, edges: Edges) -> list[str]:
