@@ -7,7 +7,7 @@ model write.
 
 from collections.abc import Iterator, Sequence
 
-from knowlog.faithfulness import Verdict, judged, read_answer, read_source, shipped_weights, split_claims
+from knowlog.faithfulness import Claim, judged, read_answer, read_source, shipped_weights, split_claims
 from knowlog.retrieval.looking import Candidates, Looking
 from knowlog.retrieval.merging import merged
 from knowlog.retrieval.patterns.decomposition import parts_of
@@ -18,7 +18,7 @@ PASSAGES = 5
 MOST = 3
 """Most statements that are looked for again."""
 _SURE = 0.88
-"""The judge has learned from written answers, most of which were supported: of a question it is surer than it may be."""
+"""Above what the judge asks of an answer: to look once more in vain costs little, to miss something more."""
 
 
 class Reflective:
@@ -37,7 +37,7 @@ class Reflective:
             lacking = [
                 missing
                 for part, draft in zip(parts, drafts, strict=True)
-                if _is_doubtful(part, draft) and (missing := _words_missing(part, draft))
+                if doubtful("", part, [draft]) and (missing := _words_missing(part, draft))
             ]
             return await look_for(looking, first, lacking)
 
@@ -57,18 +57,11 @@ def _draft_and_rest(scores: Sequence[float]) -> float:
     return (2 * scores[0] + max(scores[1:])) / 3
 
 
-def unsupported(question: str, draft: str, passages: Sequence[str]) -> list[Verdict]:
-    """Return the verdicts on those claims of a draft that passages do not support; the judge works offline."""
-    return [each for each in _verdicts(question, draft, passages) if each.label == "unsupported"]
-
-
-def _is_doubtful(part: str, draft: str) -> bool:
-    return min((each.score for each in _verdicts("", part, [draft])), default=1.0) < _SURE
-
-
-def _verdicts(question: str, draft: str, passages: Sequence[str]) -> Sequence[Verdict]:
+def doubtful(question: str, draft: str, passages: Sequence[str]) -> list[Claim]:
+    """Return those claims of a draft of which it is not sure that passages support them; the judge works offline."""
     read = read_answer(question, draft, read_source(passages))
-    return judged(read, shipped_weights(), "").verdicts
+    verdicts = judged(read, shipped_weights(), "").verdicts
+    return [each.claim for each in verdicts if each.score < _SURE]
 
 
 def nearest_sentence(part: str, passages: Sequence[str]) -> str:
