@@ -394,7 +394,7 @@ def _passage(row: Any, fused: Fused) -> Passage:
         fused.legs,
         tuple(map(PageStart, row["pages"], row["page_starts"])),
         tuple(Section(start, tuple(headings)) for start, headings in row["sections"] or ()),
-        fused.chunk_id,
+        chunk_id=fused.chunk_id,
     )
 
 
