@@ -35,7 +35,7 @@ class TokenEmbedder(Protocol):
 def compact(vectors: NDArray[np.float32]) -> TokenVectors:
     """Bring each row to the largest length that bytes can hold: a quarter of the memory, and the same direction."""
     largest = np.abs(vectors).max(axis=1, keepdims=True, initial=np.finfo(np.float32).tiny)
-    return np.round(vectors * (127 / largest)).astype(np.int8)
+    return np.asarray(np.round(vectors * (127 / largest)), np.int8)
 
 
 def max_sim(asked: TokenVectors, read: TokenVectors) -> float:

@@ -68,27 +68,6 @@ async def test_corrective_keeps_what_helps_and_takes_nonsense_for_no_verdict(ask
     assert (len(found.passages), found.calls) == (3, 1)
 
 
-@pytest.mark.parametrize("pattern", ASKING)
-async def test_a_model_that_fails_costs_the_pattern_and_not_the_search(ask, pattern: str) -> None:
-    """The plain search answers, and says why."""
-
-    def fails(_prompt: Prompt) -> str:
-        raise Unavailable("The model is away.")
-
-    _, found = await ask(pattern, fails, "pump fault")
-    assert (len(found.passages), found.pattern, found.degraded) == (3, "hybrid", ("llm",))
-    assert pattern in found.notes[-1]
-
-
-@pytest.mark.parametrize("pattern", ASKING)
-async def test_without_a_model_such_a_pattern_is_refused(
-    database, tenant, collection, store, embedder, pattern: str
-) -> None:
-    """With the names of those that need none."""
-    with pytest.raises(Invalid, match="Choose one of: hybrid"):
-        await retrieve(database, tenant, embedder, store, Search("pump", (collection,), pattern=pattern))
-
-
 async def test_drafting_looks_for_what_the_passages_do_not_support(ask) -> None:
     """The draft names a gasket of which the best passage does not speak; nothing of the draft is shown."""
     _, found = await ask("drafting", lambda _: "Invoices of Oslo are paid within 90 days.", "pump fault E7")
@@ -141,3 +120,24 @@ async def test_what_may_not_be_seen_is_shown_to_no_model(
     assert {each.text for each in found.passages} == set(TEXTS)
     assert model.asked
     assert not [each for each in model.asked if "zebra" in each.user]
+
+
+@pytest.mark.parametrize("pattern", ASKING)
+async def test_a_model_that_fails_costs_the_pattern_and_not_the_search(ask, pattern: str) -> None:
+    """The plain search answers, and says why."""
+
+    def fails(_prompt: Prompt) -> str:
+        raise Unavailable("The model is away.")
+
+    _, found = await ask(pattern, fails, "pump fault")
+    assert (len(found.passages), found.pattern, found.degraded) == (3, "hybrid", ("llm",))
+    assert pattern in found.notes[-1]
+
+
+@pytest.mark.parametrize("pattern", ASKING)
+async def test_without_a_model_such_a_pattern_is_refused(
+    database, tenant, collection, store, embedder, pattern: str
+) -> None:
+    """With the names of those that need none."""
+    with pytest.raises(Invalid, match="Choose one of: hybrid"):
+        await retrieve(database, tenant, embedder, store, Search("pump", (collection,), pattern=pattern))

@@ -19,4 +19,4 @@ def projected(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
 @cache
 def _directions() -> NDArray[np.float32]:
     with as_file(files("knowlog.embedding.adapters.minilm") / "directions.npy") as path:
-        return np.load(path).astype(np.float32)
+        return np.asarray(np.load(path), np.float32)
