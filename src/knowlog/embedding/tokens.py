@@ -31,6 +31,9 @@ class TokenEmbedder(Protocol):
         """
         ...
 
+    def token_offsets(self, text: str) -> NDArray[np.int32]:
+        """See Embedder."""
+
 
 def compact(vectors: NDArray[np.float32]) -> TokenVectors:
     """Bring each row to the largest length that bytes can hold: a quarter of the memory, and the same direction."""
@@ -38,15 +41,16 @@ def compact(vectors: NDArray[np.float32]) -> TokenVectors:
     return np.asarray(np.round(vectors * (127 / largest)), np.int8)
 
 
-def max_sim(asked: TokenVectors, read: TokenVectors) -> float:
+def max_sim(asked: TokenVectors, read: TokenVectors, weights: Sequence[float] = ()) -> float:
     """Return how near the tokens of a text come to those of a question: the mean of each one's best cosine, -1 to 1.
 
-    MaxSim of Khattab and Zaharia 2020, https://arxiv.org/abs/2004.12832, as a mean instead of a sum. A text or question
-    without tokens: 0.
+    MaxSim of Khattab and Zaharia 2020, https://arxiv.org/abs/2004.12832, as a mean instead of a sum. `weights`: what
+    each token of the question counts; empty: all the same. A text or question without tokens: 0.
     """
     if not len(asked) or not len(read):
         return 0.0
-    return float((_unit(asked) @ _unit(read).T).max(axis=1).mean())
+    best = (_unit(asked) @ _unit(read).T).max(axis=1)
+    return float(np.average(best, weights=weights if len(weights) == len(best) and sum(weights) else None))
 
 
 def _unit(vectors: TokenVectors) -> NDArray[np.float32]:

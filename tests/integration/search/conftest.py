@@ -1,6 +1,7 @@
 """Collections with documents of one chunk each, written as ingestion writes them, without a model."""
 
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -41,7 +42,7 @@ class WordEmbedder:
 
     def token_offsets(self, text: str) -> NDArray[np.int32]:
         """A token is a word."""
-        return np.arange(len(text.split()), dtype=np.int32)
+        return np.array([match.start() for match in re.finditer(r"\S+", text)], np.int32)
 
 
 Put = Callable[..., Awaitable[list[UUID]]]
