@@ -39,7 +39,7 @@ class EmbeddingSettings(BaseModel):
     timeout_s: float = Field(30, gt=0, le=600, description="Longest wait for an answer of the endpoint.")
 
     token_shelf_mb: int = Field(
-        128,
+        256,
         ge=0,
         le=65_536,
         description="Most memory, of each process, for vectors of single tokens; only late_interaction makes any.",

@@ -1,6 +1,6 @@
-"""The directions in which the model's token vectors differ most: a fourth of their length holds what tells them apart.
+"""The directions in which the model's token vectors differ most: a third of their length holds what tells them apart.
 
-`directions.npy` holds the first principal components, float16 [384, 96], of the token vectors of CISI's abstracts.
+`directions.npy` holds the first principal components, float16 [384, 128], of the token vectors of CISI's abstracts.
 """
 
 from functools import cache
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def projected(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return token vectors of length 1, shape [tokens, 384], in the directions that matter: [tokens, 96]."""
+    """Return token vectors of length 1, shape [tokens, 384], in the directions that matter: [tokens, 128]."""
     lengths = np.linalg.norm(tokens, axis=1, keepdims=True)
     return np.asarray(tokens / np.maximum(lengths, 1e-6) @ _directions())
 
