@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
 from knowlog.retrieval import RetrievalProfile, Search, retrieve
@@ -36,7 +37,7 @@ async def test_late_interaction_prefers_what_speaks_of_everything_asked(
     """Of two that the legs hold for equal, the one that has each word of the question."""
     texts = ["pump pump oil oil fault", "pump oil fault valve brown"]
     question = "pump oil fault valve"
-    same = [embedder.embed(question)] * 2
+    same = np.stack([embedder.embed(question)] * 2)
     await put(tenant, collection, texts, vectors=same)
     found = await ask("late_interaction", question, profile=RetrievalProfile(dense_weight=1.0))
     assert [each.text for each in found.passages] == texts[::-1]
