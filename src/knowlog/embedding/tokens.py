@@ -50,7 +50,9 @@ def max_sim(asked: TokenVectors, read: TokenVectors, weights: Sequence[float] = 
     if not len(asked) or not len(read):
         return 0.0
     best = (_unit(asked) @ _unit(read).T).max(axis=1)
-    return float(np.average(best, weights=weights if len(weights) == len(best) and sum(weights) else None))
+    counts = np.asarray(weights, np.float32)
+    use = len(counts) == len(best) and float(counts.sum()) > 0
+    return float(np.average(best, weights=counts if use else None))
 
 
 def _unit(vectors: TokenVectors) -> NDArray[np.float32]:
