@@ -9,7 +9,7 @@ import pytest
 
 from at_work import at_work, fake_app
 from knowlog.bus import WorkerSettings, append_events, claim
-from knowlog.cli.processes.stack import _programs
+from knowlog.cli.processes.stack import _workers
 from knowlog.database import Database, Scope
 from knowlog.kernel import new_id
 from knowlog.settings import load_settings
@@ -93,7 +93,7 @@ def test_knowlog_up_runs_as_many_workers_as_wanted(tmp_path: Path) -> None:
         "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_WORKER_PROCESSES": "3", "KNOWLOG_WORKER_METRICS_PORT": "9101",
         "KNOWLOG_WORKER_QUEUES": "documents",
     }  # fmt: skip
-    programs = {each.name: each.environment for each in _programs(load_settings(environ), environ)}
-    assert set(programs) == {"api", "worker", "worker-2", "worker-3"}
+    programs = {each.name: each.environment for each in _workers(load_settings(environ), environ)}
+    assert set(programs) == {"worker", "worker-2", "worker-3"}
     assert all(each["KNOWLOG_WORKER_QUEUES"] == "documents" for each in programs.values())
-    assert [name for name in programs if "KNOWLOG_WORKER_METRICS_PORT" in programs[name]] == ["api", "worker"]
+    assert [name for name in programs if "KNOWLOG_WORKER_METRICS_PORT" in programs[name]] == ["worker"]
