@@ -44,7 +44,9 @@ def import_(
 
     read = read_questions(path, form)
     questions = read[skip:][:limit]
-    if read and not questions:
+    if not read:
+        raise Invalid(f"{path} holds no question. Check the path, or write one.")
+    if not questions:
         raise Invalid(f"--skip {skip} leaves none of the questions of {path} ({len(read):,}).")
     wanted = {
         "name": name, "collection": collection, "origin": origin, "answers": answers,
