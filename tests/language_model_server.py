@@ -10,7 +10,17 @@ from knowlog.llm import FakeModel, LlmSettings, Prompt, Provider, open_providers
 from knowlog.llm.adapters.fake import quoting
 
 Mood = Literal[
-    "well", "slow", "fails", "half fails", "garbage", "endless", "half a stream", "no key", "busy", "another"
+    "well",
+    "slow",
+    "fails",
+    "half fails",
+    "garbage",
+    "endless",
+    "half a stream",
+    "no key",
+    "busy",
+    "another",
+    "echo",
 ]
 KEY = "right-key"
 NAME = "small"
@@ -23,6 +33,7 @@ class ModelServer:
         self.port = 0
         self.asked: list[dict[str, Any]] = []
         self.mood: Mood = "well"
+        self.key = KEY
         self.says: Callable[[Prompt], str] = quoting
         self._server: asyncio.Server | None = None
         self._busy: set[asyncio.Task[None]] = set()
@@ -30,7 +41,7 @@ class ModelServer:
     @property
     def settings(self) -> dict[str, Any]:
         """How to reach it."""
-        return {"model": f"openai:{NAME}", "url": f"http://127.0.0.1:{self.port}/v1", "api_key": KEY}
+        return {"model": f"openai:{NAME}", "url": f"http://127.0.0.1:{self.port}/v1", "api_key": self.key}
 
     def provider(self, **changes: Any) -> Provider:
         """A provider that asks it."""
@@ -76,6 +87,9 @@ class ModelServer:
         await self._stream(asked, writer)
 
     async def _stream(self, asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        if self.mood == "echo":
+            writer.write(f"data: Bearer {self.key}\n\n".encode())
+            return
         if self.mood == "garbage":
             writer.write(b"data: {\xff\xfe no json\n\n" * 3)
             return

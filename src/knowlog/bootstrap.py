@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from knowlog.evaluation import Asked, QuestionKeeper
 from knowlog.faithfulness import Judge, open_judge
 from knowlog.ingestion import (
     Builder,
+    GuardedBlobs,
     Indexer,
     Parser,
     delete_document,
@@ -32,9 +34,9 @@ from knowlog.ingestion import (
 )
 from knowlog.kernel.errors import Invalid
 from knowlog.kernel.wording import wrong_with
-from knowlog.llm import Provider, TenantAccount, open_providers
+from knowlog.llm import OwnModels, Provider, TenantAccount, open_providers
 from knowlog.resilience import Dependency, Guarded
-from knowlog.retrieval import ProviderWriter, RetrievalProfile, Writer, require_pattern
+from knowlog.retrieval import LazyWriter, ProviderWriter, RetrievalProfile, Writer, require_pattern
 from knowlog.settings import Settings
 from knowlog.sources import Inbox
 from knowlog.stores import VectorStore, open_shared_store
@@ -72,6 +74,7 @@ class App:
     judge: Judge
     questions: QuestionKeeper
     providers: tuple[Provider, ...]
+    own_models: OwnModels
 
     @property
     def asked(self) -> Asked:
@@ -81,7 +84,7 @@ class App:
     @property
     def dependencies(self) -> list[Dependency]:
         """How each model that the installation asks over the network stands; not what tenants brought themselves."""
-        parts = (self.embedder, self.judge, self.language, *self.providers)
+        parts = (self.embedder, self.judge, self.language, self.blobs, *self.providers)
         return [each.guard.look() for each in parts if isinstance(each, Guarded)]
 
     @property
@@ -92,20 +95,35 @@ class App:
             self.settings.llm.max_tokens,
         )  # fmt: skip
 
+    async def providers_of(self, scope: Scope) -> tuple[Provider, ...]:
+        """The language models for a tenant's questions, in the order in which they are asked: its own before the
+        operator's. Raises Unavailable.
+        """
+        found = await self.own_models.of(scope)
+        if found is None:
+            return self.providers
+        own, provider = found
+        return (provider,) if own.alone else (provider, *self.providers)
+
     @asynccontextmanager
-    async def writing(self, scope: Scope) -> AsyncIterator[Writer | None]:
-        """The language model that retrieval patterns ask, on the caller's account; None where there is none."""
-        if not self.providers:
-            yield None
-            return
+    async def writing(self, scope: Scope) -> AsyncIterator[Writer]:
+        """The language model that retrieval patterns ask, on the caller's account; looked up when one is asked."""
         account = TenantAccount(self.database, self.limiter, scope)
+
+        async def first() -> Writer | None:
+            providers = await self.providers_of(scope)
+            return ProviderWriter(providers[0], account, self.settings.llm.max_tokens) if providers else None
+
         try:
-            yield ProviderWriter(self.providers[0], account, self.settings.llm.max_tokens)
+            yield LazyWriter(first)
         finally:
             await account.settle()
 
-    def complete_profile(self, profile: Profile) -> Profile:
-        """Return the profile with every default written out. Raises Invalid for what no room understands."""
+    def complete_profile(self, profile: Profile, *, has_model: bool | None = None) -> Profile:
+        """Return the profile with every default written out. Raises Invalid for what no room understands.
+
+        `has_model`: whether patterns have a language model to ask; None: as the operator has set it.
+        """
         if profile.answering:
             raise Invalid("The profile's section answering has no settings yet. Leave it out.")
         chunking = ChunkingProfile.read(profile.chunking, self.embedder.profile.window_tokens)
@@ -115,10 +133,16 @@ class App:
         except ValidationError as error:
             first = error.errors()[0]
             raise Invalid(f"retrieval.{'.'.join(map(str, first['loc']))} {wrong_with(first)}.") from error
-        require_pattern(retrieval.pattern, has_model=bool(self.providers))
+        known = bool(self.providers) if has_model is None else has_model
+        require_pattern(retrieval.pattern, has_model=known)
         return profile.model_copy(
             update={"chunking": chunking.settled(), "retrieval": retrieval.model_dump()}
         )
+
+    async def completed_profile(self, scope: Scope, profile: Profile) -> Profile:
+        """As `complete_profile`, for a tenant that may have a language model of its own."""
+        has_model = bool(self.providers) or bool(await self.providers_of(scope))
+        return self.complete_profile(profile, has_model=has_model)
 
     def at(self, database: Database) -> "App":
         """The same, working in one database of the installation: what it announces to a broker is told apart."""
@@ -169,6 +193,19 @@ async def _open_vault(settings: Settings, database: Database) -> Vault:
     return open_vault(settings.secrets, settings.data_dir, here=is_here(settings) and new)
 
 
+def _open_blobs(settings: Settings) -> BlobStore:
+    """The blob store; behind a guard where it stands elsewhere."""
+    blobs = open_blob_store(settings.documents, settings.data_dir)
+    return GuardedBlobs(blobs, "blob store") if settings.documents.blobs.startswith("s3://") else blobs
+
+
+def _transport_of_tenants(settings: Settings) -> Any:
+    """Over which addresses are called that a tenant has named."""
+    from knowlog.edge import ReachTransport, reach_of_models  # loads the client of HTTP, which few need
+
+    return ReachTransport(reach_of_models(settings.llm.private_hosts))
+
+
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open everything that the settings name, and close it at the end. Raises Misconfigured or Unavailable."""
@@ -187,7 +224,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(models.close)
         parser = Parser(settings.parsing)
         stack.push_async_callback(parser.close)
-        blobs = open_blob_store(settings.documents, settings.data_dir)
+        blobs = _open_blobs(settings)
         store = open_shared_store(settings.stores)
         language = open_language_model(settings.chunking)
         receiver = Receiver(blobs, settings.documents, settings.limits)
@@ -200,6 +237,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         for provider in providers:
             stack.push_async_callback(provider.close)
         vault = await _open_vault(settings, database)
+        own_models = OwnModels(database, vault, settings.llm, partial(_transport_of_tenants, settings))
+        stack.push_async_callback(own_models.close)
 
         async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
             from knowlog.edge import fetch  # loads the client of HTTP, which few need
@@ -213,5 +252,5 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 settings.parsing.max_chunks, settings.limits, language),
             Builder(database, embedder, store, models.open, settings.parsing.max_chunks, settings.limits, language),
             Inbox(database, blobs, receiver, store, fetch_url, settings.sources), language, vault, limiter,
-            judge, QuestionKeeper(database), providers,
+            judge, QuestionKeeper(database), providers, own_models,
         )  # fmt: skip

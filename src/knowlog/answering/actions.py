@@ -141,6 +141,7 @@ def _citation(candidate: Candidate) -> Citation:
         headings=passage.headings_at(passage.start + candidate.start),
         score=round(candidate.score, 4),
         context=" ".join(candidate.head.replace("|", " ").split()) or None,
+        flagged=passage.flagged,
     )
 
 

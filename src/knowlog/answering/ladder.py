@@ -29,6 +29,7 @@ _FELL = "The language model did not answer in time or not as it should, so this 
 _SPENT = "The limit of language models is reached, so this answer is made of quotations. {}"
 _UNSUPPORTED = "Nothing that the language model wrote is supported by the passages, so this answer is made of quotations."
 _SECOND = "The first language model did not answer, so the second did."
+"""Or a third: a tenant's own stands before those of the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ async def answer_by_ladder(
                 break
             continue
         if statements:
-            return _standing(_written(asked, statements, _RUNGS[place], started))
+            return _standing(_written(asked, statements, _RUNGS[min(place, 1)], started))
         note = _UNSUPPORTED
         break
     quoted = await quote()

@@ -20,6 +20,7 @@ class Citation:
 
     `pages` are those on which the quote stands: one, or more where it runs over their border. `context` is, for a row of
     a table, what it stands under, on one line: the names of the columns, as far as they are found.
+    `flagged`: the passage that it stands in looks like instructions to a machine.
     """
 
     quote: str
@@ -34,6 +35,7 @@ class Citation:
     headings: tuple[str, ...]
     score: float
     context: str | None = None
+    flagged: bool = False
 
     @property
     def page(self) -> int | None:

@@ -134,7 +134,7 @@ async def answer(
     streamed = STREAM_TYPE in accept.lower()
     if streamed:
         slots.check(caller.scope.tenant_id)
-    _check_mode(app, body)
+    await _check_mode(app, caller.scope, body)
     found = await look_up(app, caller.scope, body, _PASSAGES)
     request.app.state.metrics.searched(found.pattern, perf_counter() - started, found.calls)
     await record_read(app, caller.scope, "answer.asked", len(found.passages))
@@ -174,12 +174,12 @@ def _mode(app: App, asked: AnswerAsked) -> str:
     return asked.mode or app.settings.llm.answers
 
 
-def _check_mode(app: App, asked: AnswerAsked) -> None:
+async def _check_mode(app: App, scope: Scope, asked: AnswerAsked) -> None:
     """Raise Invalid where a language model is wanted and there is none."""
-    if _mode(app, asked) == "generated" and not app.providers:
+    if _mode(app, asked) == "generated" and not await app.providers_of(scope):
         raise Invalid(
-            "This installation has no language model to write answers: ask with mode extractive, or let the operator set"
-            " KNOWLOG_LLM_MODEL."
+            "There is no language model to write answers: ask with mode extractive, let an admin of your tenant entrust"
+            " one (`knowlog language-model set`), or let the operator set KNOWLOG_LLM_MODEL."
         )
 
 
@@ -196,7 +196,7 @@ async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) ->
         STANDING["extractive"] += 1
         return await quote()
     account = TenantAccount(app.database, app.limiter, scope)
-    writing = Writing(app.providers, app.judge, account, app.settings.llm.max_tokens)
+    writing = Writing(await app.providers_of(scope), app.judge, account, app.settings.llm.max_tokens)
     try:
         return await answer_by_ladder(asked.question, found.passages, writing, quote)
     finally:

@@ -32,6 +32,7 @@ from knowlog.api import (
     jobs,
     kept_questions,
     keys,
+    language_model,
     limits,
     lives,
     members,
@@ -62,6 +63,7 @@ from knowlog.bootstrap import App
 from knowlog.edge import (
     HANDLED,
     Admission,
+    Askers,
     Connections,
     Cookies,
     Gate,
@@ -74,6 +76,7 @@ from knowlog.edge import (
     Strangers,
     handle,
 )
+from knowlog.resilience import AdaptiveLimit, Turns
 from knowlog.settings import Settings
 from knowlog.tenants import LoggingOut, Sessions, SigningIn, SigningOn
 
@@ -93,6 +96,7 @@ ROUTERS = tuple(
         limits,
         performance,
         secrets,
+        language_model,
         sessions,
         sign_on,
         passwords,
@@ -131,6 +135,8 @@ ROUTERS = tuple(
 
 _UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
 _BATCH = re.compile(r"/v1/collections/[^/]+/documents:batch|/v1/datasets")
+_QUESTIONS = ("/v1/search", "/v1/answers")
+"""What takes a turn, also behind the name of a tenant."""
 _FORM_OVERHEAD = 1024 * 1024
 
 
@@ -158,6 +164,9 @@ def create_api(app: App) -> FastAPI:
         database=app.database,
         form=scim.in_its_form,
         pace=api.state.pace,
+        asks=_asks,
+        turns=api.state.turns,
+        askers=api.state.askers,
     )
     return api
 
@@ -180,6 +189,8 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.admission = Admission(
         settings.concurrency, settings.bodies_in_flight_mb * 1024 * 1024, settings.tenant_share
     )
+    api.state.askers = Askers()
+    api.state.turns = Turns(AdaptiveLimit(most=settings.questions_at_once), settings.question_wait_s)
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)
     people = app.settings.people
@@ -192,6 +203,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
     api.state.pace = Pace()
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
+    api.state.metrics.watch_turns(api.state.turns)
     api.state.metrics.watch_answers(STANDING, get_args(Rung))
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)
     api.state.fetches = asyncio.Semaphore(settings.fetches_at_once)
@@ -204,6 +216,10 @@ def _furnish(api: FastAPI, app: App) -> None:
 async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     yield
     await api.state.progress.close()
+
+
+def _asks(method: str, path: str) -> bool:
+    return method == "POST" and path.endswith(_QUESTIONS)
 
 
 class _BodyLimit:

@@ -92,7 +92,7 @@ async def create(
     Example: `{"name": "handbook", "profile": {"chunking": {"size_tokens": 200}}}`.
     """
     asked = fingerprint("create collection", await request.body())
-    profile = app.complete_profile(Profile(**body.profile.model_dump()))
+    profile = await app.completed_profile(caller.scope, Profile(**body.profile.model_dump()))
     async with app.database.transaction(caller.scope) as connection:
 
         async def act() -> Answer:
@@ -160,7 +160,11 @@ async def change(
     `collection.rechunked`, that it is done.
     Example: `{"profile": {"retrieval": {"dense_weight": 0.5}}}`.
     """
-    profile = app.complete_profile(Profile(**body.profile.model_dump())) if body.profile else None
+    profile = (
+        await app.completed_profile(caller.scope, Profile(**body.profile.model_dump()))
+        if body.profile
+        else None
+    )
     expected = expected_revision(if_match)
     async with app.database.transaction(caller.scope) as connection:
         changed = await update_collection(

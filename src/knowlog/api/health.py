@@ -13,6 +13,7 @@ from knowlog.api.web import page, wants_page
 from knowlog.bootstrap import App
 from knowlog.edge import METRICS_TYPE, Metrics, figures_beside
 from knowlog.kernel.errors import KnowlogError, Unavailable
+from knowlog.resilience import dependencies
 
 router = APIRouter(tags=["health"], route_class=Route)
 
@@ -20,7 +21,7 @@ _HEALTH = open_to_all("it tells the state of the process and holds no tenant's d
 _CHECK_TIMEOUT_S = 5.0
 Alone = Annotated[bool, Query(description="Only the figures of the process that answers.")]
 _FRESH_S = 1.0
-_CAN_DO_WITHOUT = frozenset({"model", "language_models"})
+_CAN_DO_WITHOUT = frozenset({"model", "language_models", "dependencies"})
 """Parts without which less is answered, and answered nevertheless."""
 
 
@@ -39,6 +40,8 @@ class Readiness:
                 parts = {"database": _database, "queue": _queue, "model": _model}
                 if app.providers:
                     parts["language_models"] = _language_models
+                if _others(app):
+                    parts["dependencies"] = _dependencies
                 found = await asyncio.gather(*(_try(check(app)) for check in parts.values()))
                 self._result = dict(zip(parts, found, strict=True))
                 self._checked_at = monotonic()
@@ -134,7 +137,20 @@ async def _queue(app: App) -> None:
 
 
 async def _language_models(app: App) -> None:
-    away = [each.name for each in app.providers if each.guard.breaker.state != "closed"]
+    _require_none([each.name for each in app.providers if each.guard.breaker.state != "closed"])
+
+
+async def _dependencies(app: App) -> None:
+    _require_none(_others(app))
+
+
+def _others(app: App) -> list[str]:
+    """What else is left alone: judge, reranker, blob store, endpoints that embed and chunk."""
+    named = {each.name for each in app.providers}
+    return [each.name for each in dependencies() if each.left_alone and each.name not in named]
+
+
+def _require_none(away: list[str]) -> None:
     if away:
         raise Unavailable(f"left alone for a moment, because they did not answer well: {'; '.join(away)}")
 

@@ -71,19 +71,25 @@ class Place(Body):
 
 
 class QuotedPlace(Place):
-    """An exact quote and where it stands: `text[start:end] == quote`."""
+    """An exact quote and where it stands: `text[start:end] == quote`. `flagged`: it stands in a passage that looks like
+    instructions to a machine.
+    """
 
     quote: str
     context: str | None = Field(
         description="Of a row of a table, what it stands under, such as the names of the columns."
     )
+    flagged: bool = False
 
 
 class FoundPassage(Place):
-    """A passage that fits the question. `legs` are there when an explanation was asked for."""
+    """A passage that fits the question. `legs` are there when an explanation was asked for. `flagged`: it looks like
+    instructions to a machine, and is shown as any text.
+    """
 
     text: str
     metadata: dict[str, Any]
+    flagged: bool = False
     legs: dict[str, Leg] = Field(default_factory=dict)
 
 
@@ -96,7 +102,7 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int | None) -> Re
 
     async def resolve(connection: Connection) -> Search:
         found = await resolve_collections(connection, scope, asked.collections)
-        profile = RetrievalProfile(**found[0].profile.retrieval) if len(found) == 1 else RetrievalProfile()
+        profile = _profile_of([RetrievalProfile(**each.profile.retrieval) for each in found])
         answering = {each.collection_id: each.answering for each in found}
         most = limit or profile.passages
         return Search(asked.question, tuple(answering), most, wanted, profile, answering, asked.pattern)
@@ -110,6 +116,14 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int | None) -> Re
     return found
 
 
+def _profile_of(profiles: Sequence[RetrievalProfile]) -> RetrievalProfile:
+    """That of the one collection; of several, the usual one, strict where one of them is."""
+    if len(profiles) == 1:
+        return profiles[0]
+    strict = any(each.flagged == "drop" for each in profiles)
+    return RetrievalProfile(flagged="drop" if strict else "show")
+
+
 def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[dict[str, Any]]:
     """Render passages."""
     return [
@@ -117,6 +131,7 @@ def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[
             **_place(app, passage),
             "text": passage.text,
             "metadata": passage.metadata,
+            "flagged": passage.flagged,
             **({"legs": passage.legs} if explain else {}),
         }
         for passage in passages
@@ -125,7 +140,8 @@ def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[
 
 def citation_json(app: App, citation: Citation) -> dict[str, Any]:
     """Render a citation."""
-    return {**_place(app, citation), "quote": citation.quote, "context": citation.context}
+    own = {"quote": citation.quote, "context": citation.context, "flagged": citation.flagged}
+    return {**_place(app, citation), **own}
 
 
 def _place(app: App, found: Passage | Citation) -> dict[str, Any]:

@@ -42,7 +42,7 @@ async def switch(
     Until then every question is answered by the old profile and index, afterwards by the new ones. The old index is kept
     for a while to roll back to. Changing the profile itself (`PATCH`) cuts documents one after the other instead.
     """
-    profile = app.complete_profile(Profile(**body.profile.model_dump()))
+    profile = await app.completed_profile(caller.scope, Profile(**body.profile.model_dump()))
 
     async def act(connection: Connection) -> Answer:
         found = await get_collection(connection, caller.scope, collection)

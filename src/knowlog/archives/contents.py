@@ -75,6 +75,7 @@ TABLES: tuple[Table, ...] = (
     Table("dead_letters", only="not withheld"),
     Table("events", without=frozenset({"xid"}), told={"position": "row_number() over (order by t.position)"}),
     Table("audit_records"),
+    Table("own_models"),
     Table("secrets", without=frozenset({"sealed"})),
     Table("sign_ons", without=frozenset({"sealed"})),
     Table("sign_on_groups"),

@@ -65,13 +65,30 @@ def show_passages(passages: Sequence[dict[str, Any]], explain: bool) -> None:
         return
     columns = ["#", ">Score", *(_LEG_COLUMNS if explain else ()), "Where", "Passage"]
     rows = [
-        [number, each["score"], *(_legs(each) if explain else ()), place(each), _excerpt(each["text"])]
+        [
+            number,
+            each["score"],
+            *(_legs(each) if explain else ()),
+            place(each),
+            _excerpt(each["text"]) + _mark(each),
+        ]
         for number, each in enumerate(passages, start=1)
     ]
     show(table(columns, rows))
 
 
 _LEG_COLUMNS = (">Lexical rank", ">BM25", ">Dense rank", ">Cosine")
+
+
+_FLAG = "looks like instructions to a machine"
+
+
+def _mark(found: dict[str, Any]) -> str:
+    return f" ({_FLAG})" if found.get("flagged") else ""
+
+
+def _flag(found: dict[str, Any]) -> str:
+    return f"[yellow]{_mark(found)}[/yellow]" if found.get("flagged") else ""
 
 
 def _legs(passage: dict[str, Any]) -> list[object]:
@@ -83,7 +100,7 @@ def _legs(passage: dict[str, Any]) -> list[object]:
 
 
 def _show_citation(citation: dict[str, Any], statement: str) -> None:
-    _print(f"[cyan]{escape(place(citation))}[/cyan]", _UNDER)
+    _print(f"[cyan]{escape(place(citation))}[/cyan]{_flag(citation)}", _UNDER)
     if citation.get("context"):
         _print(f"[dim]under “{escape(_shortened(citation['context'], _LONGEST_QUOTE))}”[/dim]", _UNDER)
     if _one_line(citation["quote"]) != _one_line(statement):

@@ -12,6 +12,7 @@ from knowlog.edge.settings import ApiSettings, TelemetrySettings
 
 if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
+    from knowlog.edge.askers import Askers
     from knowlog.edge.connections import Connections
     from knowlog.edge.cookies import CSRF_HEADER, Cookies, check_named, new_browser
     from knowlog.edge.cursor import decode_cursor, encode_cursor
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
     from knowlog.edge.leave import Leave, pass_while
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
+    from knowlog.edge.outgoing import ReachTransport, reach_of_models, require_safe_form
     from knowlog.edge.pace import Pace
     from knowlog.edge.preconditions import entity_tag, expected_revision
     from knowlog.edge.principal import Caller, Operator, credential_of, origin_of_request
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "admission": ("Admission",),
+    "askers": ("Askers",),
     "connections": ("Connections",),
     "cookies": ("CSRF_HEADER", "Cookies", "check_named", "new_browser"),
     "cursor": ("decode_cursor", "encode_cursor"),
@@ -67,6 +70,7 @@ _PLACES = {
     "leave": ("Leave", "pass_while"),
     "metrics": ("METRICS_TYPE", "Metrics"),
     "pace": ("Pace",),
+    "outgoing": ("ReachTransport", "reach_of_models", "require_safe_form"),
     "preconditions": ("entity_tag", "expected_revision"),
     "principal": ("Caller", "Operator", "credential_of", "origin_of_request"),
     "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
@@ -103,6 +107,7 @@ __all__ = [
     "Admission",
     "Answer",
     "ApiSettings",
+    "Askers",
     "Caller",
     "Connections",
     "Cookies",
@@ -118,6 +123,7 @@ __all__ = [
     "Progress",
     "ProviderLine",
     "Reach",
+    "ReachTransport",
     "Resolver",
     "ScopedRoute",
     "Slots",
@@ -153,7 +159,9 @@ __all__ = [
     "parse_url",
     "pass_while",
     "problem_document",
+    "reach_of_models",
     "reach_of_webhooks",
+    "require_safe_form",
     "resolve",
     "set_up_logging",
     "set_up_spans",

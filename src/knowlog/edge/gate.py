@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from knowlog.database import Database
 from knowlog.edge import cors, problem
 from knowlog.edge.admission import Admission, Stay
+from knowlog.edge.askers import Askers
 from knowlog.edge.hints import Hints
 from knowlog.edge.metrics import Metrics
 from knowlog.edge.pace import Pace
@@ -21,8 +22,11 @@ from knowlog.edge.proxies import heed_proxy
 from knowlog.edge.settings import ApiSettings
 from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
 from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge, UnsupportedType
+from knowlog.resilience import Turns
 from knowlog.tenants import CALL, Call
 
+Asks = Callable[[str, str], bool]
+"""(method, path) -> whether such a request is a question, which takes a turn."""
 BodyLimit = Callable[[str, str], int]
 """(method, path) -> most bytes that the body of such a request may have."""
 Form = Callable[[str, Response], Response]
@@ -60,11 +64,17 @@ class Gate:
         database: Database,
         form: Form,
         pace: Pace,
+        asks: Asks,
+        turns: Turns,
+        askers: Askers,
     ) -> None:
         self._app = app
         self._database = database
         self._form = form
         self._pace = pace
+        self._asks = asks
+        self._turns = turns
+        self._askers = askers
         self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
@@ -87,11 +97,15 @@ class Gate:
             try:
                 await self._serve(scope, _Exchange(visit, receive, send, headers), headers)
             finally:
+                if visit.turn is not None:
+                    visit.turn.end()
                 visit.stay.end()
             self._record(scope, visit, span)
 
     async def _serve(self, scope: Scope, exchange: "_Exchange", headers: dict[bytes, bytes]) -> None:
         try:
+            if self._asks(scope["method"], scope["path"]):
+                exchange.visit.turn = await self._turns.take(self._askers.tenant(headers))
             self._check(scope, headers)
             self._place(scope, exchange.visit, headers)
             exchange.allow(self._limit(scope, headers), self._settings)
@@ -274,6 +288,8 @@ class _Exchange:
 
     def _begin(self, message: Message) -> None:
         self.visit.status = message["status"]
+        if self.visit.turn is not None:  # how long its reader takes says nothing of this machine
+            self.visit.turn.end()
         headers = [self._within_prefix(item) for item in message["headers"]]
         present = {name for name, _ in headers}
         headers += [item for item in _DEFAULTS.items() if item[0] not in present]

@@ -12,7 +12,7 @@ from knowlog.database import Database
 from knowlog.edge.admission import Admission
 from knowlog.edge.connections import Connections
 from knowlog.edge.sharing import added
-from knowlog.resilience import dependencies
+from knowlog.resilience import Turns, dependencies, kinds_apart
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -198,12 +198,34 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._apart = self._gauge(
+            "knowlog_dependency_holders",
+            "How many tenants' guards of a kind are in which state; each tenant has its own.",
+            "kind", "state",
+        )  # fmt: skip
+
     def _set_dependencies(self) -> None:
+        for kind in kinds_apart():
+            states = kind.states()
+            for state in ("closed", "open", "half-open"):
+                self._apart.labels(kind.kind, state).set(states[state])
         for each in dependencies():
             for state in ("closed", "open", "half-open"):
                 self._dependencies.labels(each.name, state).set(each.state == state)
             for event in ("opened", "refused", "retried", "under_way"):
                 self._dependency_calls.labels(each.name, event).set(getattr(each, event))
+
+    def watch_turns(self, turns: Turns) -> None:
+        """Show how many questions are answered at once, and what is refused."""
+        self._watch(
+            "knowlog_questions_limit", "Questions that are let in at once, for now.", lambda: turns.limit.now
+        )
+        self._watch("knowlog_questions_working", "Questions that are being answered.", lambda: turns.working)
+        self._watch("knowlog_questions_waiting", "Questions that wait for their turn.", lambda: turns.waiting)
+        self._watch(
+            "knowlog_questions_refused", "Questions that were refused for lack of a turn, since the start.",
+            lambda: turns.refused,
+        )  # fmt: skip
 
     def watch_answers(self, standing: Counted[str], rungs: Sequence[str]) -> None:
         """Show on which rung of the ladder answers stood."""

@@ -131,6 +131,20 @@ class ApiSettings(BaseModel):
         description="Part of KNOWLOG_API_CONCURRENCY that one tenant may take; beyond, it alone is answered "
         "429. 1 where there is a single tenant.",
     )
+    questions_at_once: int = Field(
+        256,
+        ge=4,
+        le=10_000,
+        description="Most searches and questions that one process answers at once. How many it really lets in, it finds"
+        " out: while they take no longer than they must, more; else fewer.",
+    )
+    question_wait_s: float = Field(
+        5,
+        ge=0,
+        le=60,
+        description="Longest wait of a question for its turn. Where several tenants have been waiting for more than a"
+        " second, it is a twentieth of a second, and 429 or 503 afterwards.",
+    )
     waiting_per_address: int = Field(
         256,
         ge=1,

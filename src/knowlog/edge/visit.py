@@ -11,6 +11,7 @@ from knowlog.kernel import new_id
 
 if TYPE_CHECKING:  # whoever only logs does without the database
     from knowlog.edge.hints import Hint
+    from knowlog.resilience import Turn
     from knowlog.tenants import Principal, Rate
 
 KEY = "knowlog.visit"
@@ -28,7 +29,8 @@ class Visit:
     it is this server's own; `readable_by` is the origin whose page may read the answer.
     `host`: what was asked for, as far as we or our proxy know.
     `secure`: by TLS, as far as we or our proxy know. `prefix` was taken off the path, and named the tenant.
-    `rates`: what the answer says of the caller's limits. `question`: its tenant is shown how long it took.
+    `rates`: what the answer says of the caller's limits. `question`: its tenant is shown how long it took. `turn`: what
+    it holds while it is worked on.
     """
 
     request_id: str
@@ -46,6 +48,7 @@ class Visit:
     prefix: str = ""
     rates: "list[Rate]" = field(default_factory=list)
     question: bool = False
+    turn: "Turn | None" = None
 
 
 def visit_of(scope: Any) -> Visit:

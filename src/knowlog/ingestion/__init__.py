@@ -9,6 +9,7 @@ from knowlog.ingestion.deletion import (
     delete_within,
     get_receipt,
 )
+from knowlog.ingestion.guarded_blobs import GuardedBlobs
 from knowlog.ingestion.indexing import Indexer
 from knowlog.ingestion.parsing import Parser
 from knowlog.ingestion.rebuilding import Rebuilder
@@ -22,6 +23,7 @@ __all__ = [
     "QUIET",
     "Builder",
     "Cutter",
+    "GuardedBlobs",
     "Indexer",
     "Parser",
     "ParsingSettings",

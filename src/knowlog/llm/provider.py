@@ -12,7 +12,8 @@ from knowlog.llm.account import Account
 from knowlog.llm.model import MalformedReply, Price, Prompt, Reply, Usage, estimated
 from knowlog.llm.port import LanguageModel
 from knowlog.llm.settings import LlmSettings
-from knowlog.resilience import Policy, guard_of
+from knowlog.llm.spotlight import spotlit, unmarked
+from knowlog.resilience import Guard, Policy, forget_guard, guard_of, leave_turn
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -24,15 +25,18 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.S)
 class Provider:
     """What rooms above ask. What a call used is put on the account, also where it failed."""
 
-    def __init__(self, model: LanguageModel, price: Price, settings: LlmSettings) -> None:
+    def __init__(
+        self, model: LanguageModel, price: Price, settings: LlmSettings, guard: Guard | None = None
+    ) -> None:
         self.model = model
         self._price = price
+        self._marking = settings.marking
         self.name = f"language model {model.name} at {model.place}"
-        policy = Policy(settings.timeout_s, settings.slow_s, settings.at_once)
-        self.guard = guard_of(self.name, policy)
+        self.guard = guard or guard_of(self.name, policy_of(settings))
 
     async def complete(self, prompt: Prompt, account: Account) -> Reply:
         """Return the whole reply. Raises Unavailable, LimitReached or Misconfigured."""
+        leave_turn()
         await account.require()
         return await self.guard.run(self._exchange, prompt, account)
 
@@ -41,11 +45,13 @@ class Provider:
 
         Raises as `complete`, and MalformedReply for a model that twice answered with something else.
         """
+        leave_turn()
         await account.require()
         return await self.guard.run(self._exchange_as, prompt, shape, account)
 
     async def close(self) -> None:
         """Close connections."""
+        forget_guard(self.guard)
         await self.model.close()
 
     async def _exchange_as(self, prompt: Prompt, shape: type[Shape], account: Account) -> Shape:
@@ -66,6 +72,7 @@ class Provider:
 
     async def _exchange(self, prompt: Prompt, account: Account) -> Reply:
         """Ask once, and put on the account what was used: as the provider says, or as far as it came."""
+        prompt = spotlit(prompt, self._marking)
         pieces: list[str] = []
         told: Usage | None = None
         try:
@@ -78,7 +85,13 @@ class Provider:
         finally:
             used = told if told and told.plausible else estimated(prompt, "".join(pieces))
             account.add(used, self._price)
-        return Reply("".join(pieces), used)
+        text = "".join(pieces)
+        return Reply(unmarked(text) if self._marking == "datamarked" else text, used)
+
+
+def policy_of(settings: LlmSettings) -> Policy:
+    """What the guard of a language model allows."""
+    return Policy(settings.timeout_s, settings.slow_s, settings.at_once)
 
 
 def host_of(url: str) -> str:

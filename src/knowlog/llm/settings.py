@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from knowlog.llm.model import Price
+from knowlog.llm.spotlight import Marking
 
 _Money = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -36,6 +37,10 @@ class Chosen:
         """The API key, opened."""
         return self.api_key.get_secret_value() if self.api_key else None
 
+    def hushed(self, told: str) -> str:
+        """Return what a provider told, without the key: one that lies may send it back, and messages are logged."""
+        return told.replace(self.key, "[key]") if self.key else told
+
 
 class LlmSettings(BaseModel):
     """The language models that write answers. Without the first there is none, and answers are quotations."""
@@ -46,7 +51,7 @@ class LlmSettings(BaseModel):
         None,
         description='Language model that answers are written with: "openai:NAME" (any OpenAI-compatible endpoint: vLLM,'
         ' Ollama, llama.cpp ...), "anthropic:NAME" or another provider of any-llm (pip install "knowlog[llm]"), or'
-        ' "fake" (tests). Unset: none.',
+        ' "fake" (tests; "fake:obeying" does what passages say). Unset: none.',
     )
     url: str | None = Field(
         None, description="Base address of its endpoint. Unset: the provider's own; https://api.openai.com/v1 for openai."
@@ -75,6 +80,16 @@ class LlmSettings(BaseModel):
         16, ge=1, le=1000, description="Most replies of one model at the same time, of one process."
     )
     max_tokens: int = Field(600, ge=16, le=32_768, description="Most tokens of a reply.")
+    private_hosts: frozenset[str] = Field(
+        frozenset(),
+        description="Names of hosts inside your network, or host:port, at which tenants' own language models may be"
+        " asked, by plain http too. Others are asked by https, at public addresses.",
+    )
+    marking: Marking = Field(
+        "delimited",
+        description='How passages are marked as material, before a model reads them: "delimited" (by words that nobody'
+        ' can know beforehand) or "datamarked" (and a mark in place of each space: safer still, and more tokens).',
+    )
     answers: Literal["extractive", "generated"] = Field(
         "extractive",
         description='How a question is answered that does not say: "extractive" (quotations alone) or "generated" (by the'

@@ -1,5 +1,7 @@
 """Resilience: what a call of something that can be down, slow or lying goes through."""
 
+from knowlog.resilience.adaptive import AdaptiveLimit
+from knowlog.resilience.apart import GuardsApart, kinds_apart
 from knowlog.resilience.breaker import Breaker, CircuitOpen, State
 from knowlog.resilience.deadline import DeadlinePassed, begin, deadline, remaining_s, time_limit, within
 from knowlog.resilience.guard import (
@@ -10,13 +12,16 @@ from knowlog.resilience.guard import (
     Guarded,
     Policy,
     dependencies,
+    forget_guard,
     guard_of,
     guarded,
 )
 from knowlog.resilience.retrying import RetryBudget
 from knowlog.resilience.settings import ResilienceSettings
+from knowlog.resilience.turns import Turn, Turns, leave_turn
 
 __all__ = [
+    "AdaptiveLimit",
     "Breaker",
     "Bulkhead",
     "BulkheadFull",
@@ -25,15 +30,21 @@ __all__ = [
     "Dependency",
     "Guard",
     "Guarded",
+    "GuardsApart",
     "Policy",
     "ResilienceSettings",
     "RetryBudget",
     "State",
+    "Turn",
+    "Turns",
     "begin",
     "deadline",
     "dependencies",
+    "forget_guard",
     "guard_of",
     "guarded",
+    "kinds_apart",
+    "leave_turn",
     "remaining_s",
     "time_limit",
     "within",

@@ -26,6 +26,7 @@ BAD_SHARE = 0.5
 LUCK = 0.01
 LEAST_PROBES, MOST_PROBES = 3, 10
 OPEN_S = 1.0
+LATELY_S = 60.0
 FAIR_S = 1.0
 """A call that its caller's deadline cut off sooner says nothing of the dependency."""
 
@@ -65,6 +66,11 @@ class Breaker:
         if self._opened_at is None:
             return "closed"
         return "half-open" if self._clock() - self._opened_at >= self._open_s else "open"
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether it has not answered well lately; one that nobody asks any more is of no interest."""
+        return self._opened_at is not None and self._clock() - self._opened_at < LATELY_S
 
     @property
     def bad_share(self) -> float:

@@ -74,6 +74,7 @@ class Dependency:
 
     name: str
     state: State
+    left_alone: bool
     bad_share: float
     opened: int
     refused: int
@@ -137,7 +138,7 @@ class Guard:
         breaker = self.breaker
         refused = breaker.refused + self.bulkhead.refused
         return Dependency(
-            self.name, breaker.state, breaker.bad_share, breaker.opened, refused, self.budget.retried,
+            self.name, breaker.state, breaker.left_alone, breaker.bad_share, breaker.opened, refused, self.budget.retried,
             self.bulkhead.under_way,
         )  # fmt: skip
 
@@ -168,6 +169,13 @@ def guard_of(name: str, policy: Policy = _DEFAULT) -> Guard:
         if found is None or found.policy != policy:
             found = _GUARDS[name] = Guard(name, policy)
         return found
+
+
+def forget_guard(guard: Guard) -> None:
+    """What stands behind it is not asked any more."""
+    with _MAKING:
+        if _GUARDS.get(guard.name) is guard:
+            del _GUARDS[guard.name]
 
 
 def dependencies() -> list[Dependency]:

@@ -2,13 +2,15 @@
 
 from knowlog.retrieval.actions import Search, retrieve, retrieve_resolved
 from knowlog.retrieval.fusion import fuse
+from knowlog.retrieval.injection import injection_score, is_flagged
 from knowlog.retrieval.model import Leg, Passage, Retrieved, Step
 from knowlog.retrieval.patterns import all_patterns, open_pattern, require_pattern
 from knowlog.retrieval.port import Reranker, Writer, Written
 from knowlog.retrieval.settings import PatternName, RetrievalProfile
-from knowlog.retrieval.writing import ProviderWriter
+from knowlog.retrieval.writing import LazyWriter, ProviderWriter
 
 __all__ = [
+    "LazyWriter",
     "Leg",
     "Passage",
     "PatternName",
@@ -22,6 +24,8 @@ __all__ = [
     "Written",
     "all_patterns",
     "fuse",
+    "injection_score",
+    "is_flagged",
     "open_pattern",
     "require_pattern",
     "retrieve",

@@ -13,15 +13,17 @@ from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import Answering, PageStart, Section
 from knowlog.embedding import Embedder, OpenModel, no_other
 from knowlog.kernel.errors import Invalid, LimitReached, Misconfigured, NotFound, Unavailable
-from knowlog.resilience import Policy, guard_of
+from knowlog.resilience import remaining_s, within
 from knowlog.retrieval.dense import Asked, Embedding, Questions, join
 from knowlog.retrieval.fusion import Fused, fuse
 from knowlog.retrieval.looking import Candidates, Looking
 from knowlog.retrieval.model import Passage, Retrieved, joined
 from knowlog.retrieval.patterns import Pattern, open_pattern
 from knowlog.retrieval.port import Reranker, Writer
+from knowlog.retrieval.reranking import reranked
 from knowlog.retrieval.settings import RetrievalProfile
 from knowlog.retrieval.windows import Rank, Window, windows
+from knowlog.retrieval.words import WITHOUT_WORDS, WordsTooSlow, in_time
 from knowlog.stores import (
     Filter,
     LexicalQuery,
@@ -42,9 +44,11 @@ _LOG = logging.getLogger("knowlog.retrieval")
 _WITHOUT_MODEL = (
     "The language model of the pattern {} does not answer at the moment: the plain search was used."
 )
+_SILENT = "Neither the search by words nor the embedding model answers at the moment. Try again in a moment."
 _LONGEST_QUESTION = 4000
 _MOST = 1000
-_RERANKING = Policy(timeout_s=3, slow_s=2, attempts=1)
+_PATTERN_SHARE = 0.5
+"""Of the time that is left, so much is a pattern's that asks a language model; the plain search has the rest."""
 _DEFAULT = RetrievalProfile()
 
 
@@ -53,7 +57,7 @@ class Search:
     """What is asked: the question, where, how many passages, and of which documents.
 
     `answering` are the indexes that answer for the collections, looked up where the caller has not seen them. `pattern`:
-    None for the profile's.
+    None for the profile's. `words`: whether the lexical leg is asked.
     """
 
     question: str
@@ -63,6 +67,7 @@ class Search:
     profile: RetrievalProfile = _DEFAULT
     answering: Mapping[UUID, Answering] | None = None
     pattern: str | None = None
+    words: bool = True
 
     @property
     def depth(self) -> int:
@@ -115,9 +120,33 @@ async def retrieve_resolved(
 
     `resolve` is called in the search's own transaction, while the question is being embedded. All of a search sees the
     database as it was at one moment: a collection that changes its model meanwhile is seen before or after it. A pattern
-    that asks a language model has a moment for each look, so that nothing is held while the model writes.
+    that asks a language model has a moment for each look, so that nothing is held while the model writes. Where the
+    search by words takes too long, everything begins again without it.
     """
     _check_question(question)
+    given = (reranker, open_model, writer)
+    try:
+        return await _retrieve(database, scope, embedder, store, question, resolve, *given)
+    except WordsTooSlow as error:
+        _LOG.info("a search goes on without words: %s", error.detail)
+
+    async def without_words(connection: Connection) -> Search:
+        return replace(await resolve(connection), words=False, pattern="hybrid")
+
+    return await _retrieve(database, scope, embedder, store, question, without_words, *given)
+
+
+async def _retrieve(
+    database: Database,
+    scope: Scope,
+    embedder: Embedder,
+    store: VectorStore,
+    question: str,
+    resolve: Callable[[Connection], Awaitable[Search]],
+    reranker: Reranker | None,
+    open_model: OpenModel,
+    writer: Writer | None,
+) -> Retrieved:
     embedding = Embedding(question, embedder, open_model)
     depth = reranker.depth if reranker else 0
     try:
@@ -142,18 +171,24 @@ async def retrieve_resolved(
             passages = await looking.show(found, max(search.limit, depth))
     finally:
         embedding.stop()
+    if not search.words:
+        looking.left_out["lexical"] = WITHOUT_WORDS
     if reranker:
-        passages = await _reranked(reranker, search.question, passages)
+        passages = await reranked(reranker, search.question, passages, looking.left_out)
     return _retrieved(pattern, looking, found, passages[: search.limit])
 
 
 async def _by_model(pattern: Pattern, looking: Looking) -> tuple[Pattern, Candidates]:
     """What a pattern finds with its language model; where that does not answer, what the plain search does."""
+    left_s = remaining_s()
     try:
-        return pattern, await pattern.find(looking)
+        with within(None if left_s is None else left_s * _PATTERN_SHARE):
+            return pattern, await pattern.find(looking)
+    except WordsTooSlow:
+        raise
     except (LimitReached, Misconfigured, Unavailable) as error:
         _LOG.info("the pattern %s went without its language model: %s", pattern.name, error.detail)
-        looking.silent = pattern.name
+        looking.left_out["llm"] = _WITHOUT_MODEL.format(pattern.name)
         return open_pattern("hybrid"), await looking.find()
 
 
@@ -186,13 +221,12 @@ def _retrieved(
     )
     tokens += looking.read_tokens
     questions = found.questions
-    degraded = (*(("dense",) if questions.silent else ()), *(("llm",) if looking.silent else ()))
-    notes = (_WITHOUT_MODEL.format(looking.silent),) if looking.silent else ()
+    degraded = (*(("dense",) if questions.silent else ()), *looking.left_out)
     return Retrieved(
         tuple(passages),
         found.statistics,
         degraded,
-        (*questions.notes, *notes),
+        (*questions.notes, *looking.left_out.values()),
         questions.asked[0].model if len(questions.asked) == 1 else None,
         tokens,
         pattern.name,
@@ -223,14 +257,25 @@ class _Legs:
         if narrowed is not None:
             wanted = replace(self.wanted, filter=both(self.wanted.filter, narrowed))
             return await replace(self, wanted=wanted).search(question, embedding)
+        if not self.wanted.words:
+            return await self._by_meaning(await embedding.questions())
         with _TRACER.start_as_current_span("lexical leg"):
-            statistics = await term_statistics(self.connection, self.wanted.collections, question)
-            lexical = await self._lexical(statistics)
+            lexical, statistics = await in_time(self.scope.tenant_id, self._words, question)
         return await self._joined(lexical, statistics, await embedding.questions())
+
+    async def _words(self, question: str) -> tuple[dict[int, float], TermStatistics]:
+        statistics = await term_statistics(self.connection, self.wanted.collections, question)
+        return await self._lexical(statistics), statistics
+
+    async def _by_meaning(self, questions: Questions) -> Candidates:
+        if not questions.asked:
+            raise Unavailable(_SILENT, retry_after_s=1)
+        return await self._joined({}, TermStatistics((), 0), questions)
 
     async def again(self, statistics: TermStatistics, questions: Questions) -> Candidates:
         """See Legs."""
-        return await self._joined(await self._lexical(statistics), statistics, questions)
+        lexical = await in_time(self.scope.tenant_id, self._lexical, statistics)
+        return await self._joined(lexical, statistics, questions)
 
     async def weigh(self, counts: Mapping[str, float]) -> TermStatistics:
         """See Legs."""
@@ -293,7 +338,7 @@ class _Legs:
     ) -> list[Fused]:
         """Some chunks in the order of both legs' scores, scaled among just these."""
         ids, wanted = list(chunk_ids), self.wanted
-        lexical = await lexical_scores(self.connection, statistics, ids)
+        lexical = await lexical_scores(self.connection, statistics, ids) if wanted.words else {}
         dense = join([await self._score(asked, ids) for asked in questions.asked])
         silent = await self._within(questions.silent, ids) if dense else ()
         return fuse(dense, _above_zero(lexical), wanted.profile.dense_weight, silent)
@@ -396,16 +441,3 @@ def _passage(row: Any, fused: Fused) -> Passage:
         tuple(Section(start, tuple(headings)) for start, headings in row["sections"] or ()),
         chunk_id=fused.chunk_id,
     )
-
-
-async def _reranked(reranker: Reranker, question: str, passages: list[Passage]) -> list[Passage]:
-    """The best passages in the reranker's order, the rest behind them; as they were if it fails or takes too long."""
-    shown, rest = passages[: reranker.depth], passages[reranker.depth :]
-    try:
-        scores = await guard_of(f"reranker {type(reranker).__name__}", _RERANKING).run(
-            reranker.rerank, question, shown
-        )
-    except Unavailable:
-        return passages
-    scored = [replace(passage, score=float(score)) for passage, score in zip(shown, scores, strict=True)]
-    return sorted(scored, key=lambda passage: -passage.score) + rest

@@ -89,8 +89,8 @@ class Looking:
     written_tokens: int = 0
     read_tokens: int = 0
     """What an embedding model was given of passages, besides the questions."""
-    silent: str | None = None
-    """The pattern for which the language model did not answer; the plain search stands in for it."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """What was left out because it did not answer or took too long, and what that means, in a sentence."""
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Legs]:
@@ -118,9 +118,15 @@ class Looking:
         return found
 
     async def show(self, candidates: Candidates, most: int) -> list[Passage]:
-        """Read the best candidates."""
+        """Read the best candidates; without those that are flagged, where the profile has it so."""
         async with self.snapshot() as legs:
-            return await legs.show(candidates, most)
+            if self.profile.flagged == "show":
+                return await legs.show(candidates, most)
+            passages = await legs.show(candidates, 2 * most)
+        kept = [each for each in passages if not each.flagged]
+        if len(kept) < len(passages):
+            self.did("left out what looks like instructions to a machine", passages=len(passages) - len(kept))
+        return kept[:most]
 
     async def embedding_of(self, text: str) -> Questions:
         """Have the models of the collections read a text, and look for nothing."""

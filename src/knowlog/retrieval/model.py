@@ -8,6 +8,7 @@ from uuid import UUID
 
 from knowlog.documents import PageStart, Section
 from knowlog.embedding import Embedder
+from knowlog.retrieval.injection import is_flagged
 from knowlog.stores import TermStatistics
 
 
@@ -48,6 +49,11 @@ class Passage:
     lead: str = ""
     chunk_id: int = 0
     """The chunk that was found, in the present index; no caller is told it."""
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it looks like instructions to a machine."""
+        return is_flagged(self.text)
 
     @property
     def pages(self) -> tuple[int, ...]:

@@ -54,6 +54,10 @@ class RetrievalProfile(BaseModel):
         max_length=8,
         description="For the pattern filtered: names of metadata whose values questions may name.",
     )
+    flagged: Literal["show", "drop"] = Field(
+        default="show",
+        description="What becomes of passages that look like instructions to a machine: shown and flagged, or left out.",
+    )
     one_per_document: bool = Field(default=False, description="Return only the best chunk of each document.")
 
     @field_validator("filter_names")

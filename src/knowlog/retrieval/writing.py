@@ -1,7 +1,10 @@
-"""The language model that patterns ask: the first provider of the installation, on the caller's account."""
+"""The language model that patterns ask: the first of those that the caller's tenant has, on its account."""
 
+from collections.abc import Awaitable, Callable
+
+from knowlog.kernel.errors import Invalid
 from knowlog.llm import Account, Prompt, Provider
-from knowlog.retrieval.port import Written
+from knowlog.retrieval.port import Writer, Written
 
 
 class ProviderWriter:
@@ -18,5 +21,24 @@ class ProviderWriter:
         return Written(reply.text.strip()[:_MOST_CHARACTERS], reply.usage.tokens)
 
 
+class LazyWriter:
+    """Is a Writer, found when it is first asked: most searches ask none."""
+
+    def __init__(self, find: Callable[[], Awaitable[Writer | None]]) -> None:
+        self._find = find
+        self._found: Writer | None = None
+
+    async def write(self, task: str, material: str) -> Written:
+        """See Writer. Raises Invalid where there is none."""
+        self._found = self._found or await self._find()
+        if self._found is None:
+            raise Invalid(_NONE)
+        return await self._found.write(task, material)
+
+
+_NONE = (
+    "This retrieval pattern asks a language model, and there is none. Choose another pattern, such as hybrid, or let an"
+    " admin entrust a model: `knowlog language-model set`."
+)
 _MOST_CHARACTERS = 4000
 """As many as a question may have: a model that does not stop is cut off."""

@@ -115,6 +115,13 @@ from knowlog.tenants.moves import Move, Place, ask_move, cancel_move, get_move, 
 from knowlog.tenants.moving import Mover
 from knowlog.tenants.naming import clean_name
 from knowlog.tenants.origins import Origin, add_origin, delete_origin, is_listed, list_origins
+from knowlog.tenants.own_models import (
+    OwnModel,
+    key_of_own_model,
+    own_model,
+    remove_own_model,
+    set_own_model,
+)
 from knowlog.tenants.passwords import is_known
 from knowlog.tenants.people_settings import MailSettings, PeopleSettings
 from knowlog.tenants.second_factor import Proposal
@@ -217,6 +224,7 @@ __all__ = [
     "Opened",
     "Origin",
     "OverRate",
+    "OwnModel",
     "PeopleSettings",
     "Place",
     "Principal",
@@ -300,6 +308,7 @@ __all__ = [
     "is_known",
     "is_listed",
     "key_of",
+    "key_of_own_model",
     "list_domains",
     "list_groups",
     "list_invitations",
@@ -321,6 +330,7 @@ __all__ = [
     "open_vault",
     "operator_principal",
     "own_member",
+    "own_model",
     "person_of_caller",
     "purpose_of_sign_on",
     "read_invitation",
@@ -332,6 +342,7 @@ __all__ = [
     "release_domain",
     "remove_from_group",
     "remove_member",
+    "remove_own_model",
     "remove_secret",
     "remove_sign_on",
     "rename_group",
@@ -343,6 +354,7 @@ __all__ = [
     "revoke_key",
     "rows_of_tenant",
     "set_key_limits",
+    "set_own_model",
     "set_secret",
     "set_slug",
     "set_tenant_limits",

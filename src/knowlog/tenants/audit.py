@@ -62,6 +62,8 @@ ACTIONS: Mapping[str, str] = {
     "key.limited": "A key got other limits.",
     "key.refused": "A key that is revoked or has expired was offered (told once an hour).",
     "key.revoked": "An API key was revoked.",
+    "language_model.kept": "The tenant entrusted a language model of its own, or another.",
+    "language_model.removed": "The tenant's own language model was forgotten.",
     "member.added": "A person became a member.",
     "member.changed": "A member got another role or name, or was disabled or enabled.",
     "member.removed": "A member was removed.",

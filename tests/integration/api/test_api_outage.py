@@ -65,7 +65,7 @@ async def server() -> AsyncIterator[ModelServer]:
         yield served
 
 
-@pytest.mark.parametrize("outage", ["dead", "slow", "half fails", "garbage"])
+@pytest.mark.parametrize("outage", ["dead", "slow", "half fails", "garbage", "half a stream"])
 async def test_an_outage_costs_no_answer(
     app: App, alice: Client, warranty: str, server: ModelServer, outage: str
 ) -> None:
@@ -95,6 +95,17 @@ async def test_an_outage_costs_no_answer(
             assert monotonic() - recovered < 5
         assert (await people.ask())["rung"] == "generated"
         assert breaker.opened == 1
+
+
+@pytest.mark.parametrize("pattern", ["corrective", "hyde"])
+async def test_a_pattern_that_asks_a_slow_model_leaves_time_for_the_answer(
+    app: App, alice: Client, warranty: str, server: ModelServer, pattern: str
+) -> None:
+    """Half of the time is the pattern's; then the plain search and a quotation, both legs and within the deadline."""
+    server.mood = "slow"
+    async with asking(app, alice, server.provider(timeout_s=10, slow_s=8)) as people:
+        answer = await people.ask(pattern=pattern, mode="extractive")
+    assert (answer["pattern"], answer["rung"], answer["degraded"]) == ("hybrid", "extractive", ["llm"])
 
 
 async def test_a_generated_answer_cites_what_it_rests_on(app: App, alice: Client, warranty: str) -> None:

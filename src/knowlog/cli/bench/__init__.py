@@ -14,6 +14,8 @@ from knowlog.cli.bench.financebench import financebench
 from knowlog.cli.bench.footprint import footprint
 from knowlog.cli.bench.idle import idle
 from knowlog.cli.bench.ingest import ingest
+from knowlog.cli.bench.injection import injection
+from knowlog.cli.bench.overload import overload
 from knowlog.cli.bench.patterns import patterns
 from knowlog.cli.bench.permissions import permissions
 from knowlog.cli.bench.retrieval import retrieval
@@ -46,6 +48,8 @@ for command in (
     idle,
     footprint,
     wrapping,
+    overload,
+    injection,
 ):
     bench.command()(command)
 

@@ -14,6 +14,9 @@ from knowlog.documents.content import Content
 from knowlog.kernel import now
 from knowlog.kernel.errors import Misconfigured, NotFound, Unavailable
 
+_RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""Longer nobody waits: who is told of it can try again."""
+
 
 class S3BlobStore:
     """One object a blob. Credentials, region and endpoint come from the usual AWS_* environment."""
@@ -26,7 +29,7 @@ class S3BlobStore:
             )
         prefix = parts.path.strip("/") or None
         try:
-            self._store = S3Store(parts.netloc, prefix=prefix, **config)
+            self._store = S3Store(parts.netloc, prefix=prefix, **{"retry_config": _RETRIES, **config})
         except BaseError as error:
             raise Misconfigured(
                 f"The S3 settings cannot be used: {error}. Check the AWS_* variables."

@@ -18,6 +18,7 @@ from knowlog.faithfulness.claims import split_claims
 from knowlog.faithfulness.model import Basis, Claim, Judgement, Verdict
 from knowlog.faithfulness.settings import FaithfulnessSettings
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
+from knowlog.llm import Prompt, spotlit
 from knowlog.resilience import Policy, guard_of
 
 _INSTRUCTIONS = (
@@ -63,7 +64,8 @@ class OpenAIJudge:
         await self._client.aclose()
 
     async def _ask(self, shown: str) -> str:
-        messages = [{"role": "system", "content": _INSTRUCTIONS}, {"role": "user", "content": shown}]
+        prompt = spotlit(Prompt(_INSTRUCTIONS, shown, 0))
+        messages = [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
         wanted = {"model": self._model, "temperature": 0, "messages": messages}
         try:
             response = await self._client.post("chat/completions", json=wanted)

@@ -40,6 +40,7 @@ class AnyProviderModel:
         self.name = chosen.name
         self.place = host_of(chosen.url) if chosen.url else chosen.adapter
         self._prefix = chosen.prefix
+        self._hushed = chosen.hushed
         self._client = client
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
@@ -71,7 +72,7 @@ class AnyProviderModel:
         return given | {"stream": True}
 
     def _refusal(self, error: Exception) -> KnowlogError:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        said = self._hushed(" ".join(str(error).split()))[:200] or type(error).__name__
         if isinstance(error, RateLimitError):
             return LimitReached(
                 f"The language model at {self.place} asks for a pause.", retry_after_s=_PAUSE_S

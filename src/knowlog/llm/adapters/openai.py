@@ -29,6 +29,7 @@ class OpenAIModel:
         self.name = chosen.name
         self.place = host_of(str(client.base_url))
         self._prefix = chosen.prefix
+        self._hushed = chosen.hushed
         self._client = client
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
@@ -42,7 +43,7 @@ class OpenAIModel:
         except httpx.TimeoutException as error:
             raise Unavailable(f"The language model at {self.place} did not answer in time.") from error
         except httpx.RequestError as error:
-            said = str(error) or type(error).__name__
+            said = self._hushed(str(error) or type(error).__name__)
             raise Unavailable(f"The language model at {self.place} cannot be reached: {said}.") from error
 
     async def close(self) -> None:
@@ -107,7 +108,8 @@ class OpenAIModel:
             shaped = False
         if not shaped or "error" in chunk:
             raise Unavailable(
-                f"The language model at {self.place} answered with something else than a message: {data[:80]!r}."
+                f"The language model at {self.place} answered with something else than a message: "
+                f"{self._hushed(data)[:80]!r}."
             )
         self._check_name(str(chunk.get("model") or ""))
         return chunk  # type: ignore[no-any-return]
@@ -117,7 +119,7 @@ class OpenAIModel:
         wanted, given = self.name.lower(), told.lower()
         if given and wanted not in given and given not in wanted:
             raise Misconfigured(
-                f"The language model {self.name} was asked at {self.place}, and {told!r:.100} answered: "
+                f"The language model {self.name} was asked at {self.place}, and {self._hushed(told)!r:.100} answered: "
                 f"correct {self._prefix}MODEL or {self._prefix}URL."
             )
 
@@ -147,10 +149,14 @@ def _usage(chunk: Mapping[str, Any]) -> Usage | None:
         return None
 
 
-def open_openai(chosen: Chosen) -> OpenAIModel:
-    """Open the adapter; the endpoint is not called yet."""
+def open_openai(chosen: Chosen, transport: httpx.AsyncBaseTransport | None = None) -> OpenAIModel:
+    """Open the adapter; the endpoint is not called yet. `transport`: over which it is, None for the usual one."""
     headers = {"Authorization": f"Bearer {chosen.key}"} if chosen.key else {}
     client = httpx.AsyncClient(
-        base_url=chosen.url or OWN_URL, headers=headers, timeout=chosen.timeout_s, trust_env=False
+        base_url=chosen.url or OWN_URL,
+        headers=headers,
+        timeout=chosen.timeout_s,
+        trust_env=False,
+        transport=transport,
     )
     return OpenAIModel(chosen, client)

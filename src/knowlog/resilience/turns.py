@@ -1,0 +1,206 @@
+"""Turns for questions: as many at once as the machine bears, and each tenant its share of them.
+
+Who comes when all turns are taken waits for a while, and a turn that is given back goes to the tenant that has
+fewest: one that asks ten times as much as others holds up itself. Where several tenants have been waiting for more
+than a moment, it is no burst but an overload. Then the newest goes first, few of each tenant wait, and not for long:
+what is answered is answered as fast as ever, and the rest is refused at once (adaptive LIFO, after Maurer 2015, "Fail
+at Scale", https://queue.acm.org/detail.cfm?id=2839461).
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from time import monotonic
+
+from knowlog.kernel.errors import LimitReached, Unavailable
+from knowlog.resilience.adaptive import AdaptiveLimit
+
+MOMENT_S = 1.0
+"""A queue that stands for longer is no burst."""
+PRESSED_WAIT_S = 0.05
+PRESSED_WAITING = 3
+"""Of each tenant, in an overload."""
+LATER_S = 1
+_TURN: ContextVar["Turn | None"] = ContextVar("turn", default=None)
+
+
+class Turn:
+    """What one question holds. It is given back once, at its end, or when the question begins to wait for others'
+    machines.
+    """
+
+    def __init__(self, turns: "Turns", holder: str, began: float) -> None:
+        self._turns: Turns | None = turns
+        self._holder = holder
+        self._began = began
+        _TURN.set(self)
+
+    def belongs_to(self, holder: str) -> None:
+        """Its tenant is known now."""
+        if self._turns is not None and holder != self._holder:
+            self._turns.hand_over(self._holder, holder)
+            self._holder = holder
+
+    def end(self) -> None:
+        """The question is answered: what that took tells how much the machine bears."""
+        if (turns := self._let_go()) is not None:
+            turns.give_back(self._holder, self._began)
+
+    def leave(self) -> None:
+        """The question waits for others' machines: what it takes from here on says nothing of this one."""
+        if (turns := self._let_go()) is not None:
+            turns.give_back(self._holder, None)
+
+    def _let_go(self) -> "Turns | None":
+        turns, self._turns = self._turns, None
+        return turns
+
+
+def leave_turn() -> None:
+    """What runs here is going to wait for another machine: others can go on meanwhile."""
+    if (turn := _TURN.get()) is not None:
+        turn.leave()
+
+
+class Turns:
+    """`wait_s`: so long a question waits for its turn, and `most_waiting` of a tenant do, while nothing is pressing."""
+
+    def __init__(
+        self,
+        limit: AdaptiveLimit,
+        wait_s: float = 5.0,
+        most_waiting: int = 256,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.limit = limit
+        self.working = 0
+        self.refused = 0
+        self._wait_s = wait_s
+        self._most_waiting = most_waiting
+        self._clock = clock
+        self._of: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[bool]]] = {}
+        self._standing_since: float | None = None
+        self._last_waited = 0.0
+        self._overload = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def pressed(self) -> bool:
+        """Whether more is asked than can be answered, by several tenants and for more than a moment."""
+        return self._overload and len(self._of.keys() | self._waiting.keys()) > 1
+
+    async def take(self, holder: str) -> Turn:
+        """Take a turn, perhaps after a while. Raises LimitReached where the tenant asks for more than its share,
+        Unavailable where all together do.
+        """
+        if self.working < self.limit.now and not self._waiting:
+            self._begin(holder)
+        elif not await self._wait(holder):
+            self.refused += 1
+            raise self._refusal(holder)
+        return Turn(self, holder, self._clock())
+
+    def hand_over(self, holder: str, other: str) -> None:
+        """A turn belongs to another holder."""
+        self._end(holder)
+        self._begin(other)
+
+    def give_back(self, holder: str, began: float | None) -> None:
+        """A turn has ended; None: it says nothing of this machine."""
+        if began is not None:
+            self.limit.took(began, full=self.working >= self.limit.now)
+        self._end(holder)
+        self._pass_on()
+
+    async def _wait(self, holder: str) -> bool:
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        timer = asyncio.get_running_loop().call_later(self._join(holder, waiter), _refuse, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                self.give_back(holder, None)
+            raise
+        finally:
+            timer.cancel()
+            self._forget(holder, waiter)
+
+    def _join(self, holder: str, waiter: "asyncio.Future[bool]") -> float:
+        """Stand behind the others of the tenant, of whom the oldest go where there are too many. Returns how long to
+        wait.
+        """
+        self._look()
+        self._last_waited = self._clock()
+        own = self._waiting.setdefault(holder, deque())
+        pressed = self.pressed
+        if not pressed and len(own) >= self._most_waiting:
+            _refuse(waiter)
+            return 0
+        own.append(waiter)
+        while pressed and len(own) > PRESSED_WAITING:
+            _refuse(own.popleft())
+        return PRESSED_WAIT_S if pressed else self._wait_s
+
+    def _look(self) -> None:
+        """It is an overload once the queue has stood for a moment, until nobody has waited for one."""
+        now = self._clock()
+        if not self._waiting:
+            self._standing_since = None
+            self._overload = self._overload and now - self._last_waited < MOMENT_S
+        elif self._standing_since is None:
+            self._standing_since = now
+        elif now - self._standing_since >= MOMENT_S:
+            self._overload = True
+
+    def _pass_on(self) -> None:
+        """Give what is free to the tenants that have fewest."""
+        self._look()
+        while self._waiting and self.working < self.limit.now:
+            holder = min(self._waiting, key=self._of.__getitem__)
+            own = self._waiting[holder]
+            waiter = own.pop() if self.pressed else own.popleft()
+            if not own:
+                del self._waiting[holder]
+            if not waiter.done():
+                self._begin(holder)
+                waiter.set_result(True)
+
+    def _forget(self, holder: str, waiter: "asyncio.Future[bool]") -> None:
+        own = self._waiting.get(holder)
+        if own is not None and waiter in own:
+            own.remove(waiter)
+        if own is not None and not own:
+            self._waiting.pop(holder, None)
+
+    def _begin(self, holder: str) -> None:
+        self.working += 1
+        self._of[holder] += 1
+
+    def _end(self, holder: str) -> None:
+        self.working -= 1
+        self._of[holder] -= 1
+        if not self._of[holder]:
+            del self._of[holder]
+
+    def _refusal(self, holder: str) -> LimitReached | Unavailable:
+        holders = len(self._of.keys() | {holder})
+        if holders > 1 and self._of[holder] >= self.limit.now / holders:
+            return LimitReached(
+                "Your tenant asks more questions at once than its share of this server. Send this again in a moment.",
+                retry_after_s=LATER_S,
+            )
+        return Unavailable(
+            "More questions are asked than this server can answer at once. Send this again in a moment.",
+            retry_after_s=LATER_S,
+        )
+
+
+def _refuse(waiter: "asyncio.Future[bool]") -> None:
+    if not waiter.done():
+        waiter.set_result(False)
