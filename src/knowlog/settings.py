@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from knowlog.sources import SourcesSettings
     from knowlog.stores import StoresSettings
     from knowlog.tenants import LimitsSettings, MailSettings, PeopleSettings, SecretsSettings
+    from knowlog.threads import ThreadsSettings
 
 
 class _Rooms(Mapping[str, type[BaseModel]]):
@@ -53,6 +54,7 @@ class _Rooms(Mapping[str, type[BaseModel]]):
         "worker": "knowlog.bus:WorkerSettings",
         "webhooks": "knowlog.bus:WebhooksSettings",
         "sources": "knowlog.sources:SourcesSettings",
+        "threads": "knowlog.threads:ThreadsSettings",
         "people": "knowlog.tenants:PeopleSettings",
         "mail": "knowlog.tenants:MailSettings",
         "api": "knowlog.edge:ApiSettings",
@@ -108,6 +110,7 @@ class Settings:
     worker: "WorkerSettings"
     webhooks: "WebhooksSettings"
     sources: "SourcesSettings"
+    threads: "ThreadsSettings"
     people: "PeopleSettings"
     mail: "MailSettings"
     api: "ApiSettings"

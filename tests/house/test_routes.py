@@ -24,13 +24,14 @@ _DOORS = {
 test_sign_on_attacks.py.
 """
 _OWN = {
+    "/v1/threads", "/v1/threads/{thread_id:uuid}",
     "/v1/answers/{answer_id}/feedback",
     "/v1/feedback/{feedback_id:uuid}",
     "/v1/summaries", "/v1/summaries/{summary_id:uuid}", "/v1/summaries/{summary_id:uuid}:renew",
     "/v1/sessions", "/v1/sessions/current", "/v1/sessions/{session_id}", "/v1/sessions:switch",
     "/v1/password", "/v1/second-factor", "/v1/second-factor:confirm", "/v1/second-factor:remove",
 }  # fmt: skip
-"""What people do with their own sessions, passwords, feedback and summaries, whatever their role."""
+"""What people do with their own sessions, passwords, feedback, summaries and conversations, whatever their role."""
 _UNKEYED = {
     "POST /v1/jobs:retry": "works in batches; sent again, it finds what has failed since",
     "POST /v1/tenants/{tenant_id:uuid}/move": "a tenant that is being moved is not moved again: 409, and GET shows it",

@@ -38,6 +38,7 @@ _BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "{collection}"): {"name": "mine"},
     ("PATCH", "{schedule}"): {"enabled": False},
     ("PATCH", "{endpoint_id:uuid}"): {"description": "mine"},
+    ("PATCH", "{thread_id:uuid}"): {"title": "mine"},
     ("PATCH", "{source_id:uuid}"): {"state": "paused"},
     ("PATCH", "{tenant_id}"): {"weight": 2},
     ("PUT", "access"): {"subjects": []},
@@ -59,7 +60,13 @@ _ADMINS_LISTS = (
     "/v1/keys", "/v1/webhooks", "/v1/schedules", "/v1/sources", "/v1/dead-letters", "/v1/domains", "/v1/audit",
     "/v1/origins",
 )  # fmt: skip
-_FURTHER_LISTS = (*_LISTS[2:], "/v1/collections/handbook/states", "/v1/feedback", *_ADMINS_LISTS)
+_FURTHER_LISTS = (
+    *_LISTS[2:],
+    "/v1/collections/handbook/states",
+    "/v1/feedback",
+    "/v1/threads",
+    *_ADMINS_LISTS,
+)
 
 
 async def look_around(scene: Scene, number: int) -> None:

@@ -196,6 +196,7 @@ class Scene:
         )  # fmt: skip
         plan = {"name": mark, "collection": "handbook", "task": "retention", "every_s": 86400}
         plan["older_than_days"] = 36500
+        things["thread_id"] = (await world.good(by, "POST", "/v1/threads", {}))["thread_id"]
         things["schedule"] = (await world.good(by, "POST", "/v1/schedules", plan))["schedule_id"]
         await world.good(by, "POST", "/v1/domains", {"domain": f"{mark}.example.com"})
         things |= {"endpoint_id": hook["webhook"]["endpoint_id"], "domain": f"{mark}.example.com"}

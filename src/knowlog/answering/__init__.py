@@ -9,11 +9,13 @@ from knowlog.answering.model import (
     Answer,
     AnswerEvent,
     Citation,
+    Contradiction,
     Done,
     PassagesFound,
     Rung,
     Statement,
     StatementFound,
+    Status,
 )
 from knowlog.answering.question import valid_question
 from knowlog.answering.sentences import Kind, Sentence, readable, split
@@ -24,6 +26,7 @@ __all__ = [
     "Answer",
     "AnswerEvent",
     "Citation",
+    "Contradiction",
     "Done",
     "Kind",
     "PassagesFound",
@@ -32,6 +35,7 @@ __all__ = [
     "Sentence",
     "Statement",
     "StatementFound",
+    "Status",
     "Writing",
     "Written",
     "answer_by_ladder",

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from knowlog.answering.abstention import LEAST_CONFIDENCE, confidence
+from knowlog.answering.contradictions import contradictions, contradicts
 from knowlog.answering.extractive import Candidate, candidates, rank, same_statement
+from knowlog.answering.follow_ups import follow_ups
 from knowlog.answering.model import (
     NOT_IN_DOCUMENTS,
     Answer,
     Citation,
+    Contradiction,
     Statement,
 )
 from knowlog.answering.question import read_question, valid_question
@@ -22,6 +26,14 @@ from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
 from knowlog.resilience import time_limit
 from knowlog.retrieval import Passage
 from knowlog.stores import TermStatistics
+
+
+class Besides(NamedTuple):
+    """What there is to say besides an answer's statements."""
+
+    contradictions: tuple[Contradiction, ...]
+    follow_ups: tuple[str, ...]
+
 
 STATEMENTS = 3
 CITATIONS = 3
@@ -67,6 +79,21 @@ async def compose(
         nearest=() if statements else tuple(passages[:NEAREST]),
         took_ms=(perf_counter() - started) * 1000,
         by_words_alone=blind,
+        contradictions=_contradictions(best) if statements else (),
+        follow_ups=follow_ups(asked, passages, statements) if statements else (),
+    )
+
+
+def besides(question: str, passages: Sequence[Passage], statements: Sequence[Statement]) -> Besides:
+    """What there is to say besides statements that were made otherwise: contradictions, and questions to ask next."""
+    found = candidates(read_question(question), passages)
+    return Besides(_contradictions(found), follow_ups(question, passages, statements))
+
+
+def _contradictions(found: Sequence[Candidate]) -> tuple[Contradiction, ...]:
+    return tuple(
+        Contradiction(each.differ_in, (_citation(each.one), _citation(each.other)))
+        for each in contradictions(found)
     )
 
 
@@ -100,7 +127,7 @@ def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
     """Return the best statements; what repeats one becomes its citation, what overlaps one is dropped."""
     groups: list[list[Candidate]] = []
     for candidate in ranked:
-        group = next((group for group in groups if same_statement(group[0], candidate)), None)
+        group = next((group for group in groups if _repeats(group[0], candidate)), None)
         if candidate.score < LEAST_SHARE * ranked[0].score:
             continue
         if any(candidate.overlaps(other) for others in groups for other in others):
@@ -117,6 +144,11 @@ def _statements(ranked: Sequence[Candidate]) -> tuple[Statement, ...]:
 def _answers(candidate: Candidate, first: Candidate, best: float) -> bool:
     """Whether it is as good as the best; what says nothing by itself never is, but alone."""
     return candidate is first or (candidate.score >= SURE_SHARE * best and not candidate.mute)
+
+
+def _repeats(one: Candidate, other: Candidate) -> bool:
+    """Whether a sentence says what another does: in nearly the same words, and no other figure."""
+    return same_statement(one, other) and not contradicts(one.quote, other.quote)
 
 
 def _statement(group: Sequence[Candidate], *, answers: bool) -> Statement:

@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from knowlog.answering.addresses import leads_away
+from knowlog.answering.language import language_of
 from knowlog.answering.model import Citation, Statement
 from knowlog.faithfulness import Basis, Judge
 from knowlog.llm import Account, Prompt, Provider
@@ -58,7 +59,7 @@ async def generate(
     """
     if not passages:
         return ()
-    prompt = Prompt(_INSTRUCTIONS, _shown(question, passages), max_tokens)
+    prompt = Prompt(_instructions(question), _shown(question, passages), max_tokens)
     written = await provider.complete_as(prompt, Written, account)
     statements: list[Statement] = []
     for said in written.statements[:MOST_STATEMENTS]:
@@ -66,6 +67,12 @@ async def generate(
         if found and found.text not in [each.text for each in statements]:
             statements.append(found)
     return tuple(statements)
+
+
+def _instructions(question: str) -> str:
+    """What the model is told, with the name of the question's language where that can be told."""
+    language = language_of(question)
+    return _INSTRUCTIONS + (f" The question is in {language}: write {language}." if language else "")
 
 
 async def verified(question: str, said: Said, passages: Sequence[Passage], judge: Judge) -> Statement | None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from knowlog.answering.actions import besides
 from knowlog.answering.generated import generate
 from knowlog.answering.model import Answer, AnswerEvent, Done, PassagesFound, Rung, Statement, StatementFound
 from knowlog.answering.question import valid_question
@@ -63,7 +64,8 @@ async def answer_by_ladder(
                 break
             continue
         if statements:
-            return _standing(_written(asked, statements, _RUNGS[min(place, 1)], started))
+            more = besides(asked, passages, statements)._asdict()
+            return _standing(replace(_written(asked, statements, _RUNGS[min(place, 1)], started), **more))
         note = _UNSUPPORTED
         break
     quoted = await quote()

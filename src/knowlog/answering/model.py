@@ -19,8 +19,8 @@ class Citation:
     """An exact quote and where it stands: `version_text[start:end] == quote`; `score` as in Statement.
 
     `pages` are those on which the quote stands: one, or more where it runs over their border. `context` is, for a row of
-    a table, what it stands under, on one line: the names of the columns, as far as they are found.
-    `flagged`: the passage that it stands in looks like instructions to a machine.
+    a table, what it stands under, on one line: the names of the columns, as far as they are found; `cells` is where it
+    stands in a sheet, such as `Sheet1!B2:C4`. `flagged`: the passage that it stands in looks like instructions to a machine.
     """
 
     quote: str
@@ -36,6 +36,7 @@ class Citation:
     score: float
     context: str | None = None
     flagged: bool = False
+    cells: str | None = None
 
     @property
     def page(self) -> int | None:
@@ -58,6 +59,14 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two sentences of different documents, of which at most one is right: both sides, and what they differ in."""
+
+    differ_in: Literal["figure", "negation"]
+    sides: tuple[Citation, Citation]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the documents say to a question. `text` is what answers it: `statements` offer more, marked as such.
 
@@ -65,6 +74,8 @@ class Answer:
     statements, and offers the passages that came closest as `nearest`. `took_ms` is the time spent composing.
     `by_words_alone` says that the model did not answer, so that no sentence was compared by meaning. `rung` says how it
     was made; where that is not what was asked for, `degraded` names what failed, and `notes` say it in sentences.
+    `contradictions` are between documents that fit the question; `follow_ups` could be asked next, and the passages
+    answer them.
     """
 
     question: str
@@ -78,6 +89,8 @@ class Answer:
     rung: Rung = "extractive"
     degraded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
+    follow_ups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

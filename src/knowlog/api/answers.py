@@ -1,9 +1,11 @@
 """Answers: a question to statements, each with the exact quotes that it rests on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
@@ -12,7 +14,6 @@ from starlette.responses import StreamingResponse
 from knowlog.answering import (
     STANDING,
     Answer,
-    AnswerEvent,
     Done,
     PassagesFound,
     Rung,
@@ -37,10 +38,12 @@ from knowlog.api.questions import (
 )
 from knowlog.bootstrap import App
 from knowlog.database import Scope
+from knowlog.documents import Span, cells_of
 from knowlog.edge import (
     STREAM_HEADERS,
     STREAM_TYPE,
     Leave,
+    Metrics,
     Slots,
     as_error,
     credential_of,
@@ -48,14 +51,18 @@ from knowlog.edge import (
     problem_document,
     visit_of,
 )
-from knowlog.kernel.errors import Invalid, Unavailable
+from knowlog.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from knowlog.llm import TenantAccount
 from knowlog.retrieval import Retrieved
 from knowlog.tenants import authenticate
+from knowlog.threads import Made, add_turn, history_of
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"], route_class=Route, responses=problems(404, 429))
 
 _BY_WORDS = "The model did not answer, so the sentences of the answer were chosen by words alone."
+_NOT_STORED = (
+    "The answer was not stored: the thread was deleted or filled meanwhile, or the database did not answer."
+)
 _PASSAGES = 10
 """An answer is sought in so many passages."""
 
@@ -67,6 +74,11 @@ class AnswerAsked(Asked):
         None,
         description="How: by quotations alone, or by a language model whose every statement is verified and cited."
         " Null: as the operator has set it.",
+    )
+    thread_id: UUID | None = Field(
+        None,
+        description="A thread of yours that this question goes on with: it is understood after those before it, and"
+        " stored there with its answer. `POST /v1/threads` begins one.",
     )
 
 
@@ -82,6 +94,15 @@ class AnswerStatement(Body):
     answers: bool
 
 
+class Contradicted(Body):
+    """Two sentences of different documents that say the same of one thing, but for what they differ in: at most one is
+    right. Nothing is judged.
+    """
+
+    differ_in: Literal["figure", "negation"]
+    sides: list[QuotedPlace]
+
+
 class AnswerBody(Body):
     """What the documents say. An answer that abstains has no statements, and offers the nearest passages.
 
@@ -94,10 +115,19 @@ class AnswerBody(Body):
         "not have its questions kept. It is worth nothing to others."
     )
     question: str
+    standalone: str | None = Field(
+        description="The question as it was understood after those before it. Null: as it was asked."
+    )
+    thread_id: UUID | None
+    turn: int | None = Field(description="Its number in the thread, from 1. Null: it was not stored.")
     status: Literal["answered", "not_in_documents"]
     text: str
     statements: list[AnswerStatement]
     confidence: float
+    contradictions: list[Contradicted] = Field(
+        description="Between documents that fit the question, each with both sides. Few and sure, rather than all."
+    )
+    follow_ups: list[str] = Field(description="Questions that the documents answer, to be asked next.")
     nearest: list[FoundPassage]
     rung: Rung
     degraded: list[str] = Field(
@@ -135,13 +165,12 @@ async def answer(
     if streamed:
         slots.check(caller.scope.tenant_id)
     await _check_mode(app, caller.scope, body)
-    found = await look_up(app, caller.scope, body, _PASSAGES)
+    found = await look_up(app, caller.scope, body, _PASSAGES, await _history(app, caller.scope, body))
     request.app.state.metrics.searched(found.pattern, perf_counter() - started, found.calls)
     await record_read(app, caller.scope, "answer.asked", len(found.passages))
     if not streamed:
         made = await _made(app, caller.scope, body, found)
-        answer_id = await _keep(app, caller.scope, body, found, made)
-        return reply(_answer(app, made, found, started, answer_id))
+        return reply(await _ended(app, request.app.state.metrics, caller.scope, body, found, made, started))
     events = _events(app, body, found, started, request, caller.scope)
     return StreamingResponse(
         slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
@@ -158,14 +187,16 @@ async def _events(
     leave = Leave(lambda: authenticate(app.database, credential_of(request)))
     try:
         async for happened in as_events(
-            asked.question, found.passages, lambda: _made(app, scope, asked, found)
+            found.question, found.passages, lambda: _made(app, scope, asked, found)
         ):
             yield b""  # waits until the client has taken what was sent
             await leave.renew()
-            answer_id = (
-                await _keep(app, scope, asked, found, happened.answer) if isinstance(happened, Done) else None
-            )
-            yield _event(app, happened, found, started, answer_id)
+            if isinstance(happened, Done):
+                metrics: Metrics = request.app.state.metrics
+                ended = await _ended(app, metrics, scope, asked, found, happened.answer, started)
+                yield event("done", ended)
+            else:
+                yield _event(app, happened)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
 
@@ -184,12 +215,40 @@ async def _check_mode(app: App, scope: Scope, asked: AnswerAsked) -> None:
 
 
 async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) -> Answer:
-    """Make the answer, in the mode that is wanted or on a lower rung."""
+    """Make the answer, in the mode that is wanted or on a lower rung, and say where in sheets its quotes stand."""
+    return await _with_cells(app, scope, await _composed(app, scope, asked, found))
+
+
+async def _with_cells(app: App, scope: Scope, made: Answer) -> Answer:
+    """The answer, its quotes from tables with their cells."""
+    spans = [
+        (each.document_id, each.version, each.start, each.end)
+        for said in made.statements
+        for each in said.citations
+        if "|" in each.quote
+    ]
+    if not spans:
+        return made
+    async with app.database.transaction(scope) as connection:
+        cells = dict(zip(spans, await cells_of(connection, spans), strict=True))
+    return replace(made, statements=tuple(_in_cells(each, cells) for each in made.statements))
+
+
+def _in_cells(statement: Statement, cells: Mapping[Span, str | None]) -> Statement:
+    citations = tuple(
+        replace(each, cells=cells.get((each.document_id, each.version, each.start, each.end)))
+        for each in statement.citations
+    )
+    return replace(statement, citations=citations)
+
+
+async def _composed(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) -> Answer:
+    """Make the answer by the ladder, or by quotations alone."""
 
     async def quote() -> Answer:
         passages = await with_leads(app.database, scope, found.passages)
         return await compose(
-            asked.question, passages, found.model or app.embedder, statistics=found.statistics
+            found.question, passages, found.model or app.embedder, statistics=found.statistics
         )
 
     if _mode(app, asked) == "extractive":
@@ -198,7 +257,7 @@ async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) ->
     account = TenantAccount(app.database, app.limiter, scope)
     writing = Writing(await app.providers_of(scope), app.judge, account, app.settings.llm.max_tokens)
     try:
-        return await answer_by_ladder(asked.question, found.passages, writing, quote)
+        return await answer_by_ladder(found.question, found.passages, writing, quote)
     finally:
         await account.settle()
 
@@ -215,40 +274,86 @@ async def _keep(app: App, scope: Scope, asked: Asked, found: Retrieved, made: An
     return None
 
 
-def _event(app: App, happened: AnswerEvent, found: Retrieved, started: float, answer_id: str | None) -> bytes:
-    match happened:
-        case PassagesFound(passages):
-            return event("passages", {"passages": passages_json(app, passages, explain=False)})
-        case StatementFound(number, statement):
-            return event("statement", {"number": number, **_statement(app, statement)})
-        case Done(made):
-            return event("done", _answer(app, made, found, started, answer_id))
+async def _history(app: App, scope: Scope, asked: AnswerAsked) -> tuple[str, ...]:
+    """The questions before this one. Raises NotFound for a thread of somebody else, Conflict for one that is full."""
+    if asked.thread_id is None:
+        return ()
+    if asked.history:
+        raise Invalid("A thread knows its questions: leave history out, or thread_id.")
+    async with app.database.transaction(scope) as connection:
+        return await history_of(connection, scope, asked.thread_id)
 
 
-def _answer(
-    app: App, made: Answer, found: Retrieved, started: float, answer_id: str | None
+async def _ended(
+    app: App,
+    metrics: Metrics,
+    scope: Scope,
+    asked: AnswerAsked,
+    found: Retrieved,
+    made: Answer,
+    started: float,
 ) -> dict[str, Any]:
+    """Keep and store what was asked, where that is wanted, and render the answer."""
+    answer_id = await _keep(app, scope, asked, found, made)
+    told = _told(made, found)
+    standalone = None if made.question == asked.question.strip() else made.question
+    turn = None
+    if asked.thread_id:
+        stored = Made(asked.question, standalone, made, found.pattern, **told)
+        turn = await _stored(app, scope, asked.thread_id, stored)
+        metrics.turn_ended(stored=turn is not None)
+        told["notes"] = (*told["notes"], *(() if turn else (_NOT_STORED,)))
     return {
         "answer_id": answer_id,
-        "question": made.question,
+        "question": asked.question,
+        "standalone": standalone,
+        "thread_id": asked.thread_id,
+        "turn": turn,
         "status": made.status,
         "text": made.text,
-        "statements": [_statement(app, statement) for statement in made.statements],
+        "statements": [statement_json(app, statement) for statement in made.statements],
         "confidence": made.confidence,
+        "contradictions": [
+            {"differ_in": each.differ_in, "sides": [citation_json(app, side) for side in each.sides]}
+            for each in made.contradictions
+        ],
+        "follow_ups": made.follow_ups,
         "nearest": passages_json(app, made.nearest, explain=False),
         "rung": made.rung,
+        **told,
+        "pattern": found.pattern,
+        "took_ms": round((perf_counter() - started) * 1000, 3),
+    }
+
+
+async def _stored(app: App, scope: Scope, thread_id: UUID, made: Made) -> int | None:
+    """Store a turn, in a transaction of its own. An answer is worth more than its record: None where that cannot be."""
+    with suppress(Conflict, NotFound, Unavailable):
+        async with app.database.transaction(scope) as connection:
+            return await add_turn(connection, scope, thread_id, made)
+    return None
+
+
+def _told(made: Answer, found: Retrieved) -> dict[str, tuple[str, ...]]:
+    """What had to be left out, and what that means."""
+    return {
         "degraded": (*(found.degraded or (("dense",) if made.by_words_alone else ())), *made.degraded),
         "notes": (
             *found.notes,
             *((_BY_WORDS,) if made.by_words_alone and not found.degraded else ()),
             *made.notes,
         ),
-        "pattern": found.pattern,
-        "took_ms": round((perf_counter() - started) * 1000, 3),
     }
 
 
-def _statement(app: App, statement: Statement) -> dict[str, Any]:
+def _event(app: App, happened: PassagesFound | StatementFound) -> bytes:
+    if isinstance(happened, PassagesFound):
+        return event("passages", {"passages": passages_json(app, happened.passages, explain=False)})
+    return event("statement", {"number": happened.number, **statement_json(app, happened.statement)})
+
+
+def statement_json(app: App, statement: Statement) -> dict[str, Any]:
+    """Render a statement."""
     citations = [citation_json(app, citation) for citation in statement.citations]
     return {
         "text": statement.text,

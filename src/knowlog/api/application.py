@@ -54,6 +54,7 @@ from knowlog.api import (
     summary_batches,
     switches,
     tenants,
+    threads,
     tunings,
     uploads,
     web,
@@ -85,6 +86,7 @@ ROUTERS = tuple(
     for noun in (
         search,
         answers,
+        threads,
         uploads,
         documents,
         cuts,

@@ -26,6 +26,9 @@ from knowlog.tenants import record
 _FILTERS = [{"year": 2026, "team": ["support", "sales"]}]
 
 
+Earlier = Annotated[str, Field(min_length=1, max_length=4000), NO_NUL]
+
+
 class Asked(Body):
     """A question, and where to look."""
 
@@ -43,6 +46,11 @@ class Asked(Body):
     )
     pattern: PatternName | None = Field(
         None, description="The way from the question to passages. Null: that of the collection's profile."
+    )
+    history: Annotated[list[Earlier], Field(max_length=20)] = Field(
+        [],
+        description="Questions before this one, the oldest first: what this one leans on is carried over from them.",
+        examples=[["How long is the warranty of pumps?"]],
     )
 
 
@@ -79,6 +87,9 @@ class QuotedPlace(Place):
     context: str | None = Field(
         description="Of a row of a table, what it stands under, such as the names of the columns."
     )
+    cells: str | None = Field(
+        None, description="Where it stands in the sheet of a workbook or a table: `Sheet1!B2:C4`."
+    )
     flagged: bool = False
 
 
@@ -93,9 +104,13 @@ class FoundPassage(Place):
     legs: dict[str, Leg] = Field(default_factory=dict)
 
 
-async def look_up(app: App, scope: Scope, asked: Asked, limit: int | None) -> Retrieved:
-    """Find passages, `limit` or as many as the profile says. Raises NotFound for a collection that is not there, Invalid
-    for what cannot be asked.
+async def look_up(
+    app: App, scope: Scope, asked: Asked, limit: int | None, history: Sequence[str] = ()
+) -> Retrieved:
+    """Find passages, `limit` or as many as the profile says, for a question after those of a thread (`history`) or those
+    that were sent with it.
+
+    Raises NotFound for a collection that is not there, Invalid for what cannot be asked.
     """
     begin(app.settings.resilience.question_s)
     wanted = parse_filter(asked.filter)
@@ -110,7 +125,7 @@ async def look_up(app: App, scope: Scope, asked: Asked, limit: int | None) -> Re
     async with app.writing(scope) as writer:
         found = await retrieve_resolved(
             app.database, scope, app.embedder, app.store, asked.question, resolve, open_model=app.models.open,
-            writer=writer,
+            writer=writer, history=history or asked.history,
         )  # fmt: skip
     app.limiter.count_question(scope.tenant_id, found.embedded_tokens)
     return found
@@ -140,7 +155,12 @@ def passages_json(app: App, passages: Sequence[Passage], explain: bool) -> list[
 
 def citation_json(app: App, citation: Citation) -> dict[str, Any]:
     """Render a citation."""
-    own = {"quote": citation.quote, "context": citation.context, "flagged": citation.flagged}
+    own = {
+        "quote": citation.quote,
+        "context": citation.context,
+        "cells": citation.cells,
+        "flagged": citation.flagged,
+    }
     return {**_place(app, citation), **own}
 
 

@@ -83,6 +83,9 @@ RECORDED: Mapping[str, str] = {
     "DELETE /v1/kept-questions": "questions.forgotten",
     "POST /v1/answers/{answer_id}/feedback": "feedback.given",
     "DELETE /v1/feedback/{feedback_id:uuid}": "feedback.deleted",
+    "POST /v1/threads": "thread.created",
+    "PATCH /v1/threads/{thread_id:uuid}": "thread.renamed",
+    "DELETE /v1/threads/{thread_id:uuid}": "thread.deleted",
     "POST /v1/runs": "run.started",
     "POST /v1/runs/{run_id:uuid}:cancel": "run.cancelled",
     "DELETE /v1/runs/{run_id:uuid}": "run.deleted",
@@ -136,7 +139,7 @@ NOT_RECORDED: Mapping[str, str] = {
     "POST /v1/sign-on/{name}/provider/check": "changes nothing: asks the provider about itself",
     "POST /v1/documents/{document_id:uuid}/cuts": "changes nothing: shows how a document would be cut",
     "POST /v1/language-model:check": "changes nothing: asks the model for one word",
-    "POST /v1/answers": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
+    "POST /v1/answers": "changes nothing but a thread of the caller's; recorded where KNOWLOG_API_AUDIT_READS says so",
     "POST /scim/v2/Users/.search": "changes nothing: a filter that is too long for an address",
     "POST /scim/v2/Groups/.search": "changes nothing: a filter that is too long for an address",
     **{

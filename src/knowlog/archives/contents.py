@@ -113,5 +113,9 @@ LEFT_OUT: Mapping[str, str] = {
     "places": "belongs to no tenant: where it lives is the installation's business",
     "moves": "belongs to no tenant",
     "tenant_receipts": "belongs to no tenant",
+    "threads": "conversations are their members' own, who export them; whoever exports a tenant does not read them",
+    "turns": "belong to threads",
+    "turn_citations": "belong to threads",
+    "turn_statements": "belong to threads",
 }
 """Tables of tenants that are not in an archive, and why."""

@@ -16,6 +16,8 @@ def show_answer(answer: dict[str, Any]) -> None:
     """Print each statement with the quotes it rests on and where they stand."""
     show_notes(answer.get("notes", ()))
     out.print(f"[bold]{escape(answer['question'])}[/bold]")
+    if answer.get("standalone"):
+        _print(f"[dim]understood as: {escape(answer['standalone'])}[/dim]", _BELOW)
     if not answer["statements"]:
         _print(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW)
     near = False
@@ -27,9 +29,20 @@ def show_answer(answer: dict[str, Any]) -> None:
         for citation in statement["citations"]:
             _show_citation(citation, statement["text"])
     if answer["statements"]:
+        _show_besides(answer)
         out.print()
     if answer.get("answer_id"):
         say(f"Did it help? knowlog feedback give {answer['answer_id']} up, or down --correction '...'")
+
+
+def _show_besides(answer: dict[str, Any]) -> None:
+    """Print contradictions with both sides, and what could be asked next."""
+    for each in answer.get("contradictions", ()):
+        _print(f"[yellow]These contradict each other in a {each['differ_in']}:[/yellow]", _BELOW)
+        for side in each["sides"]:
+            _show_citation(side, "")
+    for question in answer.get("follow_ups", ()):
+        _print(f"[dim]Next: {escape(question)}[/dim]", _BELOW)
 
 
 def show_notes(notes: Sequence[str]) -> None:
@@ -41,9 +54,10 @@ def show_notes(notes: Sequence[str]) -> None:
 def place(cited: dict[str, Any]) -> str:
     """Where something stands: title, page and headings."""
     pages = cited.get("pages") or [cited["page"]] if cited.get("page") else []
+    cells = cited.get("cells")
     page = f"pages {pages[0]} to {pages[-1]}" if len(pages) > 1 else f"page {pages[0]}" if pages else None
     headings = " › ".join(each for each in cited.get("headings") or () if each != cited["title"])
-    return ", ".join(one_line(part) for part in (cited["title"], page, headings) if part)
+    return ", ".join(one_line(part) for part in (cited["title"], page, headings, cells) if part)
 
 
 def show_found(found: dict[str, Any], explain: bool) -> None:

@@ -30,6 +30,7 @@ from knowlog.cli import (
     sources,
     summaries,
     tenants,
+    threads,
     tunings,
     webhooks,
 )
@@ -89,6 +90,7 @@ for command, panel in (
 for group, name, panel in (
     (documents.app, "documents", "Use"),
     (collections.app, "collections", "Use"),
+    (threads.app, "threads", "Use"),
     (feedback.app, "feedback", "Use"),
     (summaries.app, "summaries", "Use"),
     (events.app, "events", "Use"),

@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 
 from knowlog.cli.answers import show_answer
+from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Pattern, Url
-from knowlog.cli.output import emit
+from knowlog.cli.output import emit, say
 from knowlog.cli.search import Question
+from knowlog.cli.values import an_id
 
 Mode = Annotated[
     str | None,
@@ -19,11 +21,22 @@ Mode = Annotated[
 ]
 
 
+Thread = Annotated[
+    str | None,
+    typer.Option(
+        "--thread",
+        help="Id of a conversation of yours to go on with, or new to begin one; the question is understood after those"
+        " before it.",
+    ),
+]
+
+
 def ask(
     question: Question,
     collection: Collections = None,
     mode: Mode = None,
     pattern: Pattern = None,
+    thread: Thread = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -37,5 +50,18 @@ def ask(
     if pattern:
         asked["pattern"] = pattern
     with connect(url, key) as client:
-        answer = client.ask("/v1/answers", asked)
+        if thread:
+            asked["thread_id"] = _thread_id(client, thread)
+            answer = client.post("/v1/answers", asked)
+        else:
+            answer = client.ask("/v1/answers", asked)
     emit(answer, as_json, show_answer)
+    if thread:
+        say(f"Go on: knowlog ask --thread {answer['thread_id']} '...'")
+
+
+def _thread_id(client: Client, named: str) -> str:
+    """The id of the thread that was named, or of a new one."""
+    if named == "new":
+        return str(client.post("/v1/threads")["thread_id"])
+    return an_id(named, "a thread", "knowlog threads list")

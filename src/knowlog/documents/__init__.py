@@ -26,6 +26,7 @@ from knowlog.documents.actions import (
     retry_document,
 )
 from knowlog.documents.aging import documents_by_url, documents_older_than
+from knowlog.documents.cells import Span, cells_of
 from knowlog.documents.collections import (
     Answering,
     create_collection,
@@ -44,6 +45,7 @@ from knowlog.documents.model import (
     DeletionReceipt,
     Document,
     DocumentState,
+    Grid,
     Heading,
     Page,
     PageStart,
@@ -72,6 +74,7 @@ __all__ = [
     "Document",
     "DocumentState",
     "DocumentsSettings",
+    "Grid",
     "Heading",
     "InFile",
     "Original",
@@ -82,11 +85,13 @@ __all__ = [
     "Received",
     "Receiver",
     "Section",
+    "Span",
     "Structure",
     "TextSlice",
     "Upload",
     "audience",
     "cancel_job",
+    "cells_of",
     "check_metadata",
     "collection_access",
     "count_states",

@@ -10,7 +10,7 @@ from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents.collections import get_collection, within
 from knowlog.documents.containing import contained_path
-from knowlog.documents.model import Document, DocumentState, Heading, Page, Structure
+from knowlog.documents.model import Document, DocumentState, Grid, Heading, Page, Structure
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
 
 _SQL = load_queries("knowlog.documents")
@@ -181,7 +181,9 @@ async def index_again(connection: Connection, scope: Scope, document: Document) 
 
 def dump_structure(structure: Structure) -> dict[str, Any]:
     """Pages and headings as they are stored."""
+    grids = [[grid.name, grid.start, grid.row, grid.column] for grid in structure.grids]
     return {
+        **({"grids": grids} if grids else {}),
         "pages": [[page.number, page.start, page.end] for page in structure.pages],
         "headings": [[heading.level, heading.title, heading.start] for heading in structure.headings],
     }
@@ -193,4 +195,5 @@ def load_structure(stored: dict[str, Any] | None) -> Structure:
     return Structure(
         tuple(Page(*page) for page in stored["pages"]),
         tuple(Heading(*heading) for heading in stored["headings"]),
+        tuple(Grid(*grid) for grid in stored.get("grids", ())),
     )

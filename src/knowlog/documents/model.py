@@ -43,12 +43,24 @@ class Heading:
     start: int
 
 
+class Grid(NamedTuple):
+    """A sheet as a table of the text, which begins at code point `start`: its first line is row `row` of the sheet, its
+    first cell is in column `column`, both from 1. `name` is the sheet's; empty where a file has one without a name.
+    """
+
+    name: str
+    start: int
+    row: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Pages and headings of a text, each ordered by start."""
+    """Pages, headings and sheets of a text, each ordered by start."""
 
     pages: tuple[Page, ...] = ()
     headings: tuple[Heading, ...] = ()
+    grids: tuple[Grid, ...] = ()
 
     def page_at(self, offset: int) -> int | None:
         """Return the number of the page that holds `offset`, or None in a text without pages."""
@@ -228,11 +240,12 @@ class CollectionReceipt:
     deleted_by: str
     deleted_at: datetime
     summaries: int = 0
+    thread_quotes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionReceipt:
-    """What a deletion removed, and the searches that prove it."""
+    """What a deletion removed, and the searches that prove it. `thread_quotes`: quotes in people's conversations."""
 
     receipt_id: UUID
     document_id: UUID
@@ -246,3 +259,4 @@ class DeletionReceipt:
     deleted_by: str
     deleted_at: datetime
     summaries: int = 0
+    thread_quotes: int = 0

@@ -142,6 +142,13 @@ select substr(v.text, $3 + 1, $4 - $3) as text, length(v.text) as length, v.vers
 from versions v
 where v.tenant_id = tenant() and v.document_id = $1 and v.version = $2 and v.text is not null
 
+-- name: grids
+-- Where sheets lie in the texts of versions that have any.
+select v.document_id, v.version, v.structure->'grids' as grids
+from unnest($1::uuid[], $2::integer[]) as wanted (document_id, version)
+join versions v on v.tenant_id = tenant() and v.document_id = wanted.document_id and v.version = wanted.version
+where v.structure ? 'grids'
+
 -- name: text_bytes
 -- How large a version's text is, which is known without reading it.
 select octet_length(text) from versions where tenant_id = tenant() and document_id = $1 and version = $2

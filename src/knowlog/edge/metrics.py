@@ -116,6 +116,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._turns = Counter(
+            "knowlog_thread_turns",
+            "Answers of threads: stored, lost (the answer was given, the thread gone or full, or the database away).",
+            ["outcome"],
+            registry=self.registry,
+        )
+
     def _measure_work(self) -> None:
         self._queue = self._gauge("knowlog_queue_jobs", "Jobs in the queue, by state.", "state")
         self._oldest = self._gauge("knowlog_queue_oldest_seconds", "Age of the oldest waiting job.")
@@ -261,6 +268,10 @@ class Metrics:
         self._searches.labels(pattern).observe(seconds)
         if calls:
             self._calls.labels(pattern).inc(calls)
+
+    def turn_ended(self, *, stored: bool) -> None:
+        """Count one answer of a thread."""
+        self._turns.labels("stored" if stored else "lost").inc()
 
     def document_received(self, outcome: str) -> None:
         """Count one accepted document."""

@@ -22,6 +22,21 @@ class HeadingMark(NamedTuple):
     start: int
 
 
+MOST_ROWS = 2**20
+"""Of a sheet."""
+
+
+class Grid(NamedTuple):
+    """A sheet as a table of the text, which begins at code point `start`: its first line is row `row` of the sheet, its
+    first cell is in column `column`, both from 1. `name` is the sheet's; empty where a file has one without a name.
+    """
+
+    name: str
+    start: int
+    row: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one file may produce; more than that ends in ParseFailed naming the limit."""
@@ -43,13 +58,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """Text with "\\n" line ends and no NUL, its pages and headings, and its own title if it has one."""
+    """Text with "\\n" line ends and no NUL, its pages and headings, its own title if it has one, and where sheets lie."""
 
     text: str
     media_type: str
     pages: tuple[PageSpan, ...] = ()
     headings: tuple[HeadingMark, ...] = ()
     title: str | None = None
+    grids: tuple[Grid, ...] = ()
 
 
 class Pages:

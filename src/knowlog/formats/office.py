@@ -6,11 +6,13 @@ from typing import Any
 
 import kreuzberg
 
+from knowlog.formats.corners import corners_of
 from knowlog.formats.decoding import normalise
 from knowlog.formats.headings import markdown_headings
 from knowlog.formats.kinds import ODS, XLS, XLSX, Kind
 from knowlog.formats.model import (
     Extracted,
+    Grid,
     HeadingMark,
     Limits,
     Pages,
@@ -39,7 +41,7 @@ def read_office(source: Source, kind: Kind, limits: Limits) -> Extracted:
     """Read a document through kreuzberg; sheets of a workbook become pages."""
     result = extract(source.content, kind, limits)
     if kind.media_type in _SHEETS:
-        return _workbook(result, kind, limits)
+        return _workbook(result, source.content, kind, limits)
     text, headings = readable(result.content, limits)
     if not text:
         raise without_text(kind.what)
@@ -93,20 +95,29 @@ def _configuration() -> kreuzberg.ExtractionConfig:
     )
 
 
-def _workbook(result: Any, kind: Kind, limits: Limits) -> Extracted:
+def _workbook(result: Any, content: bytes, kind: Kind, limits: Limits) -> Extracted:
     """Build a text of sheets, each under its name as a heading, from the tables that kreuzberg found."""
     names: list[str] = list(result.metadata.get("sheet_names") or [])
     tables = defaultdict(list)
     for table in result.tables:
         tables[table.page_number].append(_ENTITY.sub(lambda match: _character(int(match[1])), table.markdown))
-    pages = Pages(limits)
+    corners = corners_of(content, result.tables) if kind is XLSX else {}
+    pages, grids = Pages(limits), []
     for number in range(1, max([len(names), *tables]) + 1):
         name = names[number - 1] if number <= len(names) else f"Sheet {number}"
-        pages.add(number, normalise("\n\n".join([f"## {name}", *tables[number]])) if tables[number] else "")
+        head = normalise(f"## {name}")
+        start = pages.add(
+            number, "\n\n".join([head, *map(normalise, tables[number])]) if tables[number] else ""
+        )
+        if number in corners:
+            grids.append(Grid(name[:200], start + len(head) + 2, *corners[number]))
     if pages.length == 0:
         raise without_text(kind.what)
-    headings = markdown_headings(pages.text, limits)
-    return Extracted(pages.text, kind.media_type, pages.spans, headings, _title(result))
+    text = pages.text
+    found = tuple(grid for grid in grids if text.startswith("|", grid.start))
+    return Extracted(
+        text, kind.media_type, pages.spans, markdown_headings(text, limits), _title(result), found
+    )
 
 
 def _title(result: Any) -> str | None:

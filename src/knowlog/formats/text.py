@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from knowlog.formats.decoding import decode
 from knowlog.formats.headings import front_matter_title, markdown_headings
 from knowlog.formats.kinds import Kind
-from knowlog.formats.model import Extracted, Limits, Source, too_much_text
+from knowlog.formats.model import Extracted, Grid, Limits, Source, too_much_text
 
 _CUE_TIME = re.compile(r"^[^\n]{0,40}-->[^\n]*$")
 _TAG = re.compile(r"<[^<>\n]{0,200}>")
@@ -33,11 +33,12 @@ def read_table(source: Source, kind: Kind, limits: Limits) -> Extracted:
     separator = "\t" if kind.media_type == "text/tab-separated-values" else _separator_of(text)
     csv.field_size_limit(limits.max_chars)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(map(str.strip, row))]
+        read = list(csv.reader(io.StringIO(text), delimiter=separator))
     except csv.Error:
         return Extracted(text, kind.media_type)
-    table = markdown_table(rows, limits)
-    return Extracted(table, kind.media_type)
+    rows = [row for row in read if any(map(str.strip, row))]
+    numbered = (Grid("", 0, 1, 1),) if len(rows) == len(read) else ()
+    return Extracted(markdown_table(rows, limits), kind.media_type, grids=numbered)
 
 
 def read_subtitles(source: Source, kind: Kind, limits: Limits) -> Extracted:

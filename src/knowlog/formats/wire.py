@@ -11,7 +11,7 @@ import struct
 from dataclasses import asdict
 from typing import Any
 
-from knowlog.formats.model import Extracted, HeadingMark, Limits, PageSpan, Source
+from knowlog.formats.model import MOST_ROWS, Extracted, Grid, HeadingMark, Limits, PageSpan, Source
 from knowlog.kernel.errors import KnowlogError, ParseFailed, UnsupportedType
 
 LENGTHS = struct.Struct(">IQ")
@@ -41,6 +41,7 @@ def pack_reply(extracted: Extracted) -> tuple[bytes, bytes]:
         "pages": extracted.pages,
         "headings": extracted.headings,
         "title": extracted.title,
+        "grids": extracted.grids,
     }
     text = extracted.text.encode("utf-8", "replace")
     return _frame_head(header, text), text
@@ -68,6 +69,7 @@ def unpack_reply(header: bytes, blob: bytes, limits: Limits) -> Extracted:
         tuple(_pages(fields["pages"], len(text), limits)),
         tuple(_headings(fields["headings"], len(text), limits)),
         str(fields["title"])[:1000] if fields["title"] is not None else None,
+        tuple(_grids(fields["grids"], len(text), limits)),
     )
 
 
@@ -84,6 +86,16 @@ def _headings(rows: Any, length: int, limits: Limits) -> list[HeadingMark]:
     if len(headings) > limits.max_headings or not _ordered([heading.start for heading in headings], length):
         raise ValueError("headings outside the text")
     return headings
+
+
+def _grids(rows: Any, length: int, limits: Limits) -> list[Grid]:
+    grids = [Grid(str(name)[:200], int(start), int(row), int(column)) for name, start, row, column in rows]
+    places = [place for grid in grids for place in (grid.row, grid.column)]
+    if len(grids) > limits.max_pages or not _ordered([grid.start for grid in grids], length):
+        raise ValueError("sheets outside the text")
+    if not all(1 <= place <= MOST_ROWS for place in places):
+        raise ValueError("sheets with rows that no sheet has")
+    return grids
 
 
 def _ordered(offsets: list[int], length: int) -> bool:

@@ -71,7 +71,7 @@ async def delete_within(
     proof = _proof("document", probes, before, after, left)
     receipt = DeletionReceipt(
         new_id(), document_id, row["external_id"], row["collection"], row["versions"], row["chunks"], row["vectors"],
-        row["size_bytes"], proof, scope.principal, now(), row["summaries"],
+        row["size_bytes"], proof, scope.principal, now(), row["summaries"], row["thread_quotes"],
     )  # fmt: skip
     await connection.execute(
         _SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt), row["audience"]

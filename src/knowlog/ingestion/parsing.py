@@ -1,6 +1,6 @@
 """Bytes to text: what is text already is decoded here, everything else in a child process of its own."""
 
-from knowlog.documents.model import Heading, Page, ParsedText, Structure
+from knowlog.documents.model import Grid, Heading, Page, ParsedText, Structure
 from knowlog.formats import SAFE_IN_PROCESS, Extracted, Limits, Source, detect, read
 from knowlog.ingestion.sandbox import Sandbox
 from knowlog.ingestion.settings import ParsingSettings
@@ -49,4 +49,5 @@ def _parsed(extracted: Extracted) -> ParsedText:
     headings = tuple(Heading(mark.level, mark.title, mark.start) for mark in extracted.headings)
     pages = tuple(Page(span.number, span.start, span.end) for span in extracted.pages)
     title = extracted.title or (headings[0].title if headings else None)
-    return ParsedText(extracted.text, Structure(pages, headings), title, extracted.media_type)
+    grids = tuple(Grid(*grid) for grid in extracted.grids)
+    return ParsedText(extracted.text, Structure(pages, headings, grids), title, extracted.media_type)

@@ -64,7 +64,8 @@ select d.document_id, d.external_id, d.collection_id, c.name as collection, coal
        (select count(*) from chunks k where k.tenant_id = tenant() and k.document_id = d.document_id) as chunks,
        (select count(*) from vectors x join chunks k using (tenant_id, chunk_id)
         where k.tenant_id = tenant() and k.document_id = d.document_id) as vectors,
-       summaries_resting_on(array[d.document_id]) as summaries
+       summaries_resting_on(array[d.document_id]) as summaries,
+       quotes_in_threads(array[d.document_id]) as thread_quotes
 from documents d join collections c using (tenant_id, collection_id)
 where d.tenant_id = tenant() and d.document_id = $1 and ($2::uuid[] is null or d.collection_id = any($2))
   and ($3::int is null or d.revision = $3)
@@ -93,7 +94,8 @@ select (select count(*) from documents where tenant_id = tenant() and document_i
        (select count(*) from versions where tenant_id = tenant() and document_id = $1) as versions,
        (select count(*) from chunks where tenant_id = tenant() and document_id = $1) as chunks,
        (select count(*) from vectors where tenant_id = tenant() and document_id = $1) as vectors,
-       summaries_resting_on(array[$1]) as summaries
+       summaries_resting_on(array[$1]) as summaries,
+       quotes_in_threads(array[$1::uuid]) as thread_quotes
 
 -- name: get_receipt
 -- The receipt of a deleted document, if its collection is within the scope: that stands in the event of its end.
@@ -122,7 +124,8 @@ select (select count(*) from documents where tenant_id = tenant() and collection
        (select count(*) from versions where tenant_id = tenant() and document_id = any($2)) as versions,
        (select count(*) from chunks where tenant_id = tenant() and document_id = any($2)) as chunks,
        (select count(*) from vectors where tenant_id = tenant() and document_id = any($2)) as vectors,
-       summaries_resting_on($2) as summaries
+       summaries_resting_on($2) as summaries,
+       quotes_in_threads($2) as thread_quotes
 
 -- name: probe_collection
 -- A few chunks of a collection, by which to search for it.

@@ -22,6 +22,7 @@ from knowlog.retrieval.patterns import Pattern, open_pattern
 from knowlog.retrieval.port import Reranker, Writer
 from knowlog.retrieval.reranking import reranked
 from knowlog.retrieval.settings import RetrievalProfile
+from knowlog.retrieval.standalone import stand_alone
 from knowlog.retrieval.windows import Rank, Window, windows
 from knowlog.retrieval.words import WITHOUT_WORDS, WordsTooSlow, in_time
 from knowlog.stores import (
@@ -89,6 +90,7 @@ async def retrieve(
     reranker: Reranker | None = None,
     open_model: OpenModel = no_other,
     writer: Writer | None = None,
+    history: Sequence[str] = (),
 ) -> Retrieved:
     """Find the passages that fit a question best.
 
@@ -101,7 +103,7 @@ async def retrieve(
         return search
 
     return await retrieve_resolved(
-        database, scope, embedder, store, search.question, as_it_is, reranker, open_model, writer
+        database, scope, embedder, store, search.question, as_it_is, reranker, open_model, writer, history
     )
 
 
@@ -115,16 +117,18 @@ async def retrieve_resolved(
     reranker: Reranker | None = None,
     open_model: OpenModel = no_other,
     writer: Writer | None = None,
+    history: Sequence[str] = (),
 ) -> Retrieved:
     """As `retrieve`, for a caller who must ask the database what to search.
 
     `resolve` is called in the search's own transaction, while the question is being embedded. All of a search sees the
     database as it was at one moment: a collection that changes its model meanwhile is seen before or after it. A pattern
     that asks a language model has a moment for each look, so that nothing is held while the model writes. Where the
-    search by words takes too long, everything begins again without it.
+    search by words takes too long, everything begins again without it. `history` are the questions before this one, the
+    oldest first: what it leans on is carried over.
     """
     _check_question(question)
-    given = (reranker, open_model, writer)
+    given = (reranker, open_model, writer, history)
     try:
         return await _retrieve(database, scope, embedder, store, question, resolve, *given)
     except WordsTooSlow as error:
@@ -146,7 +150,9 @@ async def _retrieve(
     reranker: Reranker | None,
     open_model: OpenModel,
     writer: Writer | None,
+    history: Sequence[str],
 ) -> Retrieved:
+    asked, question = question, stand_alone(question, history)[:_LONGEST_QUESTION]
     embedding = Embedding(question, embedder, open_model)
     depth = reranker.depth if reranker else 0
     try:
@@ -161,12 +167,17 @@ async def _retrieve(
                 question, search.profile, database, scope,
                 lambda held: _Legs(held, scope, store, indexed),
                 _embed(embedding, question, indexes, embedder, open_model),
-                writer, None if pattern.needs_llm else connection,
+                writer, connection, history, asked,
             )  # fmt: skip
-            if not pattern.needs_llm:
+            if question != asked:
+                looking.did("carried over what the question leans on", question=question)
+            waits = pattern.needs_llm or _asks_by_itself(pattern, looking)
+            if waits:
+                looking.held = None
+            else:
                 found = await pattern.find(looking)
                 passages = await looking.show(found, max(search.limit, depth))
-        if pattern.needs_llm:
+        if waits:
             pattern, found = await _by_model(pattern, looking)
             passages = await looking.show(found, max(search.limit, depth))
     finally:
@@ -176,6 +187,11 @@ async def _retrieve(
     if reranker:
         passages = await reranked(reranker, search.question, passages, looking.left_out)
     return _retrieved(pattern, looking, found, passages[: search.limit])
+
+
+def _asks_by_itself(pattern: Pattern, looking: Looking) -> bool:
+    """Whether a pattern that can do without a language model asks the one that there is."""
+    return pattern.name == "conversational" and bool(looking.history) and looking.writer is not None
 
 
 async def _by_model(pattern: Pattern, looking: Looking) -> tuple[Pattern, Candidates]:
@@ -233,6 +249,7 @@ def _retrieved(
         tuple(looking.steps),
         looking.calls,
         looking.written_tokens,
+        looking.question,
     )
 
 

@@ -83,6 +83,9 @@ class Looking:
     embed: Callable[[str], Embedding]
     writer: Writer | None = None
     held: Connection | None = None
+    history: Sequence[str] = ()
+    """Questions before this one, the oldest first, and `asked`, how it was put: `question` has their words already."""
+    asked: str = ""
     steps: list[Step] = field(default_factory=list)
     embedded: dict[str, Questions] = field(default_factory=dict)
     calls: int = 0

@@ -108,6 +108,7 @@ class Retrieved:
     answer; `notes` say it in sentences. `model` is the one by which texts can be compared with the question now.
     `embedded_tokens`: what models were given of the question, and of passages, all of them together. `pattern` found the
     passages by these `steps`, and asked a language model so often, for so many tokens, prompts and answers together.
+    `question` is what was looked for: what was asked, made to stand alone where it leaned on the questions before it.
     """
 
     passages: tuple[Passage, ...]
@@ -120,3 +121,4 @@ class Retrieved:
     steps: tuple[Step, ...] = ()
     calls: int = 0
     written_tokens: int = 0
+    question: str = ""

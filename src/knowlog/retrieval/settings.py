@@ -17,6 +17,7 @@ PatternName = Literal[
     "raptor",
     "entity_graph",
     "adaptive",
+    "conversational",
     "rewriting",
     "hyde",
     "step_back",

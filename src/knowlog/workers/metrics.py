@@ -67,6 +67,10 @@ INBOX_FORGOTTEN = Counter("knowlog_source_inbox_forgotten", "Taken messages that
 QUESTIONS_FORGOTTEN = Counter(
     "knowlog_worker_questions_forgotten", "Kept questions whose term was over, that this worker deleted."
 )
+THREADS_FORGOTTEN = Counter(
+    "knowlog_worker_threads_forgotten",
+    "Threads whose term was over, or of revoked keys, that this worker deleted.",
+)
 MOVES = Counter(
     "knowlog_worker_moves", "Moves of tenants to other databases: done, put off (tried again).", ["result"]
 )

@@ -52,9 +52,13 @@ async def test_every_table_is_under_forced_row_security(rows) -> None:
 
 LISTED = {
     "documents", "document_subjects", "collections", "versions", "chunks", "chunk_terms", "vectors", "events",
-    "deletion_receipts", "summaries", "summary_sources", "document_digests",
+    "deletion_receipts", "summaries", "summary_sources", "document_digests", "turn_citations", "turn_statements",
 }  # fmt: skip
 """Tables of what not everybody in a tenant may see: a policy more, which takes away and gives nothing."""
+
+
+PRIVATE = {"threads", "turns", "turn_citations", "turn_statements"}
+"""Tables of what nobody in a tenant may see but one: a policy more, likewise."""
 
 
 async def test_every_table_has_its_policies_and_no_other(rows) -> None:
@@ -71,14 +75,14 @@ async def test_every_table_has_its_policies_and_no_other(rows) -> None:
         ("definer", "*", True, ("knowlog_definer",), "true", "true"),
     }
     by_table: dict[str, set] = {}
-    listed = set()
+    named: dict[str, set] = {"audience": set(), "private": set()}
     for table, name, command, permissive, roles, using, check in found:
-        if name == "audience":
+        if name in named:
             assert (command, permissive, tuple(roles), check) == ("*", False, ("knowlog_app",), None)
-            listed.add(table)
+            named[name].add(table)
         else:
             by_table.setdefault(table, set()).add((name, command, permissive, tuple(roles), using, check))
-    assert listed == LISTED
+    assert named == {"audience": LISTED, "private": PRIVATE}
     assert by_table
     assert {table: policies for table, policies in by_table.items() if policies != allowed} == {}
 

@@ -18,6 +18,7 @@ PATTERNS = {
     "raptor": "knowlog.retrieval.patterns.raptor:Raptor",
     "entity_graph": "knowlog.retrieval.patterns.entity_graph:EntityGraph",
     "adaptive": "knowlog.retrieval.patterns.adaptive:Adaptive",
+    "conversational": "knowlog.retrieval.patterns.conversational:Conversational",
     "rewriting": "knowlog.retrieval.patterns.rewriting:Rewriting",
     "hyde": "knowlog.retrieval.patterns.hyde:Hyde",
     "step_back": "knowlog.retrieval.patterns.step_back:StepBack",
