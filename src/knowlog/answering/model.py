@@ -20,7 +20,8 @@ class Citation:
 
     `pages` are those on which the quote stands: one, or more where it runs over their border. `context` is, for a row of
     a table, what it stands under, on one line: the names of the columns, as far as they are found; `cells` is where it
-    stands in a sheet, such as `Sheet1!B2:C4`. `flagged`: the passage that it stands in looks like instructions to a machine.
+    stands in a sheet, such as `Sheet1!B2:C4`. `flagged`: the passage that it stands in looks like
+    instructions to a machine.
     """
 
     quote: str

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from knowlog.kernel.errors import Invalid
+from knowlog.retrieval import apart
 from knowlog.stores import TermStatistics, lexemes
 
 LONGEST_QUESTION = 4_000
@@ -14,6 +15,9 @@ LONGEST_QUESTION = 4_000
 
 PRIOR_CHUNKS = 50
 """Chunks' worth of belief that all words tell alike: in a handful of chunks, frequencies are chance."""
+
+CARRIED_CREDIT = 0.3
+"""What words weigh that a question carries over from those before it: they tell what it is about, not what it asks."""
 
 _MIDDLE = math.log(10)
 _WORD = re.compile(r"\w+")
@@ -69,6 +73,9 @@ def read_question(text: str, statistics: TermStatistics | None = None) -> Questi
     """Read a question that is valid. Without statistics all its lexemes tell as much as each other."""
     found = dict.fromkeys(lexemes(text) or _WORD.findall(text.casefold()))
     weights = _telling(found, statistics) if statistics else dict.fromkeys(found, 1.0)
+    asked, carried = apart(text)
+    for lexeme in set(lexemes(carried)) - set(lexemes(asked)):
+        weights[lexeme] *= CARRIED_CREDIT
     total = sum(weights.values())
     shares = {lexeme: weight / total for lexeme, weight in weights.items()}
     return Question(text, shares, _FIGURE.search(text.casefold()) is not None, _names(text))

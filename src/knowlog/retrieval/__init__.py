@@ -7,6 +7,7 @@ from knowlog.retrieval.model import Leg, Passage, Retrieved, Step
 from knowlog.retrieval.patterns import all_patterns, open_pattern, require_pattern
 from knowlog.retrieval.port import Reranker, Writer, Written
 from knowlog.retrieval.settings import PatternName, RetrievalProfile
+from knowlog.retrieval.standalone import apart
 from knowlog.retrieval.writing import LazyWriter, ProviderWriter
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Writer",
     "Written",
     "all_patterns",
+    "apart",
     "fuse",
     "injection_score",
     "is_flagged",

@@ -58,6 +58,7 @@ _LINKING = frozenset(("of", "the", "and", "de", "la", "von", "der", "und", "du",
 _GERMAN = frozenset("der das und ist sind wie wer wann mit für ein eine wird hat".split())
 """Where one of these stands, every noun is capitalised, and a capital tells no name."""
 _FEW = 4
+_CARRIED = re.compile(r"(.+[?.!]?) \(([^()]+)\)", re.DOTALL)
 
 
 def stand_alone(question: str, history: Iterable[str]) -> str:
@@ -80,6 +81,12 @@ def _leaned(before: str, question: str) -> str:
     if len(names) == 1 and words[place].casefold() in _PERSONS - _POINTING:
         return _put_in(question, words, place, names[0])
     return _with(question, names or _saying(before))
+
+
+def apart(standalone: str) -> tuple[str, str]:
+    """Return a question and the words that were carried over to it; of one that people wrote so, the same is meant."""
+    found = _CARRIED.fullmatch(standalone)
+    return (found[1], found[2]) if found else (standalone, "")
 
 
 def is_half(question: str, words: Sequence[str]) -> bool:

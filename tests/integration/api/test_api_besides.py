@@ -17,7 +17,7 @@ async def handbook(app: App, alice: Client) -> Client:
     }
     async with working(app):
         for name, text in texts.items():
-            await settled(alice, await upload(alice, text, external_id=name, filename=f"{name}.md"))
+            await settled(alice, await upload(alice, text, external_id=name, title=name))
         sent = await alice.post(
             "/v1/collections/handbook/documents",
             files={"file": ("sales.csv", b"city,sales,year\nBonn,12,2024\nKiel,7,2024\n", "text/csv")},
