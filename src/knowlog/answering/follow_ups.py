@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from knowlog.answering.abstention import LEAST_CONFIDENCE, confidence
+from knowlog.answering.addresses import leads_away
 from knowlog.answering.extractive import candidates
 from knowlog.answering.language import language_of
 from knowlog.answering.model import Statement
@@ -31,7 +32,7 @@ _ASKED = {
 }
 _NAME = re.compile(r"(?<![.!?:|\n] )(?<!^)\b[^\W\d_a-z][\w-]+(?: (?:of |de |von |the )?[^\W\d_a-z][\w-]+)+")
 _NUMBERING = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})*|[IVX]+)[.)]?\s+|^\W+|[\s:.]+$")
-_UNFIT = re.compile(r"[<>\[\]{}|`]|://|www\.|@|\\")
+_UNFIT = re.compile(r"[<>\[\]{}|`]|\\")
 
 
 def follow_ups(
@@ -53,9 +54,9 @@ def follow_ups(
 
 
 def _subjects(passages: Sequence[Passage], statements: Sequence[Statement]) -> Iterator[tuple[Passage, str]]:
-    """What passages that are not quoted are about: the headings first, then the names."""
+    """What passages are about that are not quoted and give no orders: the headings first, then the names."""
     used = [(each.document_id, each.start, each.end) for said in statements for each in said.citations]
-    unused = [each for each in passages if not _is_quoted(each, used)]
+    unused = [each for each in passages if not (each.flagged or _is_quoted(each, used))]
     for passage in unused:
         for heading in reversed(passage.headings):
             if heading.casefold() != passage.title.casefold() and (subject := _fit(heading)):
@@ -78,7 +79,8 @@ def _fit(text: str) -> str:
     """A heading or name as it can stand in a question; empty where it cannot. Nothing that leads anywhere can."""
     subject = _NUMBERING.sub("", " ".join(text.split()).replace("#", " ").strip())
     fits = _SHORTEST <= len(subject) <= _LONGEST and subject.isprintable() and not _UNFIT.search(subject)
-    return subject if fits and any(each.isalpha() for each in subject) else ""
+    safe = fits and not leads_away(subject, (), "")
+    return subject if safe and any(each.isalpha() for each in subject) else ""
 
 
 def _answered(subject: str, passage: Passage) -> bool:
