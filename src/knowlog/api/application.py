@@ -64,7 +64,6 @@ from knowlog.bootstrap import App
 from knowlog.edge import (
     HANDLED,
     Admission,
-    Askers,
     Connections,
     Cookies,
     Gate,
@@ -168,7 +167,6 @@ def create_api(app: App) -> FastAPI:
         pace=api.state.pace,
         asks=_asks,
         turns=api.state.turns,
-        askers=api.state.askers,
     )
     return api
 
@@ -191,7 +189,6 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.admission = Admission(
         settings.concurrency, settings.bodies_in_flight_mb * 1024 * 1024, settings.tenant_share
     )
-    api.state.askers = Askers()
     api.state.turns = Turns(AdaptiveLimit(most=settings.questions_at_once), settings.question_wait_s)
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)

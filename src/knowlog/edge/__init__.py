@@ -12,7 +12,6 @@ from knowlog.edge.settings import ApiSettings, TelemetrySettings
 
 if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
-    from knowlog.edge.askers import Askers
     from knowlog.edge.connections import Connections
     from knowlog.edge.cookies import CSRF_HEADER, Cookies, check_named, new_browser
     from knowlog.edge.cursor import decode_cursor, encode_cursor
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "admission": ("Admission",),
-    "askers": ("Askers",),
     "connections": ("Connections",),
     "cookies": ("CSRF_HEADER", "Cookies", "check_named", "new_browser"),
     "cursor": ("decode_cursor", "encode_cursor"),
@@ -107,7 +105,6 @@ __all__ = [
     "Admission",
     "Answer",
     "ApiSettings",
-    "Askers",
     "Caller",
     "Connections",
     "Cookies",

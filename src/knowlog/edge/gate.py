@@ -13,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from knowlog.database import Database
 from knowlog.edge import cors, problem
 from knowlog.edge.admission import Admission, Stay
-from knowlog.edge.askers import Askers
 from knowlog.edge.hints import Hints
 from knowlog.edge.metrics import Metrics
 from knowlog.edge.pace import Pace
@@ -22,7 +21,7 @@ from knowlog.edge.proxies import heed_proxy
 from knowlog.edge.settings import ApiSettings
 from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
 from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge, UnsupportedType
-from knowlog.resilience import Turns
+from knowlog.resilience import Turns, no_deadline
 from knowlog.tenants import CALL, Call
 
 Asks = Callable[[str, str], bool]
@@ -66,7 +65,6 @@ class Gate:
         pace: Pace,
         asks: Asks,
         turns: Turns,
-        askers: Askers,
     ) -> None:
         self._app = app
         self._database = database
@@ -74,7 +72,6 @@ class Gate:
         self._pace = pace
         self._asks = asks
         self._turns = turns
-        self._askers = askers
         self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
@@ -92,6 +89,7 @@ class Gate:
         visit = Visit(choose_request_id(offered), stay)
         scope[KEY] = visit
         REQUEST_ID.set(visit.request_id)
+        no_deadline()
         CALL.set(_call(scope, headers, visit.request_id))
         with _tracer.start_as_current_span(scope["method"], _parent(headers), trace.SpanKind.SERVER) as span:
             try:
@@ -105,7 +103,7 @@ class Gate:
     async def _serve(self, scope: Scope, exchange: "_Exchange", headers: dict[bytes, bytes]) -> None:
         try:
             if self._asks(scope["method"], scope["path"]):
-                exchange.visit.turn = await self._turns.take(self._askers.tenant(headers))
+                exchange.turns = self._turns
             self._check(scope, headers)
             self._place(scope, exchange.visit, headers)
             exchange.allow(self._limit(scope, headers), self._settings)
@@ -210,6 +208,8 @@ class _Exchange:
         self._answer_s: float | None = None
         self._closes = False
         self._hsts_s = 0
+        self.turns: Turns | None = None
+        """Of which one is taken once the body is here: who sends it slowly holds up nobody."""
 
     def allow(self, limit: int, settings: ApiSettings) -> None:
         """Let the body have `limit` bytes, and the time that the settings give it."""
@@ -239,6 +239,8 @@ class _Exchange:
         self._make_room(self._received)
         if self._complete:
             self.visit.stay.arrived()
+            if self.turns is not None:
+                self.visit.turn = await self.turns.take(self.visit.tenant)
         return message
 
     def _make_room(self, size_bytes: int) -> None:

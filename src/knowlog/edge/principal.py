@@ -80,9 +80,6 @@ class Caller(Demand, SecurityBase):
             if not _bearer(request):
                 check_forgery(request, secret)
         visit.tenant, visit.principal = str(principal.scope.tenant_id), principal.scope.principal
-        if visit.turn is not None:
-            request.app.state.askers.learn(secret, visit.tenant)
-            visit.turn.belongs_to(visit.tenant)
         await check_hints(request.app.state.database, visit.hints, principal.scope.tenant_id)
         visit.readable_by = await check_origin(request.app.state.database, principal.scope, visit.origin)
         await _hold_to_rate(request, visit, principal)

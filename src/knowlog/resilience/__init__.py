@@ -3,7 +3,15 @@
 from knowlog.resilience.adaptive import AdaptiveLimit
 from knowlog.resilience.apart import GuardsApart, kinds_apart
 from knowlog.resilience.breaker import Breaker, CircuitOpen, State
-from knowlog.resilience.deadline import DeadlinePassed, begin, deadline, remaining_s, time_limit, within
+from knowlog.resilience.deadline import (
+    DeadlinePassed,
+    begin,
+    deadline,
+    no_deadline,
+    remaining_s,
+    time_limit,
+    within,
+)
 from knowlog.resilience.guard import (
     Bulkhead,
     BulkheadFull,
@@ -45,6 +53,7 @@ __all__ = [
     "guarded",
     "kinds_apart",
     "leave_turn",
+    "no_deadline",
     "remaining_s",
     "time_limit",
     "within",

@@ -35,6 +35,11 @@ def begin(seconds: float) -> None:
     _ENDS_AT.set(_earlier(seconds))
 
 
+def no_deadline() -> None:
+    """A request begins: it has nothing of the time of one that ran in this context before."""
+    _ENDS_AT.set(None)
+
+
 @contextmanager
 def within(seconds: float | None) -> Iterator[None]:
     """As `begin`, for a block. It cuts off nothing itself; None changes nothing. Raises DeadlinePassed at its begin."""

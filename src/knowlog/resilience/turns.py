@@ -36,12 +36,6 @@ class Turn:
         self._began = began
         _TURN.set(self)
 
-    def belongs_to(self, holder: str) -> None:
-        """Its tenant is known now."""
-        if self._turns is not None and holder != self._holder:
-            self._turns.hand_over(self._holder, holder)
-            self._holder = holder
-
     def end(self) -> None:
         """The question is answered: what that took tells how much the machine bears."""
         if (turns := self._let_go()) is not None:
@@ -105,11 +99,6 @@ class Turns:
             self.refused += 1
             raise self._refusal(holder)
         return Turn(self, holder, self._clock())
-
-    def hand_over(self, holder: str, other: str) -> None:
-        """A turn belongs to another holder."""
-        self._end(holder)
-        self._begin(other)
 
     def give_back(self, holder: str, began: float | None) -> None:
         """A turn has ended; None: it says nothing of this machine."""

@@ -1,7 +1,7 @@
 """The patience with the search by words: what takes too long is left out, and the passages are found by meaning alone."""
 
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from knowlog.kernel.errors import Unavailable
@@ -39,8 +39,22 @@ async def in_time(
 ) -> Result:
     """Search by words, within half of the time that is left; each tenant has its own breaker. Raises WordsTooSlow."""
     left_s = remaining_s()
+    wrong: list[Exception] = []
+
+    async def searched() -> Result | None:
+        try:
+            return await search(*args, **kwargs)
+        except (
+            Exception
+        ) as error:  # it is the database's, or the tenant's state: it tells nothing of the words
+            wrong.append(error)
+            return None
+
     try:
         with within(None if left_s is None else left_s / 2):
-            return await GUARDS.of(tenant_id, _NAME).run(search, *args, **kwargs)
+            found = await GUARDS.of(tenant_id, _NAME).run(searched)
     except (DeadlinePassed, CircuitOpen, BulkheadFull) as error:
         raise WordsTooSlow(f"{error.detail} Ask something shorter, or in fewer collections.") from error
+    if wrong:
+        raise wrong[0]
+    return cast("Result", found)

@@ -223,9 +223,11 @@ async def test_what_was_being_indexed_by_the_old_profile_is_cut_anew(app, tenant
     (source,) = await app.indexer._read("slow", scope, [event])
     await change(app, tenant, profile=FINE)
     await step(app)
-    models = await app.indexer._models([source])
+    models = await app.indexer._vectors.models_for([source])
     prepared = [await app.indexer._prepare("slow", scope, source, 256)]
-    await app.indexer._write("slow", scope, prepared, await app.indexer._embed(scope, prepared, models))
+    await app.indexer._write(
+        "slow", scope, prepared, await app.indexer._vectors.embed(scope, prepared, models)
+    )
     async with at_work(app):
         await finished(app, tenant)
     assert fine(await cut(app, tenant), documents=9)

@@ -148,8 +148,7 @@ async def test_who_has_its_share_is_told_so_and_who_has_not_too() -> None:
 async def test_a_question_that_waits_for_others_leaves_its_turn() -> None:
     """And gives it back once: at its end nothing is left to give."""
     desk = Desk(1)
-    turn = await desk.turns.take("")
-    turn.belongs_to("alice")
+    turn = await desk.turns.take("alice")
     leave_turn()
     assert desk.turns.working == 0
     await desk.ask("charlie")
