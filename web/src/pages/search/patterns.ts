@@ -6,4 +6,5 @@ export type Pattern = NonNullable<Shape<"SearchBody">["pattern"]>;
 export const PATTERNS: Pattern[] = [
   "hybrid", "adaptive", "multi_query", "decomposition", "feedback", "filtered", "late_interaction", "reflective", "raptor",
   "entity_graph", "rewriting", "hyde", "step_back", "corrective", "drafting", "agentic",
+  "conversational",
 ];
