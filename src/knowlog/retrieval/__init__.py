@@ -1,9 +1,9 @@
 """Retrieval: question to passages."""
 
-from knowlog.retrieval.actions import Search, retrieve, retrieve_resolved
+from knowlog.retrieval.actions import retrieve, retrieve_resolved
 from knowlog.retrieval.fusion import fuse
 from knowlog.retrieval.injection import injection_score, is_flagged
-from knowlog.retrieval.model import Leg, Passage, Retrieved, Step
+from knowlog.retrieval.model import Leg, Passage, Retrieved, Search, Step
 from knowlog.retrieval.patterns import all_patterns, open_pattern, require_pattern
 from knowlog.retrieval.port import Reranker, Writer, Written
 from knowlog.retrieval.settings import PatternName, RetrievalProfile

@@ -3,70 +3,21 @@
 Every look reads one snapshot of the scope, under the search's own filter: what the caller may not see feeds nothing.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 from knowlog.database import Connection, Database, Scope
 from knowlog.kernel.errors import Invalid
 from knowlog.retrieval.dense import Embedding, Questions
-from knowlog.retrieval.fusion import Fused
+from knowlog.retrieval.legs import Candidates, Legs
 from knowlog.retrieval.model import Passage, Step
 from knowlog.retrieval.port import Writer
 from knowlog.retrieval.settings import RetrievalProfile
-from knowlog.retrieval.windows import Rank
-from knowlog.stores import Filter, TermStatistics, Vectors
+from knowlog.stores import Filter
 
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Chunks, those first that fit best, and what they were ranked by.
-
-    `rank` ranks any chunks in the same way; None: by the two legs, for these words and vectors.
-    """
-
-    fused: list[Fused]
-    statistics: TermStatistics
-    questions: Questions
-    rank: Rank | None = None
-
-
-class Legs(Protocol):
-    """Both legs on one connection, within scope, collections and filter of one search."""
-
-    async def search(self, question: str, embedding: Embedding, narrowed: Filter | None = None) -> Candidates:
-        """Look for a question, in documents that satisfy `narrowed` besides the search's own filter."""
-        ...
-
-    async def again(self, statistics: TermStatistics, questions: Questions) -> Candidates:
-        """Look for words that weigh so much, and for these vectors."""
-        ...
-
-    async def weigh(self, counts: Mapping[str, float]) -> TermStatistics:
-        """Look up what the collections know of lexemes."""
-        ...
-
-    async def rank(
-        self, statistics: TermStatistics, questions: Questions, chunk_ids: Sequence[int]
-    ) -> list[Fused]:
-        """Return some chunks in the order of both legs' scores, scaled among just these."""
-        ...
-
-    async def vectors(self, questions: Questions, chunk_ids: Sequence[int]) -> list[dict[int, Vectors]]:
-        """Return the vectors of chunks, for each model asked."""
-        ...
-
-    async def beside(self, chunk_ids: Sequence[int], reach: int, most: int) -> dict[UUID, list[int]]:
-        """Return the chunks, `most` of them, that stand at most `reach` chunks before or behind these, themselves too, by
-        document and in the order of the text.
-        """
-        ...
-
-    async def show(self, candidates: Candidates, most: int) -> list[Passage]:
-        """Return the best candidates as passages."""
-        ...
+__all__ = ["Candidates", "Legs", "Looking"]
 
 
 @dataclass

@@ -6,10 +6,41 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from knowlog.documents import PageStart, Section
+from knowlog.documents import Answering, PageStart, Section
 from knowlog.embedding import Embedder
 from knowlog.retrieval.injection import is_flagged
-from knowlog.stores import TermStatistics
+from knowlog.retrieval.settings import RetrievalProfile
+from knowlog.stores import Filter, TermStatistics
+
+_DEFAULT = RetrievalProfile()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is asked: the question, where, how many passages, and of which documents.
+
+    `answering` are the indexes that answer for the collections, looked up where the caller has not seen them. `pattern`:
+    None for the profile's. `words`: whether the lexical leg is asked.
+    """
+
+    question: str
+    collections: tuple[UUID, ...]
+    limit: int = 10
+    filter: Filter | None = None
+    profile: RetrievalProfile = _DEFAULT
+    answering: Mapping[UUID, Answering] | None = None
+    pattern: str | None = None
+    words: bool = True
+
+    @property
+    def depth(self) -> int:
+        """How many chunks each leg contributes."""
+        return max(self.profile.depth, self.limit)
+
+    @property
+    def enough(self) -> int:
+        """How many the dense leg contributes at least, where that costs more than usual."""
+        return max(self.limit, self.depth // 2)
 
 
 @dataclass(frozen=True, slots=True)

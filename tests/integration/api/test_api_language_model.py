@@ -156,7 +156,7 @@ async def test_the_key_is_in_no_log_trace_or_error(
     spans = InMemorySpanExporter()
     tracing = TracerProvider()
     tracing.add_span_processor(SimpleSpanProcessor(spans))
-    for place in ("knowlog.edge.gate._tracer", "knowlog.retrieval.actions._TRACER"):
+    for place in ("knowlog.edge.gate._tracer", "knowlog.retrieval.legs._TRACER"):
         monkeypatch.setattr(place, tracing.get_tracer("knowlog"))
     caplog.set_level(logging.DEBUG)
     alice, *_ = clients
