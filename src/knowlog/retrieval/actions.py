@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from knowlog.database import Connection, Database, Scope, load_queries
@@ -30,6 +30,9 @@ _LONGEST_QUESTION = 4000
 _MOST = 1000
 _PATTERN_SHARE = 0.5
 """Of the time that is left, so much is a pattern's that asks a language model; the plain search has the rest."""
+
+Resolve = Callable[[Connection], Awaitable[Search]]
+"""Says what is to be searched, having asked the database."""
 
 
 async def retrieve(
@@ -64,7 +67,7 @@ async def retrieve_resolved(
     embedder: Embedder,
     store: VectorStore,
     question: str,
-    resolve: Callable[[Connection], Awaitable[Search]],
+    resolve: Resolve,
     reranker: Reranker | None = None,
     open_model: OpenModel = no_other,
     writer: Writer | None = None,
@@ -79,65 +82,88 @@ async def retrieve_resolved(
     oldest first: what it leans on is carried over.
     """
     _check_question(question)
-    given = (reranker, open_model, writer, history)
+    given = _Given(database, scope, embedder, store, reranker, open_model, writer, history)
     try:
-        return await _retrieve(database, scope, embedder, store, question, resolve, *given)
+        return await _retrieve(given, question, resolve)
     except WordsTooSlow as error:
         _LOG.info("a search goes on without words: %s", error.detail)
 
     async def without_words(connection: Connection) -> Search:
         return replace(await resolve(connection), words=False, pattern="hybrid")
 
-    return await _retrieve(database, scope, embedder, store, question, without_words, *given)
+    return await _retrieve(given, question, without_words)
 
 
-async def _retrieve(
-    database: Database,
-    scope: Scope,
-    embedder: Embedder,
-    store: VectorStore,
-    question: str,
-    resolve: Callable[[Connection], Awaitable[Search]],
-    reranker: Reranker | None,
-    open_model: OpenModel,
-    writer: Writer | None,
-    history: Sequence[str],
-) -> Retrieved:
-    asked, question = question, stand_alone(question, history)[:_LONGEST_QUESTION]
-    embedding = Embedding(question, embedder, open_model)
-    depth = reranker.depth if reranker else 0
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What one search works with, whatever it is that is asked."""
+
+    database: Database
+    scope: Scope
+    embedder: Embedder
+    store: VectorStore
+    reranker: Reranker | None
+    open_model: OpenModel
+    writer: Writer | None
+    history: Sequence[str]
+
+    @property
+    def depth(self) -> int:
+        """How many passages the reranker wants to see."""
+        return self.reranker.depth if self.reranker else 0
+
+
+async def _retrieve(given: _Given, asked: str, resolve: Resolve) -> Retrieved:
+    question = stand_alone(asked, given.history)[:_LONGEST_QUESTION]
+    embedding = Embedding(question, given.embedder, given.open_model)
     try:
-        async with database.snapshot(scope) as connection:
+        async with given.database.snapshot(given.scope) as connection:
             search = await resolve(connection)
-            _check(scope, search)
-            indexes = {each.index_id: each.embedding_key for each in await _answering(connection, search)}
-            embedding.choose(indexes)
-            pattern = open_pattern(search.pattern or search.profile.pattern, writer)
-            indexed = replace(search, collections=tuple(indexes))
-            looking = Looking(
-                question, search.profile, database, scope,
-                lambda held: Legs(held, scope, store, indexed),
-                _embed(embedding, question, indexes, embedder, open_model),
-                writer, connection, history, asked,
-            )  # fmt: skip
-            if question != asked:
-                looking.did("carried over what the question leans on", question=question)
+            _check(given.scope, search)
+            looking = _looking(given, search, await _answering(connection, search), embedding, question)
+            pattern = open_pattern(search.pattern or search.profile.pattern, given.writer)
+            _note_question(looking, asked)
             waits = pattern.needs_llm or _asks_by_itself(pattern, looking)
-            if waits:
-                looking.held = None
-            else:
+            most = max(search.limit, given.depth)
+            if not waits:
+                looking.held = connection
                 found = await pattern.find(looking)
-                passages = await looking.show(found, max(search.limit, depth))
+                passages = await looking.show(found, most)
         if waits:
             pattern, found = await _by_model(pattern, looking)
-            passages = await looking.show(found, max(search.limit, depth))
+            passages = await looking.show(found, most)
     finally:
         embedding.stop()
     if not search.words:
         looking.left_out["lexical"] = WITHOUT_WORDS
-    if reranker:
-        passages = await reranked(reranker, search.question, passages, looking.left_out)
+    if given.reranker:
+        passages = await reranked(given.reranker, search.question, passages, looking.left_out)
     return _retrieved(pattern, looking, found, passages[: search.limit])
+
+
+def _looking(
+    given: _Given, search: Search, answering: Sequence[Answering], embedding: Embedding, question: str
+) -> Looking:
+    """What the pattern works with; the models of all that is searched begin to embed the question."""
+    indexes = {each.index_id: each.embedding_key for each in answering}
+    embedding.choose(indexes)
+    indexed = replace(search, collections=tuple(indexes))
+    return Looking(
+        question,
+        search.profile,
+        given.database,
+        given.scope,
+        lambda held: Legs(held, given.scope, given.store, indexed),
+        _embed(embedding, question, indexes, given),
+        given.writer,
+        history=given.history,
+    )
+
+
+def _note_question(looking: Looking, asked: str) -> None:
+    looking.asked = asked
+    if looking.question != asked:
+        looking.did("carried over what the question leans on", question=looking.question)
 
 
 def _asks_by_itself(pattern: Pattern, looking: Looking) -> bool:
@@ -160,18 +186,14 @@ async def _by_model(pattern: Pattern, looking: Looking) -> tuple[Pattern, Candid
 
 
 def _embed(
-    begun: Embedding,
-    question: str,
-    keys: Mapping[UUID, str | None],
-    embedder: Embedder,
-    open_model: OpenModel,
+    begun: Embedding, question: str, keys: Mapping[UUID, str | None], given: _Given
 ) -> Callable[[str], Embedding]:
     """How a pattern has questions embedded. The one that was asked is being embedded already."""
 
     def embed(text: str) -> Embedding:
         if text == question:
             return begun
-        other = Embedding(text, embedder, open_model)
+        other = Embedding(text, given.embedder, given.open_model)
         other.choose(keys)
         return other
 
