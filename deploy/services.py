@@ -25,26 +25,28 @@ ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".services"
 ENV, PID, LOG = HOME / "env", HOME / "pid", HOME / "log"
 _START_TIMEOUT_S = 120
+JARS = {"kafka": "Kafka's jars", "bge": "the weights of an embedding model"}
 BROWSERS = ("chromium-headless-shell", "chromium")
 
 
 def install() -> None:
-    """Install what is missing: packages of Debian as root, Kafka's jars by Maven."""
+    """Install what is missing: packages of Debian as root, jars by Maven."""
     wanted = [each.packages for each in (RedisServer, RabbitServer) if not each.installed()]
     wanted += [] if shutil.which("java") else ["openjdk-17-jre-headless"]
-    has_jars = any((HOME / "kafka").glob("kafka_*.jar")) and _is_current()
-    wanted += [] if has_jars or shutil.which("mvn") else ["maven"]
+    lacking = [name for name in JARS if not _has_jars(name)]
+    wanted += [] if not lacking or shutil.which("mvn") else ["maven"]
     if wanted:
         _install_packages(wanted)
-    if not has_jars:
-        _copy_jars()
+    for name in lacking:
+        _copy_jars(name)
     _fetch_model()
     _install_provider()
     _install_browser()
 
 
-def _is_current() -> bool:
-    return _same(HOME / "kafka" / "pom.xml", ROOT / "deploy/kafka/pom.xml")
+def _has_jars(name: str) -> bool:
+    place = HOME / name
+    return any(place.glob("*.jar")) and _same(place / "pom.xml", ROOT / "deploy" / name / "pom.xml")
 
 
 def _install_packages(names: list[str]) -> None:
@@ -56,17 +58,17 @@ def _install_packages(names: list[str]) -> None:
     _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], environment)
 
 
-def _copy_jars() -> None:
-    _say("Fetching Kafka's jars ...")
-    fresh = HOME / "kafka.fresh"
+def _copy_jars(name: str) -> None:
+    _say(f"Fetching {JARS[name]} ...")
+    wanted, fresh = ROOT / "deploy" / name / "pom.xml", HOME / f"{name}.fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     _run([
-        "mvn", "-q", "-B", "-f", str(ROOT / "deploy/kafka/pom.xml"), "dependency:copy-dependencies",
+        "mvn", "-q", "-B", "-f", str(wanted), "dependency:copy-dependencies",
         "-DincludeScope=runtime", f"-DoutputDirectory={fresh}",
     ])  # fmt: skip
-    shutil.copy(ROOT / "deploy/kafka/pom.xml", fresh)
-    shutil.rmtree(HOME / "kafka", ignore_errors=True)
-    fresh.rename(HOME / "kafka")
+    shutil.copy(wanted, fresh)
+    shutil.rmtree(HOME / name, ignore_errors=True)
+    fresh.rename(HOME / name)
 
 
 def _fetch_model() -> None:

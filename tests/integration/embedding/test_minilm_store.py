@@ -5,22 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from knowlog.embedding.adapters.minilm import store, weights
-from knowlog.embedding.adapters.minilm.store import network_file
+from knowlog.embedding.adapters.minilm import network as own
+from knowlog.embedding.adapters.minilm import weights
+from knowlog.embedding.adapters.minilm.network import make_network, network_file
 from knowlog.kernel.errors import Misconfigured
 
 
 @pytest.fixture(scope="module")
 def network() -> bytes:
     """The network as it is made here."""
-    return store.build_network(weights.read_weights())
+    return make_network()
 
 
 def test_network_is_made_once(tmp_path: Path, network: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second start reads what the first one wrote, and leaves nothing else behind."""
     file = network_file(tmp_path)
     assert file.read_bytes() == network
-    monkeypatch.setattr(store, "read_weights", None)
+    monkeypatch.setattr(own, "read_weights", None)
     assert network_file(tmp_path) == file
     assert sorted(path.name for path in file.parent.iterdir()) == ["network.onnx", "network.onnx.sha256"]
 

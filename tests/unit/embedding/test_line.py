@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from knowlog.embedding.adapters.minilm.line import Line
+from knowlog.embedding.adapters.bert.line import Line
 
 
 @pytest.fixture

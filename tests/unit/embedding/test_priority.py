@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from knowlog.embedding.adapters.minilm.priority import step_back
+from knowlog.embedding.adapters.bert.priority import step_back
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a niceness for each thread")
 

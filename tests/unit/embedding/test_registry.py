@@ -13,13 +13,15 @@ from knowlog.kernel.errors import Misconfigured
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"model": "word2vec"}, "set KNOWLOG_EMBEDDING_MODEL to one of minilm, openai"),
+        ({"model": "word2vec"}, "set KNOWLOG_EMBEDDING_MODEL to one of minilm, bge, openai"),
         ({"model": "openai"}, "set KNOWLOG_EMBEDDING_MODEL=openai:NAME"),
         ({"model": "openai:small"}, "KNOWLOG_EMBEDDING_DIMENSIONS"),
         ({"model": "openai:small", "dimensions": 64, "url": "localhost"}, "KNOWLOG_EMBEDDING_URL"),
         ({"model": "minilm", "dimensions": 64}, "384 dimensions"),
         ({"model": "minilm", "window_tokens": 513}, "at most 512 tokens"),
         ({"model": "minilm:large"}, "one form"),
+        ({"model": "bge", "window_tokens": 513}, "at most 512 tokens"),
+        ({"model": "bge"}, "mvn dependency:copy .* KNOWLOG_EMBEDDING_FILE"),
     ],
 )
 def test_impossible_setting_is_refused_with_what_to_do(

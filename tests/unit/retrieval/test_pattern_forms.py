@@ -46,15 +46,18 @@ def test_a_question_names_words_numbers_and_neighbouring_words() -> None:
     assert len(values_in("x y " * 1000)) <= 200
 
 
-def test_agreement_is_the_same_chunk_first_in_both_legs() -> None:
-    """One leg alone agrees with nobody."""
+def test_legs_agree_where_two_of_their_best_ten_are_the_same() -> None:
+    """Further down nothing counts; of few candidates one does, and a leg alone is not contradicted."""
     from knowlog.retrieval.dense import Questions
     from knowlog.retrieval.looking import Candidates
     from knowlog.retrieval.patterns.adaptive import agreed
 
-    def found(dense: dict[int, float], lexical: dict[int, float]) -> Candidates:
-        return Candidates(fuse(dense, lexical, 0.6), TermStatistics((), 0), Questions((), ()))
+    def legs_agree(dense: list[int], lexical: list[int]) -> bool:
+        scores = ({each: 1 / rank for rank, each in enumerate(leg, 1)} for leg in (dense, lexical))
+        return agreed(Candidates(fuse(*scores, 0.6), TermStatistics((), 0), Questions((), ())))
 
-    assert agreed(found({1: 0.9, 2: 0.1}, {1: 5.0, 2: 1.0}))
-    assert not agreed(found({1: 0.9, 2: 0.1}, {1: 1.0, 2: 5.0}))
-    assert not agreed(found({1: 0.9, 2: 0.1}, {}))
+    apart = list(range(100, 120))
+    assert legs_agree(list(range(20)), [9, 8, *apart])
+    assert not legs_agree(list(range(20)), [9, 10, *apart])
+    assert legs_agree([1, 2, 3], [3])
+    assert legs_agree([1, 2, 3], [])

