@@ -15,6 +15,7 @@ COUNTS = (27, 11, 19, 10, 9, 35, 18, 7, 7, 29, 14, 9, 13, 9, 13, 16, 7)
 BY_CHAPTER = dict(enumerate(COUNTS, 1))
 """How many requirements of levels 1 and 2 each chapter of the standard has, version 5.0.0."""
 CONSTANT = re.compile(r"""r?f?(['"]).*\1|_[A-Z_]+\.pattern""", re.S)
+PAGE = {path.name: path.read_text() for path in sorted((ROOT / "web/src").rglob("*.*"))}
 SOURCES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "src").rglob("*.py"))}
 
 
@@ -82,6 +83,28 @@ def test_no_shell_is_started() -> None:
     shells = {"os.system", "os.popen", "asyncio.create_subprocess_shell", "subprocess.getoutput"}
     assert [(path.name, name) for path, _, name in calls() if name in shells] == []
     assert [path.name for path, call, _ in calls() for each in call.keywords if each.arg == "shell"] == []
+
+
+def test_the_page_shows_what_is_sent_as_text() -> None:
+    """Nothing of what the server answers becomes markup or script, and no other window is listened to."""
+    markup = (
+        r"\{@html|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\(\"message\""
+    )
+    assert [name for name, text in PAGE.items() if re.search(markup, text)] == []
+
+
+def test_passwords_are_typed_unseen_and_may_be_pasted() -> None:
+    """Each field for a password hides what is typed and says what it is for; none hinders pasting."""
+    fields = [
+        (name, field)
+        for name, text in PAGE.items()
+        for field in re.findall(r"<input[^>]*(?:password|present|next)\}[^>]*>", text)
+    ]
+    assert len(fields) >= 5
+    assert [
+        each for each in fields if 'type="password"' not in each[1] or "autocomplete=" not in each[1]
+    ] == []
+    assert [name for name, text in PAGE.items() if "onpaste" in text] == []
 
 
 def test_no_pattern_is_built_of_what_is_sent() -> None:

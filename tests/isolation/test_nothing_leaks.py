@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 from isolation_machine import play
-from isolation_oracle import CALLS, REVOCATIONS, SEED
+from isolation_oracle import CALLS, REVOCATIONS, SEED, Tally
 from isolation_revocations import revoke_everything, revoke_in_commands
 from isolation_scene import set_the_scene
 from isolation_sign_on import come_in
@@ -59,6 +59,16 @@ def test_nothing_leaks(stage, request: pytest.FixtureRequest) -> None:
     play(world, stage.runner, seed, lambda after: record.keep({**world.tally.figures(), "next_seed": after}))
     record.tell(world.tally.figures())
     assert not world.tally.leaks, world.tally.leaks[0]
+    assert not world.tally.tells_by_time, world.tally.timing()
+
+
+def test_a_slower_answer_is_heard_through_the_noise() -> None:
+    """Times that other work doubles and halves: a third more for what is forbidden is told, nothing more is not."""
+    loads = [(2 ** (number * 37 % 101 / 50), 2 ** (number * 53 % 97 / 48)) for number in range(600)]
+    for longer, told in ((1.0, False), (1.34, True)):
+        tally = Tally(0)
+        tally.forged = [(round(1e6 * one * longer), round(1e6 * other)) for one, other in loads]
+        assert tally.tells_by_time is told
 
 
 @pytest.mark.timeout(0)
