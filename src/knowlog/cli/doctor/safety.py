@@ -70,6 +70,8 @@ def _reach(settings: Settings) -> Iterator[Finding]:
     for name, hosts in (
         ("KNOWLOG_API_FETCH_PRIVATE_HOSTS", settings.api.fetch_private_hosts),
         ("KNOWLOG_WEBHOOKS_PRIVATE_HOSTS", settings.webhooks.private_hosts),
+        ("KNOWLOG_API_SIGN_ON_PRIVATE_HOSTS", settings.api.sign_on_private_hosts),
+        ("KNOWLOG_LLM_PRIVATE_HOSTS", settings.llm.private_hosts),
     ):
         if hosts:
             yield warn(
