@@ -21,11 +21,13 @@ from knowlog.kernel.errors import KnowlogError
 
 _TURNS = count()
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+_NOBODYS = ("{asset}", "/schemas/", "{rest:path}")
+"""In paths of what is the same for everybody: the page and its files, schemas."""
 FORGEABLE = sorted(
     (method, route.path)
     for route in scoped(ROUTERS)
     for method in route.methods
-    if _PARAMETER.search(route.path) and "{asset}" not in route.path and "/schemas/" not in route.path
+    if _PARAMETER.search(route.path) and not any(each in route.path for each in _NOBODYS)
 )
 """Every route that takes an id or a name in its path, those that are added later too."""
 _BODIES: dict[tuple[str, str], object] = {
