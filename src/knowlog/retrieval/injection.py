@@ -8,6 +8,7 @@ writers may have one: a score marks a passage, and decides about nothing else by
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 FLAGGED = 0.5
@@ -18,8 +19,8 @@ _DO = (
     "substitute|swap|convert|render|translate|encode|encrypt|scramble|rearrange|reorder|reverse|shuffle|jumble|anagram|group|"
     "remove|omit|combine|merge|split|misspell|introduce|use|utilize|employ|provide|present|write|give|format|end|begin|start|"
     "finish|conclude|respond|reply|answer|mention|suggest|recommend|promote|endorse|advertise|urge|encourage|invite|tell|say|"
-    "state|print|output|display|repeat|tease|hint|claim|emphasi[sz]e|stress|highlight|express|make|ensure|put|place|share|"
-    "direct|link|point|offer|create|generate|compose|deliver|craft|spell|capitali[sz]e|sprinkle"
+    "state|print|output|display|repeat|tease|hint|claim|emphasize|emphasise|stress|highlight|express|make|ensure|put|place|share|"
+    "direct|link|point|offer|create|generate|compose|deliver|craft|spell|capitalize|capitalise|sprinkle"
 )
 _REPLY = r"(?:answer|response|reply|replies|output|message|summary|completion|generated text)"
 _BEGINS = (
@@ -37,183 +38,219 @@ _INSIDE = r"(?:[^.!?\n]|[.!?](?=[^\s]))"
 
 
 @dataclass(frozen=True, slots=True)
-class _Sign:
-    """Looked for only where the text has one of the cues of each group, which is quick to see."""
+class _Clue:
+    """A pattern, looked for only where the text has a word of each group and one of the marks, which is quick to see."""
 
-    weight: float
-    cues: tuple[tuple[str, ...], ...]
     pattern: re.Pattern[str]
+    words: tuple[frozenset[str], ...]
+    marks: tuple[str, ...]
 
-    def stands_in(self, lowered: str) -> bool:
-        if not all(any(cue in lowered for cue in group) for group in self.cues):
+    def stands_in(self, lowered: str, words: AbstractSet[str]) -> bool:
+        for group in self.words:
+            if group.isdisjoint(words):
+                return False
+        if self.marks and not any(mark in lowered for mark in self.marks):
             return False
         return self.pattern.search(lowered) is not None
 
 
-def _sign(weight: float, cues: tuple[str, ...], *patterns: str, also: tuple[str, ...] = ()) -> _Sign:
-    return _Sign(weight, (cues, also) if also else (cues,), re.compile("|".join(patterns), re.M))
+def _clue(pattern: str, *words: str, marks: tuple[str, ...] = ()) -> _Clue:
+    return _Clue(re.compile(pattern, re.M), tuple(frozenset(group.split()) for group in words), marks)
 
 
-_ADDRESSED = (
-    " your ",
-    " this ",
-    " each ",
-    " every ",
-    " the next ",
-    " the final ",
-    " the whole ",
-    " the following ",
+_REPLY_WORDS = "answer response reply replies output message summary completion generated"
+_RULE_WORDS = (
+    "instruction instructions prompt prompts rule rules direction directions directive directives guideline guidelines"
+    " command commands order orders safeguard safeguards policy policies restriction restrictions training"
 )
-_SIGNS = (
-    _sign(  # an order about the reply
+_TOOL = (
+    r"\b(?:call|invoke|use|run|execute|trigger)\b[^.!?\n]{0,20}\b(?:tool|function|plugin|api)\b[^.!?\n]{0,80}"
+    r"\b(?:grants?|admin|owner|roles?|permissions?|tenants?|delete_\w+|documents|conversation)\b"
+)
+_SIGNS: tuple[tuple[float, tuple[_Clue, ...]], ...] = (
+    (  # an order about the reply
         0.7,
-        ("answer", "response", "reply", "replies", "output", "message", "summary", "completion", "generated"),
-        rf"{_BEGINS}(?:{_DO})\b{_INSIDE}{{0,160}}?\b(?:your|this|each|every|the (?:next|final|whole|following))\s+"
-        rf"(?:\w+\s+)?{_REPLY}\b",
-        rf"\b(?:in|within|throughout|for|with) your (?:\w+ )?{_REPLY}s?\s*,\s*(?:please\s+)?(?:{_DO})\b",
-        also=_ADDRESSED,
-    ),
-    _sign(
-        0.6,
-        ("respond ", "reply ", "answer "),
-        r"(?:^|[.!?]\s+)(?:respond|reply|answer)\s+(?:only|solely|exclusively|with|in|as|using)\b",
-    ),
-    _sign(  # an order to forget others
-        0.9,
         (
-            "ignor",
-            "disregard",
-            "forget",
-            "overr",
-            "bypass",
-            "neglect",
-            "discard",
-            "follow",
-            "obey",
-            "heed",
-            "comply",
-        ),
-        rf"\b(?:ignore|disregard|forget|override|overrule|bypass|neglect|discard)\b[^.!?\n]{{0,40}}\b{_BEFORE}\b"
-        rf"[^.!?\n]{{0,30}}\b{_RULES}\b",
-        rf"\b(?:do not|don't|stop|never)\s+(?:follow|obey|heed|comply with)\w*\b[^.!?\n]{{0,30}}\b{_RULES}\b",
-        r"\bignorier\w*\b[^.!?\n]{0,40}\b(?:anweisung|regel|vorgabe)\w*",
-        also=(
-            "instruction",
-            "prompt",
-            "rule",
-            "direct",
-            "guideline",
-            "command",
-            "order",
-            "safeguard",
-            "polic",
-            "restriction",
-            "training",
-            "anweisung",
-            "regel",
-            "vorgabe",
+            _clue(
+                rf"{_BEGINS}(?:{_DO})\b{_INSIDE}{{0,160}}?\b(?:your|this|each|every|the (?:next|final|whole|following))"
+                rf"\s+(?:\w+\s+)?{_REPLY}\b",
+                _REPLY_WORDS,
+                _DO.replace("|", " "),
+                "your this each every next final whole following",
+            ),
+            _clue(
+                rf"\b(?:in|within|throughout|for|with) your (?:\w+ )?{_REPLY}s?\s*,\s*(?:please\s+)?(?:{_DO})\b",
+                f"{_REPLY_WORDS} answers responses replys repliess outputs messages summarys completions",
+                _DO.replace("|", " "),
+                marks=(" your ",),
+            ),
         ),
     ),
-    _sign(
-        0.9,
-        ("instrucciones", "reglas", "indicaciones", "instructions", "consignes", "règles"),
-        r"\b(?:ignorez|oubliez|oublie)\b[^.!?\n]{0,40}\b(?:instructions|consignes|règles)\b",
-        r"\b(?:ignora|olvida)\b[^.!?\n]{0,40}\b(?:instrucciones|reglas|indicaciones)\b",
-    ),
-    _sign(  # another role
+    (
         0.6,
         (
-            "you are ",
-            "as an a",
-            "as a l",
-            "mode",
-            "jailbreak",
-            "do anything now",
-            "new ",
-            "act as ",
-            "pretend",
-            "roleplay",
+            _clue(
+                r"(?:^|[.!?]\s+)(?:respond|reply|answer)\s+(?:only|solely|exclusively|with|in|as|using)\b",
+                "respond reply answer",
+            ),
         ),
-        r"\byou are (?:now|no longer|from now on)\b",
-        r"\byou are an? (?:\w+ )?(?:ai|assistant|language model|chatbot|bot|llm)\b",
-        r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language )?model)?,",
-        r"\b(?:developer|god|maintenance|dan) mode\b(?! )",
-        r"\b(?:jailbreak|do anything now)\b",
-        r"\bnew (?:system )?(?:instructions?|prompt|task)\s*:",
-        r"\b(?:pretend|roleplay|act as (?:if|though)) you\b",
     ),
-    _sign(
-        0.6,
-        (" ai", " assistant", " llm", " language model", " chatbot"),
-        r"\b(?:attention|note to|message to|instructions? (?:to|for))[ ,:]+(?:the |all |any )?(?:ai|assistants?|llms?|"
-        r"language models?|chatbots?)\b",
-    ),
-    _sign(  # forms of a chat with a model
+    (  # an order to forget others
         0.9,
-        ("<|", "inst]", "sys>", "system", "assistant", "instruction", "##"),
-        r"<\|\s*(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id)\s*\|>",
-        r"\[/?inst\]|<</?sys>>",
-        r"</?\s*(?:system|assistant|instructions?)\s*>",
-        r"^\s*#{2,}\s*(?:system|assistant|human|new task|new instructions?)\s*:?\s*$",
-        r"\bsystem prompt\b",
+        (
+            _clue(
+                rf"\b(?:ignore|disregard|forget|override|overrule|bypass|neglect|discard)\b[^.!?\n]{{0,40}}\b{_BEFORE}\b"
+                rf"[^.!?\n]{{0,30}}\b{_RULES}\b",
+                "ignore disregard forget override overrule bypass neglect discard",
+                _RULE_WORDS,
+            ),
+            _clue(
+                rf"\b(?:do not|don't|stop|never)\s+(?:follow|obey|heed|comply with)\w*\b[^.!?\n]{{0,30}}\b{_RULES}\b",
+                "not don stop never",
+                _RULE_WORDS,
+                marks=("follow", "obey", "heed", "comply with"),
+            ),
+            _clue(r"\bignorier\w*\b[^.!?\n]{0,40}\b(?:anweisung|regel|vorgabe)\w*", marks=("ignorier",)),
+        ),
     ),
-    _sign(  # a secret to be told
+    (
+        0.9,
+        (
+            _clue(
+                r"\b(?:ignorez|oubliez|oublie)\b[^.!?\n]{0,40}\b(?:instructions|consignes|règles)\b",
+                "ignorez oubliez oublie",
+            ),
+            _clue(
+                r"\b(?:ignora|olvida)\b[^.!?\n]{0,40}\b(?:instrucciones|reglas|indicaciones)\b",
+                "ignora olvida",
+            ),
+        ),
+    ),
+    (  # another role
         0.6,
         (
-            "your instructions",
-            "your prompt",
-            "your rules",
-            "your config",
-            "your context",
-            "key",
-            "password",
-            "credential",
-        ),
-        r"\b(?:reveal|print|show|repeat|output|disclose|leak|expose|list|dump)\b[^.!?\n]{0,40}\b(?:your (?:instructions|"
-        r"prompt|rules|configuration|context)|(?:api|secret|access)[ _-]keys?|passwords|credentials)\b",
-        also=("reveal", "print", "show", "repeat", "output", "disclose", "leak", "expose", "list", "dump"),
-    ),
-    _sign(  # data to be sent
-        0.6,
-        ("http", "www.", "@", ".com", ".net", ".org", ".io", ".xyz", ".test", ".example"),
-        r"\b(?:send|post|forward|upload|e-?mail|transmit|exfiltrate|submit|leak|copy)\b[^.!?\n]{0,80}\b(?:conversation|"
-        r"chat|history|question|answer|context|documents?|passwords?|api key|data|secrets?|contents?)\b[^.!?\n]{0,60}\b"
-        r"(?:to|at)\b[^!?\n]{0,20}(?:https?://|www\.|\S+@\S+|\S+\.(?:com|net|org|io|xyz|test|example)\b)",
-        r"!\[[^\]]*\]\(\s*https?://[^)\s]*\?[^)]*[={]",
-    ),
-    _sign(  # a tool to be used
-        0.6,
-        (" tool", " function", " plugin", " api"),
-        r"\b(?:call|invoke|use|run|execute|trigger)\b[^.!?\n]{0,20}\b(?:tool|function|plugin|api)\b[^.!?\n]{0,80}"
-        r"\b(?:grants?|admin|owner|roles?|permissions?|tenants?|delete_\w+|documents|conversation)\b",
-        also=(
-            "grant",
-            "admin",
-            "owner",
-            "role",
-            "permission",
-            "tenant",
-            "delete_",
-            "documents",
-            "conversation",
+            _clue(r"\byou are (?:now|no longer|from now on)\b", "you", marks=("you are ",)),
+            _clue(
+                r"\byou are an? (?:\w+ )?(?:ai|assistant|language model|chatbot|bot|llm)\b",
+                "you",
+                "ai assistant language chatbot bot llm",
+            ),
+            _clue(
+                r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language )?model)?,",
+                "ai artificial language",
+                marks=("as a",),
+            ),
+            _clue(
+                r"\b(?:developer|god|maintenance|dan) mode\b(?! )", "developer god maintenance dan", "mode"
+            ),
+            _clue(r"\b(?:jailbreak|do anything now)\b", "jailbreak anything"),
+            _clue(
+                r"\bnew (?:system )?(?:instructions?|prompt|task)\s*:",
+                "new",
+                "instruction instructions prompt task",
+            ),
+            _clue(r"\b(?:pretend|roleplay|act as (?:if|though)) you\b", "pretend roleplay act", "you"),
         ),
     ),
-    _sign(  # a right to be given, something to be deleted
+    (
         0.6,
-        ("admin", "owner", "root", "superuser", "delete", "drop", "erase", "wipe", "tenant"),
-        r"(?:^|[.!?:]\s+)(?:grant|give|assign|promote|elevate|make)\b[^.!?\n]{0,40}\b(?:admin|administrator|owner|root|superuser)\b",
-        r"(?:^|[.!?:]\s+)(?:delete|drop|erase|wipe)\s+(?:all|every)\b[^.!?\n]{0,40}\b(?:documents?|collections?|files?|"
-        r"records?|tenants?|keys?)\b",
-        r"\bswitch to (?:the )?(?:other )?tenant\b",
+        (
+            _clue(
+                r"\b(?:attention|note to|message to|instructions? (?:to|for))[ ,:]+(?:the |all |any )?"
+                r"(?:ai|assistants?|llms?|language models?|chatbots?)\b",
+                "attention note message instruction instructions",
+                "ai assistant assistants llm llms language chatbot chatbots",
+            ),
+        ),
     ),
-    _sign(  # silence about it
+    (  # forms of a chat with a model
+        0.9,
+        (
+            _clue(
+                r"<\|\s*(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id)\s*\|>",
+                marks=("<|",),
+            ),
+            _clue(r"\[/?inst\]|<</?sys>>", marks=("inst]", "sys>>")),
+            _clue(
+                r"</?\s*(?:system|assistant|instructions?)\s*>",
+                "system assistant instruction instructions",
+                marks=("<",),
+            ),
+            _clue(
+                r"^\s*#{2,}\s*(?:system|assistant|human|new task|new instructions?)\s*:?\s*$", marks=("##",)
+            ),
+            _clue(r"\bsystem prompt\b", "system", "prompt"),
+        ),
+    ),
+    (  # a secret to be told
+        0.6,
+        (
+            _clue(
+                r"\b(?:reveal|print|show|repeat|output|disclose|leak|expose|list|dump)\b[^.!?\n]{0,40}\b"
+                r"(?:your (?:instructions|prompt|rules|configuration|context)|(?:api|secret|access)[ _-]keys?|passwords|credentials)\b",
+                "reveal print show repeat output disclose leak expose list dump",
+                marks=("your ", "key", "passwords", "credentials"),
+            ),
+        ),
+    ),
+    (  # data to be sent
+        0.6,
+        (
+            _clue(
+                r"\b(?:send|post|forward|upload|e-?mail|transmit|exfiltrate|submit|leak|copy)\b[^.!?\n]{0,80}\b"
+                r"(?:conversation|chat|history|question|answer|context|documents?|passwords?|api key|data|secrets?|contents?)\b"
+                r"[^.!?\n]{0,60}\b(?:to|at)\b[^!?\n]{0,20}(?:https?://|www\.|\S+@\S+|\S+\.(?:com|net|org|io|xyz|test|example)\b)",
+                "send post forward upload email mail transmit exfiltrate submit leak copy",
+                "to at",
+                marks=("http", "www.", "@", ".com", ".net", ".org", ".io", ".xyz", ".test", ".example"),
+            ),
+            _clue(r"!\[[^\]]*\]\(\s*https?://[^)\s]*\?[^)]*[={]", marks=("![",)),
+        ),
+    ),
+    (  # a tool to be used
+        0.6,
+        (
+            _clue(
+                _TOOL,
+                "call invoke use run execute trigger",
+                "tool function plugin api",
+                "grant grants admin owner role roles permission permissions tenant tenants documents conversation",
+            ),
+            _clue(_TOOL, "call invoke use run execute trigger", marks=("delete_",)),
+        ),
+    ),
+    (  # a right to be given, something to be deleted
+        0.6,
+        (
+            _clue(
+                r"(?:^|[.!?:]\s+)(?:grant|give|assign|promote|elevate|make)\b[^.!?\n]{0,40}\b(?:admin|administrator|owner|root|"
+                r"superuser)\b",
+                "grant give assign promote elevate make",
+                "admin administrator owner root superuser",
+            ),
+            _clue(
+                r"(?:^|[.!?:]\s+)(?:delete|drop|erase|wipe)\s+(?:all|every)\b[^.!?\n]{0,40}\b(?:documents?|collections?|files?|"
+                r"records?|tenants?|keys?)\b",
+                "delete drop erase wipe",
+                "all every",
+            ),
+            _clue(r"\bswitch to (?:the )?(?:other )?tenant\b", "switch", "tenant"),
+        ),
+    ),
+    (  # silence about it
         0.5,
-        ("mention", "tell", "inform", "alert", "notify", "reveal", "disclos", "warn"),
-        r"\b(?:do not|don't|never|without)\s+(?:mention|tell|inform|alert|notify|reveal|disclos|warn)\w*\b"
-        r"[^.!?\n]{0,30}\b(?:user|reader|human|anyone|this|these instructions|that you)\b",
-        also=("do not ", "don't ", "never ", "without "),
+        (
+            _clue(
+                r"\b(?:do not|don't|never|without)\s+(?:mention|tell|inform|alert|notify|reveal|disclos|warn)\w*\b"
+                r"[^.!?\n]{0,30}\b(?:user|reader|human|anyone|this|these instructions|that you)\b",
+                "not don never without",
+                "user reader human anyone this these that",
+                marks=("mention", "tell", "inform", "alert", "notify", "reveal", "disclos", "warn"),
+            ),
+        ),
     ),
 )
+_WORD = re.compile(r"\w+")
 _HIDDEN = re.compile("[\U000e0000-\U000e007f]|[\u200b\u2060\ufeff]{3}")
 _HIDDEN_WEIGHT = 0.9
 
@@ -221,10 +258,11 @@ _HIDDEN_WEIGHT = 0.9
 def injection_score(text: str) -> float:
     """Return how much a text looks like an attack: 0, no sign of one, to 1."""
     lowered = text.lower()
+    words = set(_WORD.findall(lowered))
     innocent = 1.0
-    for sign in _SIGNS:
-        if sign.stands_in(lowered):
-            innocent *= 1 - sign.weight
+    for weight, clues in _SIGNS:
+        if any(clue.stands_in(lowered, words) for clue in clues):
+            innocent *= 1 - weight
     if not text.isascii() and _HIDDEN.search(text):
         innocent *= 1 - _HIDDEN_WEIGHT
     return round(1 - innocent, 4)
