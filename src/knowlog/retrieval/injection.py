@@ -187,7 +187,8 @@ _SIGNS: tuple[tuple[float, tuple[_Clue, ...]], ...] = (
         (
             _clue(
                 r"\b(?:reveal|print|show|repeat|output|disclose|leak|expose|list|dump)\b[^.!?\n]{0,40}\b"
-                r"(?:your (?:instructions|prompt|rules|configuration|context)|(?:api|secret|access)[ _-]keys?|passwords|credentials)\b",
+                r"(?:your (?:instructions|prompt|rules|configuration|context)|"
+                r"(?:api|secret|access)[ _-]keys?|passwords|credentials)\b",
                 "reveal print show repeat output disclose leak expose list dump",
                 marks=("your ", "key", "passwords", "credentials"),
             ),
@@ -198,7 +199,8 @@ _SIGNS: tuple[tuple[float, tuple[_Clue, ...]], ...] = (
         (
             _clue(
                 r"\b(?:send|post|forward|upload|e-?mail|transmit|exfiltrate|submit|leak|copy)\b[^.!?\n]{0,80}\b"
-                r"(?:conversation|chat|history|question|answer|context|documents?|passwords?|api key|data|secrets?|contents?)\b"
+                r"(?:conversation|chat|history|question|answer|context|documents?|passwords?|api key|data|secrets?|"
+                r"contents?)\b"
                 r"[^.!?\n]{0,60}\b(?:to|at)\b[^!?\n]{0,20}(?:https?://|www\.|\S+@\S+|\S+\.(?:com|net|org|io|xyz|test|example)\b)",
                 "send post forward upload email mail transmit exfiltrate submit leak copy",
                 "to at",
