@@ -189,7 +189,8 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.admission = Admission(
         settings.concurrency, settings.bodies_in_flight_mb * 1024 * 1024, settings.tenant_share
     )
-    api.state.turns = Turns(AdaptiveLimit(most=settings.questions_at_once), settings.question_wait_s)
+    at_once = min(settings.questions_at_once, app.database.room)  # each has a transaction
+    api.state.turns = Turns(AdaptiveLimit(most=at_once), settings.question_wait_s)
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)
     people = app.settings.people

@@ -1,5 +1,6 @@
 """Connections, and transactions that belong to exactly one tenant."""
 
+import asyncio
 import contextlib
 import logging
 import ssl
@@ -38,6 +39,11 @@ _BEGIN_SYSTEM = "begin; set local role knowlog_system; " + _SEARCH_PATH
 _BEGIN_SYSTEM_OF = _BEGIN_SYSTEM + "; select enter('{tenant}')"
 
 
+_WAIT_S = 10
+_MOST_KEPT = 2
+"""Connections that no transaction takes: whose a key is must be seen while every other connection is at work."""
+
+
 class Elsewhere(Unavailable):
     """The tenant does not live in this database; `silo` is where it does, as far as this database knows."""
 
@@ -59,10 +65,15 @@ class Database:
     """The name of a silo; empty for the home."""
     silos: Sequence[str] = ()
     """The names of the silos that the settings have; known to the home alone."""
+    room: int
+    """So many transactions can be open at once."""
 
     def __init__(self, pool: asyncpg.Pool, url: str, owner_url: str) -> None:
         self._pool = pool
-        self._shares = Shares(pool.get_max_size())
+        size = pool.get_max_size()
+        self.room = size - min(_MOST_KEPT, size // 4)
+        self._room = asyncio.Semaphore(self.room)
+        self._shares = Shares(self.room)
         self._url = url
         self._owner_url = owner_url
 
@@ -96,7 +107,7 @@ class Database:
         is none, or the tenant lives elsewhere. Raises as `transaction` does.
         """
         try:
-            async with self._pool.acquire(timeout=10) as connection:
+            async with self._pool.acquire(timeout=_WAIT_S) as connection:
                 return await connection.fetchrow(question, tenant_id, *values)
         except _FOREIGN as error:
             problem = translate(error)
@@ -176,9 +187,22 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the places for transactions. Raises TimeoutError."""
+        if self._room.locked():
+            async with asyncio.timeout(_WAIT_S):
+                await self._room.acquire()
+        else:
+            await self._room.acquire()
+        try:
+            yield
+        finally:
+            self._room.release()
+
+    @asynccontextmanager
     async def _open(self, begin: str) -> AsyncIterator[Connection]:
         try:
-            async with self._pool.acquire(timeout=10) as connection:
+            async with self._place(), self._pool.acquire(timeout=_WAIT_S) as connection:
                 try:
                     await connection.execute(begin)
                     yield connection

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from knowlog.database import Database
 from knowlog.edge import cors, problem
 from knowlog.edge.admission import Admission, Stay
+from knowlog.edge.crowd import Crowd, credential
 from knowlog.edge.hints import Hints
 from knowlog.edge.metrics import Metrics
 from knowlog.edge.pace import Pace
@@ -72,6 +73,7 @@ class Gate:
         self._pace = pace
         self._asks = asks
         self._turns = turns
+        self._crowd = Crowd(turns)
         self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
@@ -104,14 +106,10 @@ class Gate:
         try:
             if self._asks(scope["method"], scope["path"]):
                 exchange.turns = self._turns
-            self._check(scope, headers)
-            self._place(scope, exchange.visit, headers)
-            exchange.allow(self._limit(scope, headers), self._settings)
-            app = self._app
-            if cors.is_preflight(scope["method"], headers):
-                origin = headers[b"origin"].decode("latin-1")
-                app = await cors.preflight(self._database, exchange.visit.hints, origin)
-            await app(scope, exchange.receive, exchange.send)
+                with self._crowd.one_more(credential(headers)):
+                    await self._admit(scope, exchange, headers)
+            else:
+                await self._admit(scope, exchange, headers)
         except problem.GONE:
             exchange.visit.status = exchange.visit.status or 499
         except Exception as caught:
@@ -120,6 +118,16 @@ class Gate:
                 raise  # The answer had begun: cutting the connection is the only honest end.
             refusal = problem.response(error, exchange.visit.request_id)
             await self._form(scope["path"], refusal)(scope, exchange.receive, exchange.send)
+
+    async def _admit(self, scope: Scope, exchange: "_Exchange", headers: dict[bytes, bytes]) -> None:
+        self._check(scope, headers)
+        self._place(scope, exchange.visit, headers)
+        exchange.allow(self._limit(scope, headers), self._settings)
+        app = self._app
+        if cors.is_preflight(scope["method"], headers):
+            origin = headers[b"origin"].decode("latin-1")
+            app = await cors.preflight(self._database, exchange.visit.hints, origin)
+        await app(scope, exchange.receive, exchange.send)
 
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         """Raise what speaks against the request as it stands."""

@@ -135,8 +135,9 @@ class ApiSettings(BaseModel):
         256,
         ge=4,
         le=10_000,
-        description="Most searches and questions that one process answers at once. How many it really lets in, it finds"
-        " out: while they take no longer than they must, more; else fewer.",
+        description="Most searches and questions that one process answers at once, at most two fewer than"
+        " KNOWLOG_DATABASE_POOL_SIZE. How many it really lets in, it finds out: while they take no longer than they"
+        " must, more; else fewer.",
     )
     question_wait_s: float = Field(
         5,

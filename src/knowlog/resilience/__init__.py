@@ -26,9 +26,10 @@ from knowlog.resilience.guard import (
 )
 from knowlog.resilience.retrying import RetryBudget
 from knowlog.resilience.settings import ResilienceSettings
-from knowlog.resilience.turns import Turn, Turns, leave_turn
+from knowlog.resilience.turns import LATER_S, Turn, Turns, leave_turn
 
 __all__ = [
+    "LATER_S",
     "AdaptiveLimit",
     "Breaker",
     "Bulkhead",

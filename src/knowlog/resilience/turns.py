@@ -89,6 +89,11 @@ class Turns:
         """Whether more is asked than can be answered, by several tenants and for more than a moment."""
         return self._overload and len(self._of.keys() | self._waiting.keys()) > 1
 
+    @property
+    def bearable(self) -> int:
+        """In an overload: so many questions of one holder may be under way, its share of turns and those that wait."""
+        return self.limit.now // max(1, len(self._of.keys() | self._waiting.keys())) + PRESSED_WAITING
+
     async def take(self, holder: str) -> Turn:
         """Take a turn, perhaps after a while. Raises LimitReached where the tenant asks for more than its share,
         Unavailable where all together do.

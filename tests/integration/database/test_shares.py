@@ -1,7 +1,7 @@
 """A tenant whose transactions wait for each other leaves room for others."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -37,6 +37,15 @@ async def test_others_are_served_while_a_tenants_changes_wait(small, tenant, oth
     """Charlie's search does not wait for alice's sixty changes of one document."""
     async with crowd(small, tenant, 60), asyncio.timeout(5), small.snapshot(other_tenant) as connection:
         assert await connection.fetchval("select 1") == 1
+
+
+async def test_a_key_is_looked_up_while_every_transaction_is_taken(small, tenant, other_tenant) -> None:
+    """Who is to be refused is refused at once, and who may come in learns it."""
+    async with AsyncExitStack() as stack:
+        for number in range(small.room):
+            await stack.enter_async_context(small.transaction(tenant if number % 2 else other_tenant))
+        async with asyncio.timeout(2):
+            assert await small.look("select $1::uuid", tenant.tenant_id) is not None
 
 
 async def test_a_transaction_within_one_needs_no_second_place(small, tenant) -> None:

@@ -78,7 +78,9 @@ async def _measure(system: System, seconds: int) -> Report:
             await load_texts(api, _texts())
         idle_ms = await _one_after_another(others[0], _WARM_UP)
         say("Asking as much as is answered ...")
-        await _closed([*others, heavy], seconds / 3)
+        await _closed([*others, heavy], seconds)
+        for api in (heavy, *others):
+            api.renew()  # a second server may have begun by now
         memory = _memory_bytes()
         before = await _closed([*others, heavy], seconds)
         capacity = sum(len(each.answered_ms) for each in before) / seconds

@@ -1,0 +1,38 @@
+"""In an overload, who asks far more than its share is refused before anybody looks whose key it is."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from knowlog.kernel.errors import Unavailable
+from knowlog.resilience import LATER_S, Turns
+
+
+class Crowd:
+    """How many questions are under way with each credential, as it was sent: nothing is known of its holder yet."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._under_way: Counter[bytes] = Counter()
+
+    @contextmanager
+    def one_more(self, credential: bytes) -> Iterator[None]:
+        """Count a question while it is here. Raises Unavailable for one too many in an overload."""
+        if self._turns.pressed and self._under_way[credential] >= self._turns.bearable:
+            self._turns.refused += 1
+            raise Unavailable(
+                "More questions are asked than this server can answer at once. Send this again in a moment.",
+                retry_after_s=LATER_S,
+            )
+        self._under_way[credential] += 1
+        try:
+            yield
+        finally:
+            self._under_way[credential] -= 1
+            if not self._under_way[credential]:
+                del self._under_way[credential]
+
+
+def credential(headers: dict[bytes, bytes]) -> bytes:
+    """What a request says of its sender, unread."""
+    return headers.get(b"authorization") or headers.get(b"cookie", b"")
