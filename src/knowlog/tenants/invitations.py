@@ -19,7 +19,7 @@ from knowlog.tenants.audit import record
 from knowlog.tenants.members import clean_email, ensure_member, find_member, require_whole_tenant
 from knowlog.tenants.model import Member, Principal, Role
 from knowlog.tenants.naming import known_role
-from knowlog.tenants.passwords import check_password, hash_password, is_password
+from knowlog.tenants.passwords import check_own_words, check_password, hash_password, is_password
 from knowlog.tenants.people_settings import PeopleSettings
 from knowlog.tenants.vault import INSTALLATION
 
@@ -135,6 +135,7 @@ async def accept_invitation(
         await _check_own_password(place, person, password, origin)
     else:
         check_password(password, settings.breached_passwords)
+        check_own_words(password, row["email"])
         hashed = await hash_password(password)
     async with database.transaction(link.scope) as connection:
         if not await connection.fetchval(_SQL["accept_invitation"], link.invitation_id, link.secret_hash):

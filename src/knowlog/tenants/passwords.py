@@ -21,6 +21,8 @@ _HASHER = PasswordHasher(
     time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
 )
 _AT_ONCE, _MOST_WAITING = 2, 64
+_PRODUCT, _SHORTEST_WORD = "knowlog", 3
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 _POOL = ThreadPoolExecutor(_AT_ONCE, "passwords")
 _DIGEST_LINE = re.compile(r"[0-9A-Fa-f]{40}(:\d+)?\s*")
 _LARGEST_LIST_BYTES = 256 * 2**20
@@ -43,6 +45,25 @@ def check_password(password: str, known: Path | None) -> None:
         raise Invalid(f"A password has {LEAST_CHARS} to {MOST_CHARS:,} characters. Any will do.")
     if known is not None and is_known(password, known):
         raise Invalid("This password is in a list of passwords that attackers try. Choose another.")
+
+
+def check_own_words(password: str, email: str) -> None:
+    """Raise Invalid for a password of nothing but words that anybody would try here: the product's name, and what the
+    person's own address is made of, whatever digits and signs stand between them.
+    """
+    rest = letters = _letters(password)
+    words = {_PRODUCT, *map(_letters, (email.partition("@")[0], *_BETWEEN_WORDS.split(email)))}
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) >= _SHORTEST_WORD:
+            rest = rest.replace(word, "")
+    if letters and not rest:
+        raise Invalid(
+            "This password is made of your own address or of this product's name. Choose another; a few words will do."
+        )
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, unicodedata.normalize("NFKC", text).casefold()))
 
 
 def is_known(password: str, known: Path) -> bool:

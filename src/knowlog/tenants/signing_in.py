@@ -18,7 +18,7 @@ from knowlog.kernel.errors import Forbidden, KnowlogError, NotFound, Unauthentic
 from knowlog.tenants import throttle
 from knowlog.tenants.audit import record
 from knowlog.tenants.model import Principal, Role
-from knowlog.tenants.passwords import check_password, hash_password, is_password
+from knowlog.tenants.passwords import check_own_words, check_password, hash_password, is_password
 from knowlog.tenants.people_settings import PeopleSettings
 from knowlog.tenants.second_factor import Proposal, confirm, drop_second_factor, propose, use_code
 from knowlog.tenants.sessions import (
@@ -149,6 +149,7 @@ class SigningIn:
         at = await self._at(caller.scope.tenant_id)
         person = await at._confirmed(caller, old, origin)
         check_password(new, self._settings.breached_passwords)
+        check_own_words(new, person.email)
         await at._set_password(person.person_id, await hash_password(new), kept=caller.session_id)
         await at._record(caller, "password.changed")
         await tell(at._database, person.person_id, "password_changed")
@@ -211,18 +212,19 @@ class SigningIn:
         hashed = await hash_password(password)
         reset_id, secret = _parts(link)
         for place in await self._database.reachable():
-            if await self._in(place)._reset(reset_id, secret, hashed, origin):
+            if await self._in(place)._reset(reset_id, secret, password, hashed, origin):
                 return
         raise NotFound(_NO_LINK)
 
-    async def _reset(self, reset_id: UUID, secret: bytes, hashed: str, origin: str) -> bool:
-        """Set a password here; False where nothing is known of the link."""
+    async def _reset(self, reset_id: UUID, secret: bytes, password: str, hashed: str, origin: str) -> bool:
+        """Set a password here; False where nothing is known of the link. Raises Invalid, which uses up no link."""
         async with self._database.transaction(INSTALLATION) as connection:
             person_id = await connection.fetchval(_SQL["use_reset"], reset_id, secret)
             if person_id is None:
                 return False
             await connection.execute(_SQL["drop_resets"], person_id)
             row = await connection.fetchrow(_SQL["get_person"], person_id)
+            check_own_words(password, row["email"])
             await throttle.succeed(connection, Attempt(origin, row["email"]), person_id)
         await self._set_password(person_id, hashed, kept=None)
         await tell(self._database, person_id, "password_changed")

@@ -134,13 +134,15 @@ async def test_a_password_too_short_or_long_uses_up_no_link(
 async def test_a_password_is_set_anew_by_mail(
     people: People, alice: Client, tenant: Scope, database: Database
 ) -> None:
-    """Once; every session ends, and the old password with them."""
+    """Once; every session ends, and the old password with them. A password that is refused uses up no link."""
     email = new_email("bob")
     await people.joined(alice, tenant, email)
     bob, _ = await people.signed_in(email)
     browser = people.browser()
     assert (await browser.post("/v1/password-resets", json={"email": email.upper()})).status_code == 202
     link = await mailed(database, tenant, "reset")
+    own = {"token": link, "password": f"{email.partition('@')[0]}-2026"}
+    problem(await browser.post("/v1/password-resets:use", json=own), 422, "invalid")
     chosen = {"token": link, "password": "another password"}
     assert (await browser.post("/v1/password-resets:use", json=chosen)).status_code == 204
     problem(await browser.post("/v1/password-resets:use", json=chosen), 404, "not-found")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knowlog.kernel.errors import Invalid
-from knowlog.tenants.passwords import check_password, hash_password, is_known, is_password
+from knowlog.tenants.passwords import check_own_words, check_password, hash_password, is_known, is_password
 
 
 async def test_a_password_is_kept_as_owasp_recommends() -> None:
@@ -36,6 +36,18 @@ def test_only_the_length_of_a_password_is_ruled(password: str) -> None:
         check_password(password, None)
     for fine in ("12345678", "x" * 1024, "        ", "\U0001f511" * 8):
         check_password(fine, None)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["Knowlog-2026!", "b.hale#1987", "fernhillFERNHILL", "KnowlogFernhill1", "\uff42.hale99"],
+)
+def test_words_of_ones_own_are_no_password(password: str) -> None:
+    """The product's name and parts of one's address, however written and joined; with other words they are one."""
+    with pytest.raises(Invalid, match="your own address"):
+        check_own_words(password, "b.hale@fernhill.example")
+    for fine in ("12345678", f"{password} horse", "hail storm"):
+        check_own_words(fine, "b.hale@fernhill.example")
 
 
 def digests(*words: str) -> list[str]:
