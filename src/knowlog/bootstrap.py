@@ -16,6 +16,7 @@ from knowlog.documents import (
     BlobStore,
     CollectionReceipt,
     DeletionReceipt,
+    Pieces,
     Profile,
     Receiver,
     open_blob_store,
@@ -61,6 +62,7 @@ class App:
     database: Database
     blobs: BlobStore
     receiver: Receiver
+    pieces: Pieces
     embedder: Embedder
     models: Models
     store: VectorStore
@@ -247,7 +249,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             return got.content, got.filename, got.media_type
 
         yield App(
-            settings, database, blobs, receiver, embedder, models, store, parser,
+            settings, database, blobs, receiver, Pieces(blobs, settings.documents, settings.limits), embedder, models,
+            store, parser,
             Indexer(database, blobs, parser, embedder, store, settings.worker, models.open,
                 settings.parsing.max_chunks, settings.limits, language),
             Builder(database, embedder, store, models.open, settings.parsing.max_chunks, settings.limits, language),

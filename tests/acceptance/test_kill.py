@@ -1,6 +1,7 @@
 """What was acknowledged is never lost, and happens once, whichever process is killed at whichever moment."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -68,6 +69,30 @@ async def upload_all(http: httpx.AsyncClient) -> None:
         )  # fmt: skip
 
 
+async def upload_in_pieces(stack: Stack) -> None:
+    """Send one file in pieces, as slowly as others are killed: what was acknowledged of it is never asked for again."""
+    _, http = await new_tenant(stack)
+    whole = b"".join(b"Line %06d of a long report.\n" % number for number in range(60_000))
+    headers = {
+        "Upload-Length": str(len(whole)),
+        "Upload-Metadata": "filename cmVwb3J0LnR4dA==,fingerprint YQ==",
+    }
+    made = await patiently(http, "POST", "/v1/collections/notes/uploads", headers=headers)
+    place, acknowledged = made.headers["location"], 0
+    while (state := (await patiently(http, "GET", place)).json())["taken"] is None:
+        assert state["received_bytes"] >= acknowledged
+        at = state["received_bytes"]
+        with contextlib.suppress(httpx.TransportError):
+            kind = {"Upload-Offset": str(at), "Content-Type": "application/offset+octet-stream"}
+            answer = await http.patch(place, content=whole[at : at + 65_536], headers=kind)
+            assert answer.status_code in (204, 409, 429, 503), answer.text
+            acknowledged = at + 65_536 if answer.status_code == 204 else acknowledged
+        await asyncio.sleep(0.3)
+    document = state["taken"]["document_id"]
+    assert (await patiently(http, "GET", f"/v1/documents/{document}/content")).content == whole
+    await http.aclose()
+
+
 async def kill_at_random(stack: Stack, server: EmbeddedServer) -> Counter[str]:
     """Kill -9 the API, the worker or PostgreSQL at random moments."""
     dice = random.Random(SEED)
@@ -113,11 +138,13 @@ async def counts(database: Database, scope: Scope) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(420)
 async def test_every_acknowledged_document_is_indexed_exactly_once(stack: Stack) -> None:
-    """500 documents, 20 kills of API, worker and PostgreSQL at random moments: none lost, none twice, none stuck."""
+    """500 documents, and one in pieces; 20 kills of API, worker and PostgreSQL at random moments: none lost, none twice,
+    none stuck.
+    """
     scope, http = await new_tenant(stack)
     server = EmbeddedServer(stack.settings.data_dir, stack.settings.database)
     killer = asyncio.create_task(kill_at_random(stack, server))
-    await upload_all(http)
+    await asyncio.gather(upload_all(http), upload_in_pieces(stack))
     killed = await killer
     await until_indexed(http)
     database = await open_database(stack.settings.database, stack.settings.data_dir)

@@ -35,6 +35,7 @@ _OWN = {
 _UNKEYED = {
     "POST /v1/jobs:retry": "works in batches; sent again, it finds what has failed since",
     "POST /v1/tenants/{tenant_id:uuid}/move": "a tenant that is being moved is not moved again: 409, and GET shows it",
+    "POST /v1/collections/{collection}/uploads": "the fingerprint in Upload-Metadata finds the one that was begun",
     "POST /v1/origins": "saying it twice changes nothing",
     "POST /v1/domains": "saying it twice changes nothing",
     "POST /v1/sessions:switch": "its tokens are shown once",

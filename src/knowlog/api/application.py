@@ -40,6 +40,7 @@ from knowlog.api import (
     origins,
     passwords,
     performance,
+    pieces,
     queues,
     runs,
     schedules,
@@ -87,6 +88,7 @@ ROUTERS = tuple(
         answers,
         threads,
         uploads,
+        pieces,
         documents,
         cuts,
         events,
@@ -135,6 +137,7 @@ ROUTERS = tuple(
 """Searched in this order: what is asked for most comes first."""
 
 _UPLOAD = re.compile(r"/v1/collections/[^/]+/documents")
+_PIECE = re.compile(r"/v1/uploads/[^/]+")
 _BATCH = re.compile(r"/v1/collections/[^/]+/documents:batch|/v1/datasets")
 _QUESTIONS = ("/v1/search", "/v1/answers")
 """What takes a turn, also behind the name of a tenant."""
@@ -228,9 +231,12 @@ class _BodyLimit:
     def __init__(self, settings: Settings) -> None:
         self._plain = settings.api.max_body_bytes
         self._batch = settings.api.max_batch_bytes
-        self._upload = settings.documents.max_upload_bytes + _FORM_OVERHEAD
+        self._piece = settings.documents.max_upload_bytes
+        self._upload = self._piece + _FORM_OVERHEAD
 
     def __call__(self, method: str, path: str) -> int:
+        if method == "PATCH" and _PIECE.fullmatch(path):
+            return self._piece
         if method != "POST":
             return self._plain
         if _UPLOAD.fullmatch(path):

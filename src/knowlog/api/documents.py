@@ -74,8 +74,21 @@ class ChangedDocument(Body):
     metadata: JsonObject | None = Field(None, description="Replaces all metadata of the document.")
 
 
+class Sheet(Body):
+    """A sheet of a workbook, or a table of separated values: a table of the text that begins at `start`, in code points.
+    Its first cell is in row `row` and column `column` of the sheet, both from 1.
+    """
+
+    name: str
+    start: int
+    row: int
+    column: int
+
+
 class TextSpan(Body):
-    """The span [start, end) of a version's text, in code points, and the pages that it touches."""
+    """The span [start, end) of a version's text, in code points, the pages that it touches, and all sheets of the
+    version.
+    """
 
     document_id: UUID
     version: int
@@ -84,6 +97,7 @@ class TextSpan(Body):
     length: int
     text: str
     pages: list[Page]
+    sheets: list[Sheet]
 
 
 @router.get(
@@ -181,6 +195,7 @@ async def text(
             "length": found.length,
             "text": found.text,
             "pages": pages,
+            "sheets": [grid._asdict() for grid in found.structure.grids],
         }
     )
 

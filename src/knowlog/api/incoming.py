@@ -19,12 +19,13 @@ from fastapi import Request
 from pydantic import Field, TypeAdapter
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 
 from knowlog.api.dependencies import NO_NUL, JsonObject, read_json
 from knowlog.api.model import Body
 from knowlog.bootstrap import App
 from knowlog.documents import Content, Upload, head_of, in_file, sha256_of
-from knowlog.edge import check_body, fetch, visit_of
+from knowlog.edge import RequestTimeout, check_body, fetch, visit_of
 from knowlog.formats import Source, detect
 from knowlog.kernel.errors import (
     BadRequest,
@@ -107,9 +108,9 @@ async def read_uploads(
                 "A form without files cannot be read. Send multipart/form-data, text or JSON."
             )
         else:
-            uploads = [_from_body(await _read_body(request, stack), kind, filename, described)]
+            uploads = [_from_body(await gather(request.stream(), stack), kind, filename, described)]
         for upload in uploads:
-            _refuse_unsupported(upload)
+            refuse_unsupported(upload)
         yield uploads
 
 
@@ -125,7 +126,7 @@ async def fetch_document(request: Request, app: App, wanted: UrlDocument) -> Upl
     upload = Upload(
         name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata, wanted.audience
     )
-    _refuse_unsupported(upload)
+    refuse_unsupported(upload)
     return upload
 
 
@@ -179,15 +180,34 @@ def orjson_loads(raw: bytes) -> Any:
         raise BadRequest(f"The body is not valid JSON: {error}.") from error
 
 
-async def _read_body(request: Request, stack: AsyncExitStack) -> Content:
-    """Read a body that is the document itself."""
-    file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the stack
-    stack.callback(file.close)
-    body = UploadFile(file=cast(BinaryIO, file), size=0)
+async def gather(pieces: AsyncIterator[bytes], stack: AsyncExitStack) -> Content:
+    """Bring bytes together as they come. They can be read until the stack is closed. Raises StorageFull."""
+    body = _landing(stack)
     with _disk_errors_told():
-        async for piece in request.stream():
+        async for piece in pieces:
             await body.write(piece)
     return await _content_of(body)
+
+
+async def gather_what_comes(
+    pieces: AsyncIterator[bytes], stack: AsyncExitStack
+) -> tuple[Content, Exception | None]:
+    """As `gather`, and where the body breaks off, what has come of it, with the reason."""
+    body, broken = _landing(stack), None
+    with _disk_errors_told():
+        try:
+            async for piece in pieces:
+                await body.write(piece)
+        except (ClientDisconnect, RequestTimeout) as error:
+            broken = error
+    return await _content_of(body), broken
+
+
+def _landing(stack: AsyncExitStack) -> UploadFile:
+    """Where bytes come in: little in memory, more in a file, until the stack is closed."""
+    file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the stack
+    stack.callback(file.close)
+    return UploadFile(file=cast(BinaryIO, file), size=0)
 
 
 async def _content_of(file: UploadFile) -> Content:
@@ -226,7 +246,7 @@ def _from_body(content: Content, kind: str, filename: str | None, described: Des
     )
 
 
-def _refuse_unsupported(upload: Upload) -> None:
+def refuse_unsupported(upload: Upload) -> None:
     """Refuse at once what no reader takes. What is damaged is a worker's to find out."""
     try:
         detect(Source(head_of(upload.content, _HEAD_BYTES), upload.filename, upload.media_type))
@@ -294,7 +314,7 @@ def _field(form: FormData, name: str) -> str | None:
 
 async def _file_upload(file: UploadFile, described: Described) -> Upload:
     content = await _content_of(file)
-    filename = _clean(_as_named(file.filename or "file"))
+    filename = clean_filename(_as_named(file.filename or "file"))
     name = described.external_id or filename
     return Upload(
         name,
@@ -353,12 +373,12 @@ def _line(number: int, line: bytes) -> Any:
 def _as_named(filename: str) -> str:
     """A part's filename without the escapes that forms are sent with: these three alone (HTML Living Standard, 4.10.22).
 
-    Some clients, ours among them, escape other control characters as well; `_clean` would not keep those anyway.
+    Some clients, ours among them, escape other control characters as well; `clean_filename` would not keep those anyway.
     """
     return re.sub("%(22|0A|0D)", lambda found: chr(int(found[1], 16)), filename)
 
 
-def _clean(filename: str) -> str:
+def clean_filename(filename: str) -> str:
     """A file's name as a client gives it may be a path; keep it, without what no name holds."""
     return "".join(character for character in filename if character.isprintable())[-1000:] or "file"
 

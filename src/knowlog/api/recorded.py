@@ -23,6 +23,7 @@ RECORDED: Mapping[str, str] = {
     "PATCH /v1/documents/{document_id}/access": "document.access_changed",
     "POST /v1/collections/{collection}/documents": "documents.uploaded",
     "POST /v1/collections/{collection}/documents:batch": "documents.uploaded",
+    "PATCH /v1/uploads/{upload_id:uuid}": "documents.uploaded",  # once it is whole
     "PATCH /v1/documents/{document_id:uuid}": "document.changed",
     "DELETE /v1/documents/{document_id:uuid}": "document.deleted",
     "POST /v1/documents/{document_id}:retry": "document.retried",
@@ -130,6 +131,8 @@ RECORDED: Mapping[str, str] = {
 """Method and route -> the action that a success is recorded as. The handler calls `tenants.record` in its transaction."""
 
 NOT_RECORDED: Mapping[str, str] = {
+    "POST /v1/collections/{collection}/uploads": "a file on its way; taking it in is recorded",
+    "DELETE /v1/uploads/{upload_id:uuid}": "gives up what was taken in nowhere",
     "POST /v1/search": "changes nothing; recorded where KNOWLOG_API_AUDIT_READS says so",
     "POST /v1/sessions:refresh": "goes on with a session whose opening was recorded; a token used twice is recorded",
     "POST /v1/password-resets": "asked by anybody, for addresses that may be nobody's",

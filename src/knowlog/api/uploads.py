@@ -19,6 +19,7 @@ from knowlog.api.incoming import UrlDocument, describe, fetch_document, read_bat
 from knowlog.api.model import Body, problems
 from knowlog.api.upload_schema import BATCH, UPLOAD
 from knowlog.bootstrap import App
+from knowlog.database import Connection, Scope
 from knowlog.documents import DocumentState, Received, Upload, sha256_of
 from knowlog.edge import Answer, fingerprint, kept_answer, once, visit_of
 from knowlog.tenants import Principal, record
@@ -86,13 +87,13 @@ async def upload(
     The same external id again is the same document: other bytes become its next version; the same bytes are not
     indexed again, also when they have failed (`:retry` is for that), and only title and metadata are taken over.
     """
-    await _admit(request, caller, 1)
+    await admit(request, caller, 1)
     await app.receiver.room.require(app.database, caller.scope)
     described = describe(external_id, title, metadata, access)
     async with read_uploads(request, filename, described) as sent:
         if isinstance(sent, UrlDocument):
             return await _receive_by_url(request, caller, collection, sent, idempotency_key)
-        await _admit(request, caller, len(sent) - 1)
+        await admit(request, caller, len(sent) - 1)
         asked = _asked(collection, sent) if idempotency_key else b""
         return await _receive(request, caller, collection, sent, idempotency_key, asked)
 
@@ -113,15 +114,15 @@ async def upload_batch(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take many texts in at once, all of them or none: up to 1,000 in one request."""
-    await _admit(request, caller, 1)
+    await admit(request, caller, 1)
     await app.receiver.room.require(app.database, caller.scope)
     uploads = await read_batch(request, app.settings.api.max_batch_items)
-    await _admit(request, caller, len(uploads) - 1)
+    await admit(request, caller, len(uploads) - 1)
     asked = _asked(collection, uploads) if idempotency_key else b""
     return await _receive(request, caller, collection, uploads, idempotency_key, asked)
 
 
-async def _admit(request: Request, caller: Principal, count: int) -> None:
+async def admit(request: Request, caller: Principal, count: int) -> None:
     """Raise LimitReached when the caller has uploaded as many documents as it may in a minute. The first is counted
     before the body is read, so that a refusal costs neither side anything.
     """
@@ -160,20 +161,24 @@ async def _receive(
     async with app.database.transaction(caller.scope) as connection:
 
         async def act() -> Answer:
-            received = await app.receiver.receive(connection, caller.scope, collection, uploads)
-            items = [_accepted(item) for item in received]
-            if app.settings.api.audit_uploads:
-                await record(connection, caller.scope, "documents.uploaded", *_told(received))
-            return Answer(
-                202 if any(item.job_id for item in received) else 200,
-                {"items": as_json(items)},
-                _place(received),
-            )
+            return await take_in(connection, app, caller.scope, collection, uploads)
 
         answer = await once(connection, caller.scope, idempotency_key, asked, act)
     for item in () if answer.repeated else answer.body["items"]:
         request.app.state.metrics.document_received(item["outcome"])
     return reply_once(answer)
+
+
+async def take_in(
+    connection: Connection, app: App, scope: Scope, collection: str, uploads: list[Upload]
+) -> Answer:
+    """Take documents in, in the caller's transaction; what the request is answered then. Raises as `Receiver.receive`."""
+    received = await app.receiver.receive(connection, scope, collection, uploads)
+    items = [_accepted(item) for item in received]
+    if app.settings.api.audit_uploads:
+        await record(connection, scope, "documents.uploaded", *_told(received))
+    status = 202 if any(item.job_id for item in received) else 200
+    return Answer(status, {"items": as_json(items)}, _place(received))
 
 
 def _accepted(item: Received) -> dict[str, Any]:

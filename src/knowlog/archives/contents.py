@@ -113,6 +113,8 @@ LEFT_OUT: Mapping[str, str] = {
     "places": "belongs to no tenant: where it lives is the installation's business",
     "moves": "belongs to no tenant",
     "tenant_receipts": "belongs to no tenant",
+    "uploads": "files on their way, which are sent anew where the tenant lives then",
+    "upload_pieces": "belong to uploads",
     "threads": "conversations are their members' own, who export them; whoever exports a tenant does not read them",
     "turns": "belong to threads",
     "turn_citations": "belong to threads",

@@ -32,6 +32,7 @@ from knowlog.cli import (
     tenants,
     threads,
     tunings,
+    uploads,
     webhooks,
 )
 from knowlog.cli.ask import ask
@@ -90,6 +91,7 @@ for command, panel in (
 for group, name, panel in (
     (documents.app, "documents", "Use"),
     (collections.app, "collections", "Use"),
+    (uploads.app, "uploads", "Use"),
     (threads.app, "threads", "Use"),
     (feedback.app, "feedback", "Use"),
     (summaries.app, "summaries", "Use"),

@@ -51,8 +51,9 @@ def ingest(
     no regular file are skipped and named; give such a file by its own path to take it. A name that is not UTF-8 is
     written with its odd bytes as %FF.
 
-    Run it again after an interruption or a change: what is there unchanged is skipped. A file that has failed is
-    told again, and not tried again before it changes: `knowlog documents retry` does that.
+    Run it again after an interruption or a change: what is there unchanged is skipped, and a file of 16 MB or more
+    goes on where it broke off. A file that has failed is told again, and not tried again before it changes: `knowlog
+    documents retry` does that.
     """
     found = find_files(paths, relative_to)
     with connect(url, key) as client:

@@ -1,11 +1,12 @@
 """Sending files to a server, and watching what becomes of them."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 from knowlog.cli.answered import Refused
 from knowlog.cli.files import SourceFile, open_regular, readable
 from knowlog.cli.output import one_line, say
+from knowlog.cli.pieces import LARGE_BYTES, send_in_pieces
 from knowlog.kernel.errors import Invalid, Unavailable
 from knowlog.kernel.wording import counted
 
@@ -155,10 +157,7 @@ def _upload(client: "Client", collection: str, file: SourceFile, metadata: Mappi
         fields["metadata"] = orjson.dumps(metadata).decode()
     try:
         with open_regular(file.path) as content:
-            received = client.call(
-                "POST", f"/v1/collections/{quote(collection, safe='')}/documents", repeatable=True,
-                data=fields, files={"file": (readable(file.path.name), content)}, timeout=600,
-            )  # fmt: skip
+            item = _send(client, collection, content, readable(file.path.name), fields)
     except OSError as error:
         return Outcome(file.external_id, None, None, "failed", f"It cannot be read: {error.strerror}.")
     except Invalid as error:
@@ -167,9 +166,22 @@ def _upload(client: "Client", collection: str, file: SourceFile, metadata: Mappi
         if refused.http_status not in _OF_THE_FILE:
             raise
         return Outcome(file.external_id, None, None, "failed", refused.detail)
-    item = received["items"][0]
     reason = _reason(client, item["document_id"]) if item["state"] == "failed" else None
     return Outcome(file.external_id, item["document_id"], item["outcome"], item["state"], reason)
+
+
+def _send(
+    client: "Client", collection: str, content: BinaryIO, filename: str, fields: Mapping[str, str]
+) -> dict[str, Any]:
+    """Send a file, a large one in pieces. Returns what became of it."""
+    if os.fstat(content.fileno()).st_size >= LARGE_BYTES:
+        return send_in_pieces(client, collection, content, {"filename": filename, **fields})
+    received = client.call(
+        "POST", f"/v1/collections/{quote(collection, safe='')}/documents", repeatable=True,
+        data=fields, files={"file": (filename, content)}, timeout=600,
+    )  # fmt: skip
+    item: dict[str, Any] = received["items"][0]
+    return item
 
 
 def _reason(client: "Client", document_id: str) -> str | None:

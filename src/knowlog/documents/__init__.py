@@ -37,7 +37,7 @@ from knowlog.documents.collections import (
     update_collection,
     within,
 )
-from knowlog.documents.content import Content, InFile, head_of, in_file, sha256_of
+from knowlog.documents.content import Content, InFile, head_of, in_file, pieces_of, sha256_of, size_of
 from knowlog.documents.jobs import cancel_job, retry_dead_jobs, retry_job
 from knowlog.documents.model import (
     Collection,
@@ -56,12 +56,14 @@ from knowlog.documents.model import (
     Structure,
     Upload,
 )
+from knowlog.documents.pieces import LEAST_PIECE_BYTES, PartialUpload, Pieces, over
 from knowlog.documents.port import BlobStore
 from knowlog.documents.receiving import Receiver, check_metadata
 from knowlog.documents.registry import directory_of_originals, open_blob_store
 from knowlog.documents.settings import DocumentsSettings
 
 __all__ = [
+    "LEAST_PIECE_BYTES",
     "Access",
     "Answering",
     "Audience",
@@ -81,6 +83,8 @@ __all__ = [
     "Page",
     "PageStart",
     "ParsedText",
+    "PartialUpload",
+    "Pieces",
     "Profile",
     "Received",
     "Receiver",
@@ -116,12 +120,15 @@ __all__ = [
     "list_documents",
     "load_structure",
     "open_blob_store",
+    "over",
     "patch_document",
+    "pieces_of",
     "resolve_collections",
     "retry_dead_jobs",
     "retry_document",
     "retry_job",
     "sha256_of",
+    "size_of",
     "update_collection",
     "within",
 ]

@@ -22,6 +22,12 @@ class DocumentsSettings(BaseModel):
     min_free_mb: int = Field(
         500, ge=0, description="With less free on the disk of the originals, uploads are refused: 507."
     )
+    upload_keep_hours: int = Field(
+        48,
+        ge=1,
+        le=720,
+        description="An upload in pieces that nobody goes on with for so long is given up, with what came of it.",
+    )
     max_metadata_kb: int = Field(16, ge=1, le=1024, description="Larger metadata of one document is refused.")
 
     @property

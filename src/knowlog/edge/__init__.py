@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from knowlog.edge.pace import Pace
     from knowlog.edge.preconditions import entity_tag, expected_revision
     from knowlog.edge.principal import Caller, Operator, credential_of, origin_of_request
-    from knowlog.edge.problem import HANDLED, as_error, check_body, handle, problem_document
+    from knowlog.edge.problem import HANDLED, RequestTimeout, as_error, check_body, handle, problem_document
     from knowlog.edge.proofs import find_proof, where_to_prove
     from knowlog.edge.protocol import bounded_protocol
     from knowlog.edge.provider_line import ProviderLine
@@ -71,7 +71,7 @@ _PLACES = {
     "outgoing": ("ReachTransport", "reach_of_models", "require_safe_form"),
     "preconditions": ("entity_tag", "expected_revision"),
     "principal": ("Caller", "Operator", "credential_of", "origin_of_request"),
-    "problem": ("HANDLED", "as_error", "check_body", "handle", "problem_document"),
+    "problem": ("HANDLED", "RequestTimeout", "as_error", "check_body", "handle", "problem_document"),
     "proofs": ("find_proof", "where_to_prove"),
     "protocol": ("bounded_protocol",),
     "provider_line": ("ProviderLine",),
@@ -121,6 +121,7 @@ __all__ = [
     "ProviderLine",
     "Reach",
     "ReachTransport",
+    "RequestTimeout",
     "Resolver",
     "ScopedRoute",
     "Slots",

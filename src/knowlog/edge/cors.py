@@ -20,12 +20,12 @@ from knowlog.tenants import is_listed
 
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 _HEADERS = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Range, X-CSRF-Token,"
-    " X-Knowlog-Tenant, X-Request-Id"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Range, Tus-Resumable,"
+    " Upload-Length, Upload-Metadata, Upload-Offset, X-CSRF-Token, X-Knowlog-Tenant, X-Request-Id"
 )
 _EXPOSED = (
     b"Content-Disposition, ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After,"
-    b" X-Request-Id"
+    b" Tus-Resumable, Upload-Expires, Upload-Length, Upload-Offset, X-Request-Id"
 )
 _ASKS = "cors preflight"
 _NOBODY = UUID(int=0)

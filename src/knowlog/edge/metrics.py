@@ -64,6 +64,12 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._pieces = Counter(
+            "knowlog_upload_pieces",
+            "Pieces of uploads that were kept: whole, part (the connection broke off).",
+            ["result"],
+            registry=self.registry,
+        )
         self._takes = Gauge(
             "knowlog_limits_takes",
             "How often a store was asked for requests or uploads of a minute, since the start.",
@@ -276,6 +282,10 @@ class Metrics:
     def document_received(self, outcome: str) -> None:
         """Count one accepted document."""
         self._received.labels(outcome).inc()
+
+    def piece_kept(self, *, whole: bool) -> None:
+        """Count one piece of an upload."""
+        self._pieces.labels("whole" if whole else "part").inc()
 
     def limit_reached(self, limit: str) -> None:
         """Count one request that a limit refused."""

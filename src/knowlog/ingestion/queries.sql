@@ -151,12 +151,13 @@ select exists (select from unnest($1::uuid[], $2::int[]) as n (document_id, vers
                join documents d on d.tenant_id = tenant() and d.document_id = n.document_id and d.latest = n.version)
 
 -- name: unknown_blobs
--- Those of the given originals that no version knows, and no dead letter.
+-- Those of the given originals that no version knows, and no dead letter, and that are no pieces of an upload.
 select given.blob from unnest($1::uuid[], $2::text[]) as given (document_id, blob)
 where not exists (select from versions v
                   where v.tenant_id = tenant() and v.document_id = given.document_id and v.blob = given.blob)
   and not exists (select from dead_letters d
                   where d.tenant_id = tenant() and d.dead_letter_id = given.document_id and d.blob = given.blob)
+  and given.blob not in (select pieces_among($1, $2))
 
 -- name: adopt_key
 -- The first thing that is embedded in a collection decides which key answers.

@@ -124,9 +124,9 @@ async def spend(connection: Connection, counted: str, amount: int, key_id: UUID 
         await connection.execute(SQL["spend"], counted, amount, [THE_TENANT, *filter(None, [key_id])])
 
 
-async def check(connection: Connection, allowed: Allowance, kinds: Collection[str]) -> None:
-    """Raise LimitReached when nothing is left of one of these limits: asked before the work."""
-    await _require(connection, allowed, kinds, 1)
+async def check(connection: Connection, allowed: Allowance, kinds: Collection[str], least: int = 1) -> None:
+    """Raise LimitReached when less than `least` is left of one of these limits: asked before the work."""
+    await _require(connection, allowed, kinds, least)
 
 
 async def require_within(connection: Connection, allowed: Allowance, kinds: Collection[str]) -> None:

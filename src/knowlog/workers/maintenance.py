@@ -42,8 +42,8 @@ Step = Callable[[], Awaitable[object]]
 class Upkeep:
     """Folds statistics and usage, brings vectors under the configured model's key and chunks under their profile, fires
     schedules, gives large collections their index, drops indexes whose time is up, seals secrets that an earlier version
-    stored in the clear, forgets old idempotency keys, events, kept questions and threads, sweeps away originals that
-    nobody knows, moves tenants between databases.
+    stored in the clear, forgets old idempotency keys, events, kept questions, threads and uploads, sweeps away originals
+    that nobody knows, moves tenants between databases.
     """
 
     def __init__(self, app: App) -> None:
@@ -139,6 +139,7 @@ class Upkeep:
         await _safely(self._forget_sign_ins)
         await _safely(self._forget_questions)
         await _safely(self._forget_threads)
+        await _safely(self._forget_uploads)
         if not self._app.database.name:  # the originals of all tenants are in one place
             await _safely(
                 lambda: sweep_originals(self._app.database, self._app.blobs, older_than_s=_RARELY_S)
@@ -169,6 +170,12 @@ class Upkeep:
         async with self._app.database.system() as connection:
             gone = await connection.fetchval("select forget_old_threads($1)", keep_days)
         metrics.THREADS_FORGOTTEN.inc(gone)
+
+    async def _forget_uploads(self) -> None:
+        """Their pieces are swept away with the originals that nobody knows."""
+        keep_hours = self._app.settings.documents.upload_keep_hours
+        async with self._app.database.system() as connection:
+            metrics.UPLOADS_FORGOTTEN.inc(await connection.fetchval("select forget_uploads($1)", keep_hours))
 
     async def _finish_receipts(self) -> None:
         """Remove the original bytes of deleted tenants where a process was killed between two steps."""

@@ -71,6 +71,10 @@ THREADS_FORGOTTEN = Counter(
     "knowlog_worker_threads_forgotten",
     "Threads whose term was over, or of revoked keys, that this worker deleted.",
 )
+UPLOADS_FORGOTTEN = Counter(
+    "knowlog_worker_uploads_forgotten",
+    "Uploads in pieces whose term was over, finished or not, that this worker deleted.",
+)
 MOVES = Counter(
     "knowlog_worker_moves", "Moves of tenants to other databases: done, put off (tried again).", ["result"]
 )

@@ -57,7 +57,7 @@ LISTED = {
 """Tables of what not everybody in a tenant may see: a policy more, which takes away and gives nothing."""
 
 
-PRIVATE = {"threads", "turns", "turn_citations", "turn_statements"}
+PRIVATE = {"threads", "turns", "turn_citations", "turn_statements", "uploads", "upload_pieces"}
 """Tables of what nobody in a tenant may see but one: a policy more, likewise."""
 
 
