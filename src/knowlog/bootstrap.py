@@ -93,8 +93,8 @@ class App:
     def summarizing(self) -> Means:
         """What summaries are made with."""
         return Means(
-            self.database, self.embedder, self.store, self.models.open, self.judge, self.limiter, self.providers,
-            self.settings.llm.max_tokens,
+            self.database, self.embedder, self.store, self.models.open, self.judge, self.limiter,
+            self.providers_of, self.settings.llm.max_tokens,
         )  # fmt: skip
 
     async def providers_of(self, scope: Scope) -> tuple[Provider, ...]:

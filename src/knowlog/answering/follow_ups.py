@@ -76,11 +76,15 @@ def _is_quoted(passage: Passage, used: Iterable[tuple[object, int, int]]) -> boo
 
 
 def _fit(text: str) -> str:
-    """A heading or name as it can stand in a question; empty where it cannot. Nothing that leads anywhere can."""
+    """A heading or name as it can stand in a question; empty where it cannot."""
     subject = _NUMBERING.sub("", " ".join(text.split()).replace("#", " ").strip())
-    fits = _SHORTEST <= len(subject) <= _LONGEST and subject.isprintable() and not _UNFIT.search(subject)
-    safe = fits and not leads_away(subject, (), "")
-    return subject if safe and any(each.isalpha() for each in subject) else ""
+    return subject if _SHORTEST <= len(subject) <= _LONGEST and harmless(subject) else ""
+
+
+def harmless(text: str) -> bool:
+    """Whether it is plain words on one line, without markup, and leads nowhere."""
+    plain = text.isprintable() and not _UNFIT.search(text) and any(each.isalpha() for each in text)
+    return plain and not leads_away(text, (), "")
 
 
 def _answered(subject: str, passage: Passage) -> bool:

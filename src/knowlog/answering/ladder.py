@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Literal
 
 from knowlog.answering.actions import besides
-from knowlog.answering.generated import generate
+from knowlog.answering.generated import Generated, generate
 from knowlog.answering.model import Answer, AnswerEvent, Done, PassagesFound, Rung, Statement, StatementFound
+from knowlog.answering.proposals import IsAnswered, answered
 from knowlog.answering.question import valid_question
 from knowlog.faithfulness import Judge
 from knowlog.kernel.errors import KnowlogError, LimitReached
@@ -35,12 +37,20 @@ _SECOND = "The first language model did not answer, so the second did."
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What an answer is written with: the models in the order in which they are asked, who judges, and who pays."""
+    """What an answer is written with: the models in the order in which they are asked, who judges, who pays, what tells
+    whether a question that a model proposes is answered, and what becomes of what is not supported.
+    """
 
     providers: Sequence[Provider]
     judge: Judge
     account: Account
     max_tokens: int
+    is_answered: IsAnswered
+    unsupported: Literal["drop", "mark"] = "drop"
+
+    def marked(self, made: Generated) -> tuple[str, ...]:
+        """What is not supported and shown nevertheless."""
+        return made.unsupported if self.unsupported == "mark" else ()
 
 
 async def answer_by_ladder(
@@ -51,10 +61,11 @@ async def answer_by_ladder(
     Raises what `quote` raises, and Invalid for a question that cannot be asked.
     """
     started, asked, note = perf_counter(), valid_question(question), _FELL
+    marked: tuple[str, ...] = ()
     for place, provider in enumerate(writing.providers):
         try:
             with within(_share(len(writing.providers) - place)):
-                statements = await generate(
+                made = await generate(
                     asked, passages, provider, writing.judge, writing.account, writing.max_tokens
                 )
         except KnowlogError as error:
@@ -63,14 +74,15 @@ async def answer_by_ladder(
                 note = _SPENT.format(error.detail)
                 break
             continue
-        if statements:
-            more = besides(asked, passages, statements)._asdict()
-            return _standing(replace(_written(asked, statements, _RUNGS[min(place, 1)], started), **more))
-        note = _UNSUPPORTED
+        if made.statements:
+            written = _written(asked, made.statements, _RUNGS[min(place, 1)], started)
+            return _standing(await _with_besides(written, made, passages, writing))
+        note, marked = _UNSUPPORTED, writing.marked(made)
         break
     quoted = await quote()
     degraded = ("llm",) if note != _UNSUPPORTED else ()
-    return _standing(replace(quoted, degraded=(*quoted.degraded, *degraded), notes=(*quoted.notes, note)))
+    notes = (*quoted.notes, note)
+    return _standing(replace(quoted, degraded=(*quoted.degraded, *degraded), notes=notes, unsupported=marked))
 
 
 async def as_events(
@@ -102,6 +114,21 @@ def _written(question: str, statements: tuple[Statement, ...], rung: Rung, start
         rung=rung,
         degraded=() if rung == _RUNGS[0] else ("llm",),
         notes=() if rung == _RUNGS[0] else (_SECOND,),
+    )
+
+
+async def _with_besides(
+    written: Answer, made: Generated, passages: Sequence[Passage], writing: Writing
+) -> Answer:
+    """The answer with what there is to say besides it; what to ask next as the model proposes, else as without one."""
+    more = besides(written.question, passages, made.statements)
+    proposed = await answered(made.proposed, written.question, made.statements, writing.is_answered)
+    return replace(
+        written,
+        contradictions=more.contradictions,
+        follow_ups=proposed or more.follow_ups,
+        follow_ups_rung=written.rung if proposed else "extractive",
+        unsupported=writing.marked(made),
     )
 
 

@@ -75,8 +75,9 @@ class Answer:
     statements, and offers the passages that came closest as `nearest`. `took_ms` is the time spent composing.
     `by_words_alone` says that the model did not answer, so that no sentence was compared by meaning. `rung` says how it
     was made; where that is not what was asked for, `degraded` names what failed, and `notes` say it in sentences.
-    `contradictions` are between documents that fit the question; `follow_ups` could be asked next, and the passages
-    answer them.
+    `contradictions` are between documents that fit the question; `follow_ups` could be asked next, and the documents
+    answer them; `follow_ups_rung` says who wrote these: a language model, or nobody, and they are made of what was found.
+    `unsupported` is what a language model said besides that the passages do not support: no part of the answer.
     """
 
     question: str
@@ -92,6 +93,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
     follow_ups: tuple[str, ...] = ()
+    follow_ups_rung: Rung = "extractive"
+    unsupported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

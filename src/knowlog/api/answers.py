@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -65,6 +66,10 @@ _NOT_STORED = (
 )
 _PASSAGES = 10
 """An answer is sought in so many passages."""
+_LOOKED_AT = 5
+"""And whether a question could be asked next, in so many."""
+_SURE = 0.5
+"""What is proposed has to be answered more likely than not: nobody has asked it yet."""
 
 
 class AnswerAsked(Asked):
@@ -128,6 +133,13 @@ class AnswerBody(Body):
         description="Between documents that fit the question, each with both sides. Few and sure, rather than all."
     )
     follow_ups: list[str] = Field(description="Questions that the documents answer, to be asked next.")
+    follow_ups_rung: Rung = Field(
+        description="Who wrote these: a language model, or nobody (`extractive`): they are made of what was found."
+    )
+    unsupported: list[str] = Field(
+        description="What a language model said that the documents do not support: no part of the answer, and empty"
+        " unless the operator wants it shown (`KNOWLOG_LLM_UNSUPPORTED`)."
+    )
     nearest: list[FoundPassage]
     rung: Rung
     degraded: list[str] = Field(
@@ -201,13 +213,9 @@ async def _events(
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
 
 
-def _mode(app: App, asked: AnswerAsked) -> str:
-    return asked.mode or app.settings.llm.answers
-
-
 async def _check_mode(app: App, scope: Scope, asked: AnswerAsked) -> None:
-    """Raise Invalid where a language model is wanted and there is none."""
-    if _mode(app, asked) == "generated" and not await app.providers_of(scope):
+    """Raise Invalid where the caller wants a language model and there is none."""
+    if asked.mode == "generated" and not await app.providers_of(scope):
         raise Invalid(
             "There is no language model to write answers: ask with mode extractive, let an admin of your tenant entrust"
             " one (`knowlog language-model set`), or let the operator set KNOWLOG_LLM_MODEL."
@@ -251,15 +259,28 @@ async def _composed(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved
             found.question, passages, found.model or app.embedder, statistics=found.statistics
         )
 
-    if _mode(app, asked) == "extractive":
+    llm = app.settings.llm
+    wanted = (asked.mode or llm.answers) == "generated"
+    providers = await app.providers_of(scope) if wanted else ()
+    if not providers:
         STANDING["extractive"] += 1
         return await quote()
     account = TenantAccount(app.database, app.limiter, scope)
-    writing = Writing(await app.providers_of(scope), app.judge, account, app.settings.llm.max_tokens)
+    is_answered = partial(_is_answered, app, scope, asked)
+    writing = Writing(providers, app.judge, account, llm.max_tokens, is_answered, llm.unsupported)
     try:
         return await answer_by_ladder(found.question, found.passages, writing, quote)
     finally:
         await account.settle()
+
+
+async def _is_answered(app: App, scope: Scope, asked: Asked, question: str) -> bool:
+    """Whether a question would be answered, were it the caller's next one in the same place."""
+    update = {"question": question, "pattern": "hybrid", "history": []}
+    found = await look_up(app, scope, asked.model_copy(update=update), _LOOKED_AT)
+    model = found.model or app.embedder
+    made = await compose(question, found.passages, model, statistics=found.statistics, least_confidence=_SURE)
+    return made.status == "answered"
 
 
 async def _keep(app: App, scope: Scope, asked: Asked, found: Retrieved, made: Answer) -> str | None:
@@ -318,6 +339,8 @@ async def _ended(
             for each in made.contradictions
         ],
         "follow_ups": made.follow_ups,
+        "follow_ups_rung": made.follow_ups_rung,
+        "unsupported": made.unsupported,
         "nearest": passages_json(app, made.nearest, explain=False),
         "rung": made.rung,
         **told,

@@ -136,10 +136,11 @@ async def create(body: NewSummary, caller: AsReader, app: TheApp, repeats: Repea
 
     Example: `{"collection": "handbook", "topic": "warranty", "length": 120, "form": "bullets"}`.
     """
+    writers = await app.summarizing.writers(caller.scope, body.mode)
 
     async def act(connection: Connection) -> Answer:
-        wanted = checked(await _wanted(connection, caller.scope, body), has_model=bool(app.providers))
-        made_with = app.summarizing.made_with(wanted)
+        wanted = checked(await _wanted(connection, caller.scope, body), has_model=bool(writers))
+        made_with = app.summarizing.made_with(wanted, writers)
         found = await ask_summary(connection, caller.scope, wanted, made_with)
         await _record(connection, caller, "asked", found)
         place = {"Location": f"/v1/summaries/{found.summary_id}"}

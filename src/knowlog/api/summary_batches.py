@@ -94,10 +94,11 @@ async def create(body: NewBatch, caller: AsEditor, app: TheApp, repeats: Repeats
 
     `GET /v1/summaries?batch=...` lists what is made. Example: `{"collection": "handbook", "length": 100}`.
     """
+    writers = await app.summarizing.writers(caller.scope, body.mode)
 
     async def act(connection: Connection) -> Answer:
         collection = await get_collection(connection, caller.scope, body.collection)
-        wanted = checked(body.of(collection.collection_id), has_model=bool(app.providers))
+        wanted = checked(body.of(collection.collection_id), has_model=bool(writers))
         budget = Budget(body.most_documents, body.most_tokens)
         batch = await ask_batch(connection, caller.scope, wanted, budget)
         return await _answer(connection, caller, "asked", batch)

@@ -41,6 +41,8 @@ def _show_besides(answer: dict[str, Any]) -> None:
         _print(f"[yellow]These contradict each other in a {each['differ_in']}:[/yellow]", _BELOW)
         for side in each["sides"]:
             _show_citation(side, "")
+    for text in answer.get("unsupported", ()):
+        _print(f"[yellow]The documents do not support this:[/yellow] {escape(_one_line(text))}", _BELOW)
     for question in answer.get("follow_ups", ()):
         _print(f"[dim]Next: {escape(question)}[/dim]", _BELOW)
 

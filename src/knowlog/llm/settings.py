@@ -90,6 +90,11 @@ class LlmSettings(BaseModel):
         description='How passages are marked as material, before a model reads them: "delimited" (by words that nobody'
         ' can know beforehand) or "datamarked" (and a mark in place of each space: safer still, and more tokens).',
     )
+    unsupported: Literal["drop", "mark"] = Field(
+        "drop",
+        description='What becomes of statements of a written answer that the passages do not support: "drop", or "mark"'
+        " (shown apart, as unsupported, and no part of the answer).",
+    )
     answers: Literal["extractive", "generated"] = Field(
         "extractive",
         description='How a question is answered that does not say: "extractive" (quotations alone) or "generated" (by the'

@@ -4,6 +4,9 @@ It opens when half of the last twenty calls failed or were slow. A second later 
 probe. The first bad probe opens it again; it closes after so many good probes in a row as would be luck in one case of a
 hundred, were the dependency still failing as often as when it opened: three where every call failed, seven where every
 second did. So a dependency that comes back is used again at once, and one that fails now and then does not make it flap.
+
+A probe is given twice as long as the longest good call before: one that hangs must not hold up those that would show, a
+moment later, that the dependency is back.
 """
 
 import math
@@ -26,6 +29,8 @@ BAD_SHARE = 0.5
 LUCK = 0.01
 LEAST_PROBES, MOST_PROBES = 3, 10
 OPEN_S = 1.0
+PROBE_S = 2.0
+"""A probe is given so long at least."""
 LATELY_S = 60.0
 FAIR_S = 1.0
 """A call that its caller's deadline cut off sooner says nothing of the dependency."""
@@ -55,6 +60,8 @@ class Breaker:
         self._lock = Lock()
         self._era = 0
         self._bad: deque[bool] = deque(maxlen=WINDOW)
+        self._good_s: deque[float] = deque(maxlen=WINDOW)
+        self._probe_s: float | None = None
         self._opened_at: float | None = None
         self._probing = False
         self._good_probes = 0
@@ -79,18 +86,24 @@ class Breaker:
             return sum(self._bad) / len(self._bad) if self._bad else 0.0
 
     @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Let the block be one call. Raises CircuitOpen. A block that is cancelled says nothing of the dependency."""
+    def watch(self) -> Iterator[float | None]:
+        """Let the block be one call, and tell it how many seconds it has; None: as many as its caller gives it.
+
+        Raises CircuitOpen. A block that is cancelled says nothing of the dependency.
+        """
         era, began = self._admit(), self._clock()
         try:
-            yield
+            yield self._probe_s if self._probing else None
         except Exception as error:
             self._settle(era, self._judge(error, self._clock() - began))
             raise
         except BaseException:
             self._settle(era, None)
             raise
-        self._settle(era, self._clock() - began >= self._slow_s)
+        took_s = self._clock() - began
+        if took_s < self._slow_s:
+            self._good_s.append(took_s)
+        self._settle(era, took_s >= self._slow_s)
 
     def _judge(self, error: Exception, took_s: float) -> bool | None:
         if isinstance(error, DeadlinePassed) and took_s < min(FAIR_S, self._slow_s):
@@ -134,6 +147,7 @@ class Breaker:
         if self._opened_at is None:
             self.opened += 1
             self._probes_needed = self._enough_probes()
+            self._probe_s = max(PROBE_S, 2 * max(self._good_s)) if self._good_s else None
         self._opened_at = self._clock()
         self._good_probes = 0
         self._era += 1

@@ -114,8 +114,8 @@ class Guard:
             worth = self._worth()
             while True:
                 try:
-                    with self.breaker.watch():
-                        async with time_limit(self.policy.timeout_s, self._what):
+                    with self.breaker.watch() as most_s:
+                        async with time_limit(_sooner(self.policy.timeout_s, most_s), self._what):
                             return await function(*args, **kwargs)
                 except KnowlogError as error:
                     await asyncio.sleep(worth.wait_s(error))
@@ -128,7 +128,7 @@ class Guard:
             worth = self._worth()
             while True:
                 try:
-                    with self.breaker.watch(), within(self.policy.timeout_s):
+                    with self.breaker.watch() as most_s, within(_sooner(self.policy.timeout_s, most_s)):
                         return function(*args, **kwargs)
                 except KnowlogError as error:
                     sleep(worth.wait_s(error))
@@ -145,6 +145,11 @@ class Guard:
     def _worth(self) -> Worth:
         self.budget.earn()
         return Worth(self.budget, self.policy.attempts)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    """The lesser of two limits, of which None is none."""
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 @runtime_checkable

@@ -124,13 +124,13 @@ async def get_summary(connection: Connection, scope: Scope, summary_id: UUID, as
 
 
 async def renew_summary(connection: Connection, scope: Scope, summary_id: UUID, asker: str | None) -> Summary:
-    """Have a summary made again where documents have changed, or where that failed. Raises NotFound, or Conflict for one
-    that is being made or is as it should be.
+    """Have a summary made again where documents have changed, or where that failed, or something did that it was to be
+    made with. Raises NotFound, or Conflict for one that is being made or is as it should be.
     """
     found = await get_summary(connection, scope, summary_id, asker)
     if found.state in ("waiting", "running"):
         raise Conflict("The summary is being made already.")
-    if found.state == "done":
+    if found.content is not None and not found.content["degraded"]:
         raise Conflict("The summary is current: nothing that it rests on has changed.")
     await _again(connection, scope, summary_id, found.collection_id)
     return await get_summary(connection, scope, summary_id, asker)

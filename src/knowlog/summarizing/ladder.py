@@ -22,9 +22,11 @@ _QUOTED = 0.05
 _FELL = (
     "The language model did not answer in time or not as it should, so this summary is made of quotations."
 )
+_NONE = "There is no language model to write it any more, so this summary is made of quotations."
 _SPENT = "The limit of language models is reached, so this summary is made of quotations. {}"
 _UNSUPPORTED = "Nothing that the language model wrote is supported, so this summary is made of quotations."
 _SECOND = "The first language model did not answer, so the second did."
+"""Or a third: a tenant's own stands before those of the operator."""
 _FILLED = "What was written was shorter than wished; quotations fill the rest."
 
 
@@ -57,7 +59,7 @@ def summarize_by_quoting(task: Task) -> Content:
 
 async def summarize_by_ladder(task: Task, writing: Writing) -> Content:
     """Summarize with the first model that can, else by quotations. It tells its rung, and why it is not the first."""
-    note, metered = _FELL, Metered(writing.account)
+    note, metered = _FELL if writing.providers else _NONE, Metered(writing.account)
     for place, provider in enumerate(writing.providers):
         writer = Writer(
             provider, writing.judge, metered, writing.max_tokens, task.length, task.form, task.topic
@@ -100,4 +102,6 @@ def _told(content: Content, place: int, plan: str, tokens: int) -> Content:
         *((_FILLED,) if filled and content.within else ()),
     )
     degraded = ("llm",) if place else ()
-    return replace(content, rung=_RUNGS[place], plan=plan, llm_tokens=tokens, degraded=degraded, notes=notes)
+    return replace(
+        content, rung=_RUNGS[min(place, 1)], plan=plan, llm_tokens=tokens, degraded=degraded, notes=notes
+    )

@@ -1,7 +1,7 @@
 """A wish to a summary, within what its asker may see."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from knowlog.stores import VectorStore, lexemes
 from knowlog.summarizing.digests import digests_of, documents_seen, sentences_of
 from knowlog.summarizing.extractive import spread
 from knowlog.summarizing.ladder import Task, Writing, summarize_by_ladder, summarize_by_quoting
-from knowlog.summarizing.model import Content, Count, Length, Made, Quotable, Wanted, words
+from knowlog.summarizing.model import Content, Count, Length, Made, Mode, Quotable, Wanted, words
 from knowlog.summarizing.reading import Source
 from knowlog.tenants import Limiter
 
@@ -34,7 +34,7 @@ _BY_WORDS = "The embedding model did not answer, so the sentences on the topic w
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What summaries are made with."""
+    """What summaries are made with. `providers_of`: the language models of a tenant, its own before the operator's."""
 
     database: Database
     embedder: Embedder
@@ -42,13 +42,17 @@ class Means:
     open_model: OpenModel
     judge: Judge
     limiter: Limiter
-    providers: Sequence[Provider]
+    providers_of: Callable[[Scope], Awaitable[Sequence[Provider]]]
     max_tokens: int
 
-    def made_with(self, wanted: Wanted) -> dict[str, Any]:
+    async def writers(self, scope: Scope, mode: Mode) -> Sequence[Provider]:
+        """The language models that a summary is asked of, in their order; none for quotations. Raises Unavailable."""
+        return await self.providers_of(scope) if mode == "generated" else ()
+
+    def made_with(self, wanted: Wanted, writers: Sequence[Provider]) -> dict[str, Any]:
         """What decides, besides the wish, what is written: a summary made with something else is made again."""
         counted = self.embedder.profile.key if wanted.length.unit == "tokens" else None
-        written = [each.name for each in self.providers] if wanted.mode == "generated" else None
+        written = [each.name for each in writers] if wanted.mode == "generated" else None
         judged = self.judge.name if written else None
         return {"counted": counted, "written": written, "judged": judged}
 
@@ -77,11 +81,12 @@ async def _content(
     means: Means, scope: Scope, wanted: Wanted, found: Sequence[Quotable], relevance: Sequence[float] | None
 ) -> Content:
     task = Task(found, wanted.length, wanted.form, means.count(wanted.length), wanted.topic, relevance)
-    if wanted.mode == "extractive" or not means.providers:
+    if wanted.mode == "extractive":
         return await asyncio.to_thread(summarize_by_quoting, task)
     account = TenantAccount(means.database, means.limiter, scope)
     try:
-        writing = Writing(means.providers, means.judge, account, means.max_tokens)
+        writers = await means.writers(scope, wanted.mode)
+        writing = Writing(writers, means.judge, account, means.max_tokens)
         return await summarize_by_ladder(task, writing)
     finally:
         await account.settle()

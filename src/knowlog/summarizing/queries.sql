@@ -48,8 +48,8 @@ on conflict (tenant_id, document_id, method) do update
 set version = excluded.version, kept = excluded.kept, made_at = now()
 
 -- name: find_mine
--- The summary of the same wish that an asker has already.
-select summary_id, made_from, made_at from summaries
+-- The summary of the same wish that an asker has already, and whether something failed while it was made.
+select summary_id, made_from, made_at, content -> 'degraded' <> '[]' as degraded from summaries
 where tenant_id = tenant() and created_by = $1 and profile = $2
 order by summary_id desc limit 1
 
@@ -58,10 +58,11 @@ order by summary_id desc limit 1
 select exists (select from events where tenant_id = tenant() and subject = $1 and state in ('waiting', 'running'))
 
 -- name: copy_summary
--- A summary that somebody else asked for in the same words, of exactly the documents that this asker sees.
+-- A summary that somebody else asked for in the same words, of exactly the documents that this asker sees, and whole.
 with known as (
     select u.summary_id, u.content from summaries u
-    where u.tenant_id = tenant() and u.profile = $2 and u.made_from = $3 and u.made_at is not null limit 1),
+    where u.tenant_id = tenant() and u.profile = $2 and u.made_from = $3 and u.made_at is not null
+      and u.content -> 'degraded' = '[]' limit 1),
 made as (
     insert into summaries (tenant_id, summary_id, collection_id, document_id, wanted, profile, subjects, created_by,
                            made_from, content, made_at)

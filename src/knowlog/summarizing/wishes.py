@@ -25,8 +25,8 @@ def checked(wanted: Wanted, *, has_model: bool) -> Wanted:
         )
     if wanted.mode == "generated" and not has_model:
         raise Invalid(
-            "This installation has no language model to write summaries: ask with mode extractive, or let the operator"
-            " set KNOWLOG_LLM_MODEL."
+            "There is no language model to write summaries: ask with mode extractive, let an admin of your tenant entrust"
+            " one (`knowlog language-model set`), or let the operator set KNOWLOG_LLM_MODEL."
         )
     if wanted.topic is not None and not wanted.topic.strip():
         raise Invalid("The topic is empty: name one, or leave it out.")

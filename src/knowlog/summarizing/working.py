@@ -146,11 +146,12 @@ class Batcher:
     async def _one(self, course: _Course, document_id: UUID) -> None:
         """Make the summary of one document, unless the asker has it. One that cannot be made is counted and passed by."""
         wanted = replace(course.wanted, document_id=document_id, span=Span())
-        profile = profile_of(wanted, self._means.made_with(wanted))
+        writers = await self._means.writers(course.asker, wanted.mode)
+        profile = profile_of(wanted, self._means.made_with(wanted, writers))
         async with self._means.database.transaction(course.asker) as connection:
             mine = await connection.fetchrow(SQL["find_mine"], course.asker.principal, profile)
             _, made_from = await seen(connection, wanted)
-        if mine and mine["made_from"] == made_from:
+        if mine and mine["made_from"] == made_from and not mine["degraded"]:
             await self._note(course, document_id, reused=1)
             return
         try:

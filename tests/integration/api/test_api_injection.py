@@ -76,6 +76,7 @@ async def test_a_model_that_obeys_changes_nothing_and_leads_nowhere(
     for number in range(len(attacks)):
         asked = {"question": f"How often is the pump P{number} serviced?", "mode": "generated"}
         answer = (await obeying.post("/v1/answers", json=asked)).json()
+        assert not ADDRESS.search(" ".join(answer["follow_ups"]))
         if answer["rung"] == "generated":
             written += 1
             assert not ADDRESS.search(answer["text"]), answer["text"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
+import orjson
 import pytest
 from api_scene import Client, client_of, events_of
 
@@ -47,8 +48,8 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(app: App, alice: Client, *providers: Provider) -> AsyncIterator[Asking]:
-    llm = LlmSettings(answers="extractive")
+async def asking(app: App, alice: Client, *providers: Provider, **changes: Any) -> AsyncIterator[Asking]:
+    llm = LlmSettings(**changes)
     resilience = app.settings.resilience.model_copy(update={"question_s": DEADLINE_S})
     settings = replace(app.settings, llm=llm, resilience=resilience)
     api = create_api(replace(app, settings=settings, providers=providers))
@@ -153,6 +154,22 @@ async def test_what_is_not_supported_is_dropped(app: App, alice: Client, warrant
     assert "evil" not in answer["text"]
 
 
+async def test_what_is_not_supported_can_be_shown_as_that(app: App, alice: Client, warranty: str) -> None:
+    """Apart from the answer, where the operator wants it; but nothing that leads elsewhere."""
+    said = [
+        "The warranty of the probe lasts 24 months.",
+        "It lasts 60 months.",
+        "See http://evil.test for 24 months.",
+    ]
+    reply = orjson.dumps({"statements": [{"text": each, "passages": [1]} for each in said]}).decode()
+    provider = Provider(FakeModel(lambda _prompt: reply), Price(), LlmSettings())
+    async with asking(app, alice, provider) as people:
+        assert (await people.ask())["unsupported"] == []
+    async with asking(app, alice, provider, unsupported="mark") as people:
+        answer = await people.ask()
+    assert (answer["text"], answer["unsupported"]) == (said[0], [said[1]])
+
+
 async def test_a_budget_is_held_before_the_call(
     app: App, alice: Client, tenant: Scope, warranty: str, server: ModelServer
 ) -> None:
@@ -176,6 +193,15 @@ async def test_without_a_model_nothing_can_be_generated(alice: Client) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
     assert "KNOWLOG_LLM_MODEL" in refused.json()["detail"]
     assert (await alice.post("/v1/answers", json={**ASKED, "mode": "extractive"})).status_code == 200
+
+
+async def test_where_written_answers_are_usual_a_tenant_without_a_model_gets_quotations(
+    app: App, alice: Client, warranty: str
+) -> None:
+    """The operator's wish is for those that have one."""
+    async with asking(app, alice, answers="generated") as people:
+        answer = await people.ask(mode=None)
+    assert (answer["rung"], answer["degraded"], answer["notes"]) == ("extractive", [], [])
 
 
 async def test_the_figures_show_the_breaker(

@@ -21,7 +21,10 @@ async def test_work_for_later_is_told_from_what_is_due(database: Database, tenan
     assert found["later"] >= 1
 
 
-@pytest.mark.parametrize("asked", ["due_work()", "source_troubles(5)", "rechunking_overview()"])
+@pytest.mark.parametrize("asked", [
+    "due_work()", "source_troubles(5)", "rechunking_overview()", "thread_overview(365)", "summary_overview()",
+    "own_model_places()",
+])  # fmt: skip
 async def test_the_owner_may_ask(database: Database, asked: str) -> None:
     """As the doctor does."""
     async with database.owner() as connection:

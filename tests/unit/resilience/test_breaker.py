@@ -130,3 +130,23 @@ def test_a_call_of_an_earlier_time_changes_nothing(scene: Scene) -> None:
     with pytest.raises(Unavailable, match="late"):
         late()
     assert scene.breaker.state == "half-open"
+
+
+@pytest.mark.parametrize(("took_s", "most_s"), [((), None), ((0.01,) * 9, 2.0), ((0.1, 1.5, 0.1), 3.0)])
+def test_a_probe_has_twice_the_time_of_a_good_call(
+    scene: Scene, took_s: tuple[float, ...], most_s: float | None
+) -> None:
+    """Two seconds at least; where no good call is known, what its caller gives."""
+    for each in took_s:
+        scene.call(took_s=each)
+    scene.open()
+    scene.now += 1.1
+    with scene.breaker.watch() as given_s:
+        assert given_s == most_s
+
+
+def test_other_calls_have_what_their_caller_gives(scene: Scene) -> None:
+    """However long the good ones before took."""
+    scene.call()
+    with scene.breaker.watch() as given_s:
+        assert given_s is None

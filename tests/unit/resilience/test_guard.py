@@ -10,6 +10,7 @@ import pytest
 
 from knowlog.kernel.errors import Invalid, LimitReached, Unavailable
 from knowlog.resilience import (
+    Breaker,
     BulkheadFull,
     DeadlinePassed,
     Guard,
@@ -168,3 +169,18 @@ def test_there_is_one_guard_for_a_name() -> None:
     """What one caller has learnt holds for all; another policy makes another guard."""
     assert guard_of("shared thing") is guard_of("shared thing")
     assert guard_of("shared thing", Policy(at_once=1)) is guard_of("shared thing", Policy(at_once=1))
+
+
+async def test_a_probe_that_hangs_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before the time that any other call has: who comes next may be the one that closes the breaker."""
+    monkeypatch.setattr("knowlog.resilience.breaker.PROBE_S", 0.05)
+    guard = Guard("hanging thing", Policy(timeout_s=30, attempts=1))
+    guard.breaker = Breaker(guard.name, open_s=0.01)
+    assert await guard.run(Failing(0).ask) == "answer"
+    while guard.breaker.state == "closed":
+        with pytest.raises(Unavailable):
+            await guard.run(Failing(1).ask)
+    await asyncio.sleep(0.02)
+    async with asyncio.timeout(5):
+        with pytest.raises(DeadlinePassed):
+            await guard.run(asyncio.sleep, 30)

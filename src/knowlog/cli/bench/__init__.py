@@ -15,6 +15,7 @@ from knowlog.cli.bench.footprint import footprint
 from knowlog.cli.bench.idle import idle
 from knowlog.cli.bench.ingest import ingest
 from knowlog.cli.bench.injection import injection
+from knowlog.cli.bench.outage import outage
 from knowlog.cli.bench.overload import overload
 from knowlog.cli.bench.patterns import patterns
 from knowlog.cli.bench.permissions import permissions
@@ -48,6 +49,7 @@ for command in (
     idle,
     footprint,
     wrapping,
+    outage,
     overload,
     injection,
 ):

@@ -182,17 +182,18 @@ async def _closed(tenants: Sequence[Connections], seconds: float) -> list[_Asked
 async def _flood(
     others: Sequence[Connections], heavy: Connections, capacity: float, seconds: float
 ) -> list[_Asked]:
-    """Ask at fixed rates, whether answers come or not. What happens in the first seconds is not counted."""
+    """Ask at fixed rates, whether answers come or not."""
     share = capacity / (len(others) + 1)
     rates = [(api, capacity * _TIMES / len(others)) for api in others] + [(heavy, share * _HEAVY_TIMES)]
-    await asyncio.gather(*(_at_rate(api, rate, _SHED_AFTER_S) for api, rate in rates))
     return await asyncio.gather(*(_at_rate(api, rate, seconds) for api, rate in rates))
 
 
 async def _at_rate(api: Connections, rate: float, seconds: float) -> _Asked:
-    asked, under_way, sent = _Asked(), set[asyncio.Task[None]](), 0
+    """What is asked in the first seconds, until it is shed, is not counted."""
+    before, counted, under_way, sent = _Asked(), _Asked(), set[asyncio.Task[None]](), 0
     began = perf_counter()
-    while (passed := perf_counter() - began) < seconds:
+    while (passed := perf_counter() - began) < _SHED_AFTER_S + seconds:
+        asked = before if passed < _SHED_AFTER_S else counted
         for number in range(sent, int(passed * rate)):
             if len(under_way) >= _CONNECTIONS:
                 asked.outcomes["not sent"] += 1
@@ -203,7 +204,7 @@ async def _at_rate(api: Connections, rate: float, seconds: float) -> _Asked:
         sent = int(passed * rate)
         await asyncio.sleep(_STEP_S)
     await asyncio.gather(*under_way)
-    return asked
+    return counted
 
 
 async def _recovery(api: Connections, idle_ms: float) -> float:

@@ -13,6 +13,7 @@ from knowlog.cli.doctor.llm import check_providers
 from knowlog.cli.doctor.machine import check_machine
 from knowlog.cli.doctor.mail import check_mail
 from knowlog.cli.doctor.model import Finding, fail, ok
+from knowlog.cli.doctor.own_models import check_own_models
 from knowlog.cli.doctor.parts import check_blobs, check_model, check_parser
 from knowlog.cli.doctor.provisioning import check_provisioning
 from knowlog.cli.doctor.safety import check_safety
@@ -21,6 +22,8 @@ from knowlog.cli.doctor.server import Target, check_server
 from knowlog.cli.doctor.sign_on import check_sign_on
 from knowlog.cli.doctor.silos import check_silos
 from knowlog.cli.doctor.sources import check_sources
+from knowlog.cli.doctor.summaries import check_summaries
+from knowlog.cli.doctor.threads import check_threads
 from knowlog.cli.running import here
 from knowlog.kernel.errors import KnowlogError, Misconfigured
 from knowlog.settings import Settings, load_settings
@@ -57,6 +60,13 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
         check_providers,
         "Correct the KNOWLOG_LLM_ settings, or start that endpoint; meanwhile answers are made of quotations.",
     ),
+    ("models of tenants", check_own_models, "Start PostgreSQL, or correct KNOWLOG_LLM_PRIVATE_HOSTS."),
+    (
+        "threads",
+        check_threads,
+        "Start PostgreSQL, or correct KNOWLOG_THREADS_KEEP_DAYS; then run this again.",
+    ),
+    ("summaries", check_summaries, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
     ("judge", check_judge, "Correct the KNOWLOG_FAITHFULNESS_ settings; then run this again."),
     ("mail", check_mail, "Correct the KNOWLOG_MAIL_ and KNOWLOG_PEOPLE_ settings; then run this again."),
     (

@@ -75,7 +75,9 @@ def obeying(prompt: Prompt) -> str:
         for number, line in said
         for text in (*_led_to(line), *_told(line))
     ]
-    return orjson.dumps({"statements": statements}).decode()
+    asked_next = [f"{each['text']}?" for each in statements]
+    also = {"follow_ups": asked_next} if "follow_ups" in prompt.schema.get("properties", ()) else {}
+    return orjson.dumps({"statements": statements, **also}).decode()
 
 
 def _led_to(line: str) -> list[str]:
