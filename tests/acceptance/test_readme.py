@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from knowlog.cli.client import Client
 from knowlog.cli.processes import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,12 @@ def environment(stack: Stack, key: str) -> dict[str, str]:
     return {**os.environ, "PATH": path, **known}
 
 
+def key_for(page: Path, stack: Stack) -> str:
+    """The key of a tenant of the page's own: what one page takes in is in no answer that another promises."""
+    with Client(stack.url, stack.operator_key) as client:
+        return str(client.post("/v1/tenants", {"name": f"guide {page.stem}"})["secret"])
+
+
 def documents(text: str) -> Iterator[dict[str, Any]]:
     """The JSON documents of a text in which they follow each other."""
     while text.strip():
@@ -66,10 +73,12 @@ async def test_the_examples_of_the_guide_say_what_it_promises(
     page: Path, running: tuple[Stack, str], tmp_path: Path
 ) -> None:
     """Every block runs to its end, and prints what stands behind its arrows, in that order."""
+    stack, _ = running
+    known = environment(stack, key_for(page, stack))
     for block in commands(page):
         process = await asyncio.create_subprocess_exec(
             "bash", "-euc", block, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env=environment(*running), cwd=tmp_path,
+            env=known, cwd=tmp_path,
         )  # fmt: skip
         printed = (await process.communicate())[0].decode()
         assert process.returncode == 0, printed

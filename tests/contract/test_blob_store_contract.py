@@ -96,7 +96,9 @@ async def test_deleting_removes_and_may_be_repeated(blobs: BlobStore) -> None:
 
 async def test_a_check_leaves_nothing_behind(blobs: BlobStore) -> None:
     """`knowlog doctor` writes, reads and removes."""
+    await blobs.put({"t/d/1": b"x"})
     await blobs.check()
+    assert [key async for page in blobs.keys("") for key in page] == ["t/d/1"]
 
 
 async def test_a_key_cannot_leave_the_directory(tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ async def test_who_joins_gets_a_share_of_a_group_that_never_rests(
             await publisher
             await until(lambda: len({*of_one, *of_two}) >= sent)
     await other.close()
+    assert {*of_one, *of_two} == {f"m{number}" for number in range(sent)}
 
 
 async def test_settled_messages_do_not_come_again(broker: Broker, topic: str) -> None:

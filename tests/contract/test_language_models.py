@@ -5,15 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import BaseModel
 
+from fake_models import fake_provider
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
 from knowlog.llm import (
-    FakeModel,
     LlmSettings,
     MalformedReply,
     OpenAccount,
     Price,
     Prompt,
-    Provider,
     Usage,
     open_providers,
 )
@@ -128,7 +127,7 @@ async def test_a_model_that_talks_nonsense_is_asked_twice_and_no_more(server: Mo
 
 async def test_the_fake_keeps_the_contract() -> None:
     """It says what it was given to say, in pieces, and counts."""
-    provider = Provider(FakeModel(lambda _prompt: "two words"), Price(), LlmSettings())
+    _, provider = fake_provider(lambda _prompt: "two words")
     reply = await provider.complete(PROMPT, NOBODY)
     assert (reply.text, reply.usage.written_tokens, reply.usage.estimated) == ("two words", 2, False)
 

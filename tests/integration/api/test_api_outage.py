@@ -11,10 +11,11 @@ import orjson
 import pytest
 from api_scene import Client, client_of, events_of
 
+from fake_models import fake_provider
 from knowlog.api import create_api
 from knowlog.bootstrap import App
 from knowlog.database import Scope
-from knowlog.llm import FakeModel, LlmSettings, Price, Provider, open_providers
+from knowlog.llm import LlmSettings, Provider, open_providers
 from knowlog.tenants import set_tenant_limits
 from language_model_server import ModelServer, serving
 
@@ -128,7 +129,7 @@ async def test_the_second_model_stands_in_for_the_first(
 ) -> None:
     """And the answer says so."""
     server.mood = "fails"
-    second = Provider(FakeModel(), Price(), LlmSettings())
+    _, second = fake_provider()
     async with asking(app, alice, server.provider(), second) as people:
         answer = await people.ask()
     assert (answer["rung"], answer["degraded"]) == ("generated_by_second", ["llm"])
@@ -146,7 +147,7 @@ async def test_the_second_model_stands_in_for_the_first(
 )
 async def test_what_is_not_supported_is_dropped(app: App, alice: Client, warranty: str, written: str) -> None:
     """Another figure, a passage that there is not, a link: quotations answer instead."""
-    lying = Provider(FakeModel(lambda _prompt: written), Price(), LlmSettings())
+    _, lying = fake_provider(lambda _prompt: written)
     async with asking(app, alice, lying) as people:
         answer = await people.ask()
     assert (answer["rung"], answer["degraded"]) == ("extractive", [])

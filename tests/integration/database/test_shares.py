@@ -51,12 +51,12 @@ async def test_a_key_is_looked_up_while_every_transaction_is_taken(small, tenant
 async def test_a_transaction_within_one_needs_no_second_place(small, tenant) -> None:
     """Or three requests that each open another would wait for each other."""
 
-    async def nested() -> None:
+    async def nested() -> int:
         async with small.transaction(tenant):
             await asyncio.sleep(0.05)
             async with small.transaction(tenant) as connection:
-                await connection.fetchval("select 1")
+                return await connection.fetchval("select 1")
 
     async with asyncio.timeout(8):
-        await asyncio.gather(nested(), nested())
-        await asyncio.gather(nested(), nested())
+        assert await asyncio.gather(nested(), nested()) == [1, 1]
+        assert await asyncio.gather(nested(), nested()) == [1, 1]

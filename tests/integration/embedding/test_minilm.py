@@ -84,7 +84,8 @@ async def test_cancelled_batch_stops(embedder: MiniLMEmbedder) -> None:
     await asyncio.sleep(0.1)
     documents.cancel()
     async with asyncio.timeout(5):
-        await embedder.embed_documents(["next"])
+        assert len(await embedder.embed_documents(["next"])) == 1
+    assert documents.cancelled()
 
 
 async def test_window_is_a_setting(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import orjson
 import pytest
 
+from fake_models import fake_provider
 from knowlog.kernel.errors import Unavailable
-from knowlog.llm import FakeModel, LlmSettings, OpenAccount, Price, Prompt, Provider, material_of
+from knowlog.llm import OpenAccount, Prompt, material_of
 from knowlog.retrieval import LazyWriter, ProviderWriter, Search, retrieve
 
 TEXTS = ["Pumps have a warranty of two years. It covers labour.", "The canteen covers its tables at noon."]
@@ -17,8 +18,8 @@ def ask(database, tenant, collection, put, store, embedder):
 
     async def ask(pattern: str, reply=None, question: str = "What does it cover?", history=HISTORY):
         await put(tenant, collection, TEXTS)
-        model = FakeModel(reply) if reply else None
-        writer = model and ProviderWriter(Provider(model, Price(), LlmSettings()), OpenAccount(), 100)
+        model, provider = fake_provider(reply)
+        writer = ProviderWriter(provider, OpenAccount(), 100) if reply else None
         search = Search(question, (collection,), pattern=pattern)
         found = await retrieve(database, tenant, embedder, store, search, writer=writer, history=history)
         return model, found

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from fake_models import fake_provider
 from knowlog.kernel.errors import Invalid, Unavailable
-from knowlog.llm import FakeModel, LlmSettings, OpenAccount, Price, Prompt, Provider
+from knowlog.llm import FakeModel, OpenAccount, Prompt
 from knowlog.retrieval import ProviderWriter, Search, all_patterns, retrieve
 
 ASKING = [each.name for each in all_patterns() if each.needs_llm]
@@ -20,8 +21,8 @@ TEXTS = [
 
 def writer_of(reply: Callable[[Prompt], str]) -> tuple[FakeModel, ProviderWriter]:
     """A model that replies so, behind its guard."""
-    model = FakeModel(reply)
-    return model, ProviderWriter(Provider(model, Price(), LlmSettings()), OpenAccount(), 100)
+    model, provider = fake_provider(reply)
+    return model, ProviderWriter(provider, OpenAccount(), 100)
 
 
 @pytest.fixture

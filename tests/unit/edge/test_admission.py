@@ -42,3 +42,4 @@ def test_a_share_is_never_nothing() -> None:
     """One place at least."""
     admission = Admission(requests=2, room_bytes=100, share=0.01)
     Stay(admission).begin("a")
+    assert admission.working.taken == 1

@@ -47,4 +47,6 @@ def test_what_no_list_gave_out_is_refused(cursor: str) -> None:
 def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     """Nothing else can happen."""
     with suppress(BadRequest):
-        decode_cursor(text, UUID, str)
+        found = decode_cursor(text, UUID, str)
+        assert found is not None
+        assert [type(each) for each in found] == [UUID, str]

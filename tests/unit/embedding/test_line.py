@@ -76,7 +76,8 @@ async def test_what_is_cancelled_ends_soon(line) -> None:
 
 async def test_nothing_to_do_is_done_at_once(line) -> None:
     """An empty batch needs no thread."""
-    await line.run(lambda _: None, [])
+    async with asyncio.timeout(5):
+        await line.run(pytest.fail, [])
 
 
 async def test_threads_end_when_the_line_is_closed() -> None:

@@ -84,7 +84,9 @@ def test_weak_secrets_are_refused_where_others_reach_the_server(exposed: dict[st
 
 def test_on_this_machine_alone_weak_secrets_will_do() -> None:
     """Development needs no ceremony."""
-    load_settings({"KNOWLOG_API_OPERATOR_KEY": "a-key-of-20-characters"})
+    key = load_settings({"KNOWLOG_API_OPERATOR_KEY": "a-key-of-20-characters"}).api.operator_key
+    assert key is not None
+    assert key.get_secret_value() == "a-key-of-20-characters"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import orjson
 
+from fake_models import fake_provider
 from knowlog.documents import Structure
 from knowlog.faithfulness import FaithfulnessSettings, open_judge
-from knowlog.llm import FakeModel, LlmSettings, OpenAccount, Price, Prompt, Provider
+from knowlog.llm import FakeModel, OpenAccount, Prompt
 from knowlog.summarizing import Length, Source, quotables, words
 from knowlog.summarizing.ladder import Task, Writing, summarize_by_ladder
 from knowlog.summarizing.model import Content
@@ -34,8 +35,8 @@ async def summarized(
     reply: Callable[[Prompt], str], sentences: int = 20, length: int = 60
 ) -> tuple[Content, FakeModel]:
     """A summary by a model that replies so, and the model."""
-    model = FakeModel(reply)
-    writing = Writing([Provider(model, Price(), LlmSettings())], JUDGE, OpenAccount(), 600)
+    model, provider = fake_provider(reply)
+    writing = Writing([provider], JUDGE, OpenAccount(), 600)
     task = Task(quotables(text_of(sentences), SOURCE, Structure()), Length(length), "brief", words)
     return await summarize_by_ladder(task, writing), model
 
