@@ -1,27 +1,21 @@
 """Figures for Prometheus. None of them names a tenant."""
 
 from collections import Counter as Counted
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from knowlog.database import Database
 from knowlog.edge.admission import Admission
 from knowlog.edge.connections import Connections
+from knowlog.edge.overviews import Overviews
 from knowlog.edge.sharing import added
 from knowlog.resilience import Turns, dependencies, kinds_apart
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-_OVERVIEWS = (
-    "queue_depth", "unfinished_documents", "embedding_overview", "life_overview", "audit_overview",
-    "provisioning_overview",
-)  # fmt: skip
 
 
 class Metrics:
@@ -30,126 +24,92 @@ class Metrics:
     def __init__(self, admission: Admission, connections: Connections) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         """Of this process."""
-        self.overviews = CollectorRegistry(auto_describe=True)
-        """Of the whole installation, as the databases tell it."""
+        self.overviews = Overviews()
         ProcessCollector(registry=self.registry)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._count_requests()
+        self._count_callers()
         self._measure_searches()
-        self._measure_work()
-        self._measure_rebuilds()
-        self._measure_tenants()
-        self._measure_silos()
         self._measure_dependencies()
         self._watch_connections(connections)
         self._watch_admission(admission)
 
     def _count_requests(self) -> None:
-        self._requests = Counter(
-            "knowlog_http_requests",
-            "Requests answered.",
-            ["method", "route", "status"],
-            registry=self.registry,
+        self._requests = self._counter(
+            "knowlog_http_requests", "Requests answered.", "method", "route", "status"
         )
-        self._latency = Histogram(
+        self._latency = self._durations(
             "knowlog_http_request_duration_seconds",
             "From the request's headers to the end of the answer.",
-            ["method", "route"],
-            buckets=_BUCKETS,
-            registry=self.registry,
+            "method", "route",
+        )  # fmt: skip
+        self._received = self._counter(
+            "knowlog_documents_received", "Documents accepted, by outcome.", "outcome"
         )
-        self._received = Counter(
-            "knowlog_documents_received",
-            "Documents accepted, by outcome.",
-            ["outcome"],
-            registry=self.registry,
-        )
-        self._pieces = Counter(
+        self._pieces = self._counter(
             "knowlog_upload_pieces",
             "Pieces of uploads that were kept: whole, part (the connection broke off).",
-            ["result"],
-            registry=self.registry,
+            "result",
         )
-        self._takes = Gauge(
+        self._takes = self._gauge(
             "knowlog_limits_takes",
             "How often a store was asked for requests or uploads of a minute, since the start.",
-            ["store"],
-            registry=self.registry,
+            "store",
         )
-        self._refused = Counter(
+        self._refused = self._counter(
             "knowlog_limits_refused",
             "Requests that a limit of a tenant or a key refused, by limit.",
-            ["limit"],
-            registry=self.registry,
+            "limit",
         )
-        self._strangers = Counter(
-            "knowlog_callers_refused",
-            "Keys and tokens that were offered and open nothing, or not any more.",
-            registry=self.registry,
+
+    def _count_callers(self) -> None:
+        self._strangers = self._counter(
+            "knowlog_callers_refused", "Keys and tokens that were offered and open nothing, or not any more."
         )
-        self._reused = Counter(
+        self._reused = self._counter(
             "knowlog_refresh_tokens_reused",
             "Refresh tokens that were offered a second time, so that their session was ended.",
-            registry=self.registry,
         )
-
-        self._sign_ons = Counter(
-            "knowlog_sign_ons",
-            "Sign-ins by tenants' providers that came back, by result.",
-            ["result"],
-            registry=self.registry,
+        self._sign_ons = self._counter(
+            "knowlog_sign_ons", "Sign-ins by tenants' providers that came back, by result.", "result"
         )
-
-        self._sign_outs = Counter(
-            "knowlog_sign_outs",
-            "Sign-outs that tenants' providers have told of, by result.",
-            ["result"],
-            registry=self.registry,
+        self._sign_outs = self._counter(
+            "knowlog_sign_outs", "Sign-outs that tenants' providers have told of, by result.", "result"
         )
 
     def _measure_searches(self) -> None:
-        self._searches = Histogram(
+        self._searches = self._durations(
             "knowlog_search_duration_seconds",
             "From a question to its passages, by retrieval pattern.",
-            ["pattern"],
-            buckets=_BUCKETS,
-            registry=self.registry,
+            "pattern",
         )
-        self._calls = Counter(
+        self._calls = self._counter(
             "knowlog_search_model_calls",
             "Calls of a language model for searches, by retrieval pattern.",
-            ["pattern"],
-            registry=self.registry,
+            "pattern",
         )
-
-        self._turns = Counter(
+        self._turns = self._counter(
             "knowlog_thread_turns",
             "Answers of threads: stored, lost (the answer was given, the thread gone or full, or the database away).",
-            ["outcome"],
-            registry=self.registry,
+            "outcome",
         )
 
-    def _measure_work(self) -> None:
-        self._queue = self._gauge("knowlog_queue_jobs", "Jobs in the queue, by state.", "state")
-        self._oldest = self._gauge("knowlog_queue_oldest_seconds", "Age of the oldest waiting job.")
-        self._documents = self._gauge(
-            "knowlog_documents_unfinished", "Documents not indexed, by state.", "state"
-        )
-
-    def _measure_rebuilds(self) -> None:
-        self._rebuilds = self._gauge(
-            "knowlog_embedding_rebuild_collections",
-            "Collections whose vectors are being made anew for another embedding model.",
-        )
-        self._rebuild_chunks = self._gauge(
-            "knowlog_embedding_rebuild_chunks",
-            "Chunks of those collections, and how many of them are done.",
-            "state",
-        )
-        self._rebuilds_held_up = self._gauge(
-            "knowlog_embedding_rebuild_held_up",
-            "1 while something is in the way of making vectors anew: the collections say what.",
-        )
+    def _measure_dependencies(self) -> None:
+        self._dependencies = self._gauge(
+            "knowlog_dependency_state",
+            "Servers by the state of what stands before a dependency: closed, open (it is left alone), half-open.",
+            "dependency", "state",
+        )  # fmt: skip
+        self._dependency_calls = self._gauge(
+            "knowlog_dependency_events",
+            "How often, since the start, it opened, refused a call or repeated one; calls under way.",
+            "dependency", "event",
+        )  # fmt: skip
+        self._apart = self.overviews.gauge(
+            "knowlog_dependency_holders",
+            "How many tenants' guards of a kind are in which state; each tenant has its own.",
+            "kind", "state",
+        )  # fmt: skip
 
     def _watch_connections(self, connections: Connections) -> None:
         self._watch("knowlog_http_connections", "Connections open.", lambda: connections.open)
@@ -176,47 +136,6 @@ class Metrics:
             lambda: admission.bytes,
         )
 
-    def _measure_tenants(self) -> None:
-        self._suspended = self._gauge("knowlog_tenants_suspended", "Tenants that are suspended.")
-        self._audit = self._gauge("knowlog_audit_records", "Records in all audit logs.")
-        self._audit_cut = self._gauge(
-            "knowlog_audit_chains_cut",
-            "Audit logs that do not end where their head says: records were removed or changed.",
-        )
-
-        self._provisioned = self._gauge(
-            "knowlog_provisioning_members", "Members that identity providers keep, by SCIM."
-        )
-        self._unkept = self._gauge(
-            "knowlog_provisioning_tenants_without_key",
-            "Tenants with such members and no valid key of the role provisioner: leavers stay.",
-        )
-
-    def _measure_silos(self) -> None:
-        self._silos = self._gauge(
-            "knowlog_silo_answers", "1 while the database of its own of some tenants answers.", "silo"
-        )
-
-    def _measure_dependencies(self) -> None:
-        self._dependencies = Gauge(
-            "knowlog_dependency_state",
-            "Servers by the state of what stands before a dependency: closed, open (it is left alone), half-open.",
-            ["dependency", "state"],
-            registry=self.registry,
-        )
-        self._dependency_calls = Gauge(
-            "knowlog_dependency_events",
-            "How often, since the start, it opened, refused a call or repeated one; calls under way.",
-            ["dependency", "event"],
-            registry=self.registry,
-        )
-
-        self._apart = self._gauge(
-            "knowlog_dependency_holders",
-            "How many tenants' guards of a kind are in which state; each tenant has its own.",
-            "kind", "state",
-        )  # fmt: skip
-
     def _set_dependencies(self) -> None:
         for kind in kinds_apart():
             states = kind.states()
@@ -242,20 +161,23 @@ class Metrics:
 
     def watch_answers(self, standing: Counted[str], rungs: Sequence[str]) -> None:
         """Show on which rung of the ladder answers stood."""
-        answers = Gauge(
-            "knowlog_answers_standing",
-            "Answers since the start, by rung of the ladder.",
-            ["rung"],
-            registry=self.registry,
+        answers = self._gauge(
+            "knowlog_answers_standing", "Answers since the start, by rung of the ladder.", "rung"
         )
         for rung in rungs:
             answers.labels(rung).set_function(partial(standing.__getitem__, rung))
 
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        return Gauge(name, meaning, labels, registry=self.overviews)
+        return Gauge(name, meaning, labels, registry=self.registry)
+
+    def _durations(self, name: str, meaning: str, *labels: str) -> Histogram:
+        return Histogram(name, meaning, labels, buckets=_BUCKETS, registry=self.registry)
 
     def _watch(self, name: str, meaning: str, look: Callable[[], float]) -> None:
-        Gauge(name, meaning, registry=self.registry).set_function(look)
+        self._gauge(name, meaning).set_function(look)
 
     def request_done(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request. `route` is the template, never the path itself."""
@@ -328,42 +250,6 @@ class Metrics:
         `others` are the figures of the servers beside this one, which are added to its. Raises Unavailable where the
         home does not answer.
         """
-        await self._look_over(database)
+        await self.overviews.look_over(database)
         alone = self.render_alone()
-        return (added([alone, *others]) if others else alone) + generate_latest(self.overviews)
-
-    async def _look_over(self, database: Database) -> None:
-        places = await database.reachable()
-        answering = {each.name for each in places}
-        for name in database.silos:
-            self._silos.labels(name).set(name in answering)
-        found: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for place in places:
-            async with place.system() as connection:
-                for name in _OVERVIEWS:
-                    found[name] += await connection.fetch(f"select * from {name}()")  # noqa: S608 - names of ours
-        for state in ("waiting", "running", "failed"):
-            self._queue.labels(state).set(_sum(found["queue_depth"], state))
-        self._oldest.set(max(each["oldest_s"] for each in found["queue_depth"]))
-        self._suspended.set(_sum(found["life_overview"], "suspended"))
-        self._audit.set(_sum(found["audit_overview"], "records"))
-        self._audit_cut.set(_sum(found["audit_overview"], "cut"))
-        self._provisioned.set(_sum(found["provisioning_overview"], "members"))
-        self._unkept.set(_sum(found["provisioning_overview"], "without_key"))
-        counts: Counted[str] = Counted()
-        for row in found["unfinished_documents"]:
-            counts[row["state"]] += row["documents"]
-        for state in ("received", "parsing", "embedding", "failed"):
-            self._documents.labels(state).set(counts[state])
-        self._set_rebuilds([row for row in found["embedding_overview"] if row["building"] is not None])
-
-    def _set_rebuilds(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        self._rebuilds.set(sum(row["collections"] for row in rows))
-        for state in ("done", "total"):
-            self._rebuild_chunks.labels(state).set(sum(row[state] for row in rows))
-        self._rebuilds_held_up.set(any(row["reason"] for row in rows))
-
-
-def _sum(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    """One figure over all databases."""
-    return float(sum(row[name] for row in rows))
+        return (added([alone, *others]) if others else alone) + generate_latest(self.overviews.registry)
