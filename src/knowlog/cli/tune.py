@@ -23,50 +23,68 @@ class TuningFailed(KnowlogError):
     code = "tuning-failed"
 
 
+Collection = Annotated[str, typer.Argument(help="Name of the collection.", metavar="COLLECTION")]
+Dataset = Annotated[str | None, typer.Option("--dataset", "-d", help="Name of a dataset of it.")]
+TuningId = Annotated[
+    str | None, typer.Option("--tuning", help="Id of a tuning that was begun before, to wait for or apply.")
+]
+Strategies = Annotated[
+    list[str] | None, typer.Option("--strategy", help="Try this strategy; may be given more than once.")
+]
+Sizes = Annotated[
+    list[int] | None, typer.Option("--size", help="Try this size in tokens; may be given more than once.")
+]
+Overlaps = Annotated[
+    list[float] | None, typer.Option("--overlap", help="Try this overlap; may be given more than once.")
+]
+Weights = Annotated[
+    list[float] | None,
+    typer.Option("--dense-weight", help="Try this share of the dense score; may be given more than once."),
+]
+Depth = Annotated[int, typer.Option("--k", min=1, max=100, help="Depth by which trials are judged.")]
+Minutes = Annotated[float, typer.Option("--minutes", help="No trial begins when these are over.")]
+Configurations = Annotated[
+    int, typer.Option("--configurations", min=1, max=200, help="Most ways of cutting that are tried.")
+]
+Documents = Annotated[
+    int, typer.Option("--documents", min=10, help="Most documents that a trial's index has.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is drawn.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Switch to what is recommended, in one step.")]
+Trial = Annotated[
+    int | None, typer.Option("--trial", min=0, help="With --apply: switch to this trial instead.")
+]
+Passages = Annotated[
+    int | None,
+    typer.Option(
+        "--passages", min=1, max=100,
+        help="With --apply: also let searches return so many, a k of the table. [default: as before]",
+    ),
+]  # fmt: skip
+Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for it.")]
+
+
 def tune(
-    collection: Annotated[str, typer.Argument(help="Name of the collection.", metavar="COLLECTION")],
-    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Name of a dataset of it.")] = None,
-    tuning: Annotated[
-        str | None, typer.Option("--tuning", help="Id of a tuning that was begun before, to wait for or apply.")
-    ] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", help="Try this strategy; may be given more than once.")
-    ] = None,
-    size: Annotated[
-        list[int] | None, typer.Option("--size", help="Try this size in tokens; may be given more than once.")
-    ] = None,
-    overlap: Annotated[
-        list[float] | None, typer.Option("--overlap", help="Try this overlap; may be given more than once.")
-    ] = None,
-    weight: Annotated[
-        list[float] | None,
-        typer.Option("--dense-weight", help="Try this share of the dense score; may be given more than once."),
-    ] = None,
-    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Depth by which trials are judged.")] = 5,
-    minutes: Annotated[float, typer.Option("--minutes", help="No trial begins when these are over.")] = 30,
-    configurations: Annotated[
-        int, typer.Option("--configurations", min=1, max=200, help="Most ways of cutting that are tried.")
-    ] = 12,
-    documents: Annotated[
-        int, typer.Option("--documents", min=10, help="Most documents that a trial's index has.")
-    ] = 2000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is drawn.")] = 1,
-    apply: Annotated[bool, typer.Option("--apply", help="Switch to what is recommended, in one step.")] = False,
-    trial: Annotated[
-        int | None, typer.Option("--trial", min=0, help="With --apply: switch to this trial instead.")
-    ] = None,
-    passages: Annotated[
-        int | None,
-        typer.Option(
-            "--passages", min=1, max=100,
-            help="With --apply: also let searches return so many, a k of the table. [default: as before]",
-        ),
-    ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for it.")] = False,
+    collection: Collection,
+    dataset: Dataset = None,
+    tuning: TuningId = None,
+    strategy: Strategies = None,
+    size: Sizes = None,
+    overlap: Overlaps = None,
+    weight: Weights = None,
+    k: Depth = 5,
+    minutes: Minutes = 30,
+    configurations: Configurations = 12,
+    documents: Documents = 2000,
+    seed: Seed = 1,
+    apply: Apply = False,
+    trial: Trial = None,
+    passages: Passages = None,
+    detach: Detach = False,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Try chunking strategies, sizes, overlaps and fusion weights on a dataset; report what each finds and costs.
 
     Trials have indexes of their own beside the one that answers. What is recommended was judged by questions that had no
@@ -82,14 +100,11 @@ def tune(
     }  # fmt: skip
     with connect(url, key) as client:
         found = _begin(client, given, tuning)
-        if detach:
-            emit(found, as_json, lambda value: out.print(value["tuning_id"], markup=False))
-            return
-        found = _wait(client, found, as_json)
-        if found["state"] != "done":
-            raise TuningFailed(printable(found["reason"] or f"The tuning is {found['state']}."))
-        switch = _apply(client, found, {"trial": trial, "passages": passages}, as_json) if apply else None
-    emit({**found, "switch": switch}, as_json, _render)
+        if not detach:
+            found = {**_ended(client, found, as_json), "switch": None}
+        if apply and not detach:
+            found["switch"] = _apply(client, found, {"trial": trial, "passages": passages}, as_json)
+    emit(found, as_json, _render_id if detach else _render)
 
 
 def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[str, Any]:
@@ -102,8 +117,8 @@ def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[st
     return made
 
 
-def _wait(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    """Look until the tuning has ended, with a bar where somebody looks on."""
+def _ended(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """Look until the tuning has ended, with a bar where somebody looks on. Raises TuningFailed."""
     with progress(as_json) as bar:
         task = bar.add_task("Trials", total=None, note="")
         while found["state"] in ("waiting", "running"):
@@ -115,6 +130,8 @@ def _wait(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any
                 total=found["total"] or None,
                 note=printable(found["doing"] or ""),
             )
+    if found["state"] != "done":
+        raise TuningFailed(printable(found["reason"] or f"The tuning is {found['state']}."))
     return found
 
 
@@ -127,6 +144,10 @@ def _apply(
         return None
     asked = client.post(f"{address_of(found['tuning_id'])}:apply", wanted)
     return wait_for_switch(client, asked, as_json)
+
+
+def _render_id(found: dict[str, Any]) -> None:
+    out.print(found["tuning_id"], markup=False)
 
 
 def _render(found: dict[str, Any]) -> None:
