@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 
 from knowlog.api.dependencies import AS_OPERATOR, NO_NUL, AsAdmin, Cursor, Limit, Moment, Route, TheApp, reply
 from knowlog.api.model import Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.bootstrap import App
 from knowlog.database import Database, Scope
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.edge import decode_cursor
 from knowlog.kernel.errors import Forbidden, NotFound
 from knowlog.tenants import (
     OPERATORS_CHAIN,
@@ -116,8 +117,7 @@ async def _page(
     behind: Any = decode_cursor(cursor, int)
     async with database.transaction(scope) as connection:
         found = await list_records(connection, wanted, behind and behind[0], limit + 1, order)
-    following = encode_cursor(found[limit - 1]["sequence"]) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each["sequence"],))
 
 
 def _whole(caller: Principal) -> Scope:

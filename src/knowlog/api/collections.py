@@ -22,6 +22,7 @@ from knowlog.api.dependencies import (
     reply_once,
 )
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.documents import (
     Collection,
     CollectionReceipt,
@@ -35,7 +36,6 @@ from knowlog.documents import (
 from knowlog.edge import (
     Answer,
     decode_cursor,
-    encode_cursor,
     entity_tag,
     expected_revision,
     fingerprint,
@@ -112,8 +112,7 @@ async def listing(caller: AsReader, app: TheApp, cursor: Cursor = None, limit: L
     after: Any = decode_cursor(cursor, str)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_collections(connection, caller.scope, after and after[0], limit + 1)
-    following = encode_cursor(found[limit - 1].name) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.name,))
 
 
 @router.get(

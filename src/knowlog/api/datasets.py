@@ -7,10 +7,11 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, After, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
 from knowlog.documents import get_collection
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.evaluation import (
     MOST_QUESTIONS,
     Answers,
@@ -209,8 +210,7 @@ async def listing(caller: AsAdmin, app: TheApp, cursor: Cursor = None, limit: Li
     after: Any = decode_cursor(cursor, str)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_datasets(connection, caller.scope, after and after[0], limit + 1)
-    following = encode_cursor(found[limit - 1].name) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.name,))
 
 
 @router.get("/{dataset}", response_model=Dataset, responses=problems(404), summary="Show one dataset")

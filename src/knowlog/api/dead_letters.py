@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from knowlog.api.dependencies import AsAdmin, Cursor, Limit, Route, TheApp, reply
 from knowlog.api.model import Listing, problems
-from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.api.paging import page_of
+from knowlog.edge import decode_cursor
 from knowlog.sources import (
     DeadBody,
     DeadLetter,
@@ -44,9 +45,7 @@ async def listing(
         found = await list_dead_letters(
             connection, caller.scope, source_id=source, replayed=replayed, before=before, most=limit + 1
         )
-    last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor(last.received_at, last.dead_letter_id) if last else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.received_at, each.dead_letter_id))
 
 
 @router.get(

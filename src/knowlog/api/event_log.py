@@ -15,6 +15,7 @@ from knowlog import __version__
 from knowlog.api.dependencies import AsReader, Cursor, Limit, Route, TheApp, open_to_all, reply
 from knowlog.api.jobs import hidden_from
 from knowlog.api.model import Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.bootstrap import App
 from knowlog.bus import (
     CATALOGUE,
@@ -35,7 +36,6 @@ from knowlog.edge import (
     Slots,
     credential_of,
     decode_cursor,
-    encode_cursor,
     event,
     problem_document,
     visit_of,
@@ -117,8 +117,7 @@ async def listing(
     wanted = _paged(Wanted(types or (), subject, since, hidden=hidden_from(caller)), order, cursor)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_events(connection, caller.scope, wanted, order, limit + 1)
-    following = encode_cursor(str(found[limit - 1].cursor)) if len(found) > limit else None
-    return reply({"items": [each.members() for each in found[:limit]], "next_cursor": following})
+    return page_of(found, limit, lambda each: (str(each.cursor),), lambda each: each.members())
 
 
 @router.get(

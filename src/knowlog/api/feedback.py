@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field
 
 from knowlog.api.dependencies import NO_NUL, AsReader, Cursor, Limit, Route, Text, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
 from knowlog.documents import get_collection
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.evaluation import (
     Feedback,
     Opinion,
@@ -98,9 +99,7 @@ async def listing(
         found = await list_feedback(
             connection, caller.scope, _giver(caller), one or None, thumb, before, limit + 1
         )
-    last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor(last.given_at, last.feedback_id) if last else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.given_at, each.feedback_id))
 
 
 @router.get(

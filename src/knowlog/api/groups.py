@@ -8,9 +8,10 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, AsAdmin, AsReader, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.tenants import (
     Group,
     add_to_group,
@@ -59,8 +60,7 @@ async def listing(caller: AsReader, app: TheApp, cursor: Cursor = None, limit: L
     after: Any = decode_cursor(cursor, str)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_groups(connection, after and after[0], limit + 1)
-    following = encode_cursor(found[limit - 1].name) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.name,))
 
 
 @router.get("/{group}", response_model=Group, responses=problems(404), summary="Show one group")

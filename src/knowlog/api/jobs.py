@@ -18,12 +18,13 @@ from knowlog.api.dependencies import (
     reply,
 )
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.bus import OF_ADMINS, Job, JobState, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
 from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.kernel.errors import NotFound
 from knowlog.tenants import Principal, get_key, record
 
@@ -66,8 +67,7 @@ async def listing(
         within = await _within(connection, caller.scope, collection)
         wanted = WantedJobs(state, kind, document_id, within, hidden_from(caller))
         found = await list_jobs(connection, wanted, behind and behind[0], limit + 1, order)
-    following = encode_cursor(found[limit - 1].job_id) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.job_id,))
 
 
 @router.post(

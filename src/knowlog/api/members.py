@@ -8,9 +8,10 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, AsAdmin, AsReader, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.tenants import (
     Member,
     Principal,
@@ -75,8 +76,7 @@ async def listing(
     async with app.database.transaction(caller.scope) as connection:
         group_id = None if group is None else (await get_group(connection, group)).group_id
         found = await list_members(connection, after and after[0], limit + 1, group_id)
-    following = encode_cursor(found[limit - 1].member_id) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.member_id,))
 
 
 @router.get("/{member_id}", response_model=Member, responses=problems(404), summary="Show one member")

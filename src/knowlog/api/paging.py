@@ -1,12 +1,30 @@
-"""Pages of documents over one collection or all of them."""
+"""Pages of lists, and of documents over one collection or all of them."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from fastapi.responses import Response
+
+from knowlog.api.dependencies import reply
 from knowlog.database import Connection, Scope
 from knowlog.documents import Document, list_documents, resolve_collections
 from knowlog.edge import decode_cursor, encode_cursor
+
+Item = TypeVar("Item")
+
+
+def page_of(
+    found: Sequence[Item],
+    limit: int,
+    place: Callable[[Item], tuple[datetime | UUID | str | int, ...]],
+    shown: Callable[[Item], object] = lambda each: each,
+) -> Response:
+    """Answer with the first `limit` of what was found; `next_cursor` is the place of the last, where more was found."""
+    items = found[:limit]
+    following = encode_cursor(*place(items[-1])) if len(found) > limit else None
+    return reply({"items": [shown(each) for each in items], "next_cursor": following})
 
 
 async def documents_page(

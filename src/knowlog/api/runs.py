@@ -9,9 +9,10 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, After, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection, Scope
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.evaluation import (
     MEASURES,
     Compared,
@@ -104,8 +105,7 @@ async def listing(
     before: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_runs(connection, caller.scope, dataset, before and before[0], limit + 1)
-    following = encode_cursor(found[limit - 1].run_id) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.run_id,))
 
 
 @router.get("/{run_id:uuid}", response_model=Run, responses=problems(404), summary="Show one run")

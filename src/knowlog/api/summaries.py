@@ -9,12 +9,13 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, AsReader, Cursor, Limit, Moment, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.questions import QuotedPlace
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.database import Connection, Scope
 from knowlog.documents import get_collection, get_document
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.kernel.errors import Invalid
 from knowlog.summarizing import (
     LONGEST,
@@ -165,8 +166,7 @@ async def listing(
             connection, caller.scope, caller.scope.principal, collection=collection, batch_id=batch,
             before=before and before[0], most=limit + 1,
         )  # fmt: skip
-    following = encode_cursor(found[limit - 1].summary_id) if len(found) > limit else None
-    return reply({"items": [rendered(app, each) for each in found[:limit]], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.summary_id,), lambda each: rendered(app, each))
 
 
 @router.get("/{summary_id:uuid}", response_model=SummaryBody, summary="Show one summary")

@@ -9,11 +9,12 @@ from pydantic import Field
 
 from knowlog.api.dependencies import AsEditor, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.api.summaries import HowSummarized, Name, wished
 from knowlog.database import Connection
 from knowlog.documents import get_collection
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.summarizing import (
     Batch,
     Budget,
@@ -113,8 +114,7 @@ async def listing(caller: AsEditor, app: TheApp, cursor: Cursor = None, limit: L
     asker = caller.scope.principal
     async with app.database.transaction(caller.scope) as connection:
         found = await list_batches(connection, caller.scope, asker, before and before[0], limit + 1)
-    following = encode_cursor(found[limit - 1].batch_id) if len(found) > limit else None
-    return reply({"items": [_rendered(each) for each in found[:limit]], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.batch_id,), _rendered)
 
 
 @router.get("/{batch_id:uuid}", response_model=BatchBody, summary="Show one batch")

@@ -23,10 +23,11 @@ from knowlog.api.dependencies import (
 from knowlog.api.keys import CreatedKey
 from knowlog.api.lives import TenantReceipt
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.database import Connection
-from knowlog.edge import KEPT, Answer, check_key, decode_cursor, encode_cursor, fingerprint, once_claimed
+from knowlog.edge import KEPT, Answer, check_key, decode_cursor, fingerprint, once_claimed
 from knowlog.tenants import (
     Key,
     Role,
@@ -103,8 +104,7 @@ async def listing(app: TheApp, cursor: Cursor = None, limit: Limit = 50) -> Resp
     """List tenants in the order of their creation."""
     after: Any = decode_cursor(cursor, UUID)
     found = await list_tenants(app.database, after and after[0], limit + 1)
-    following = encode_cursor(found[limit - 1].tenant_id) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.tenant_id,))
 
 
 @router.post(

@@ -12,10 +12,11 @@ from knowlog.answering import Rung
 from knowlog.api.answers import AnswerStatement, statement_json
 from knowlog.api.dependencies import NO_NUL, AsReader, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.database import Connection
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.tenants import Principal, record
 from knowlog.threads import (
     Thread,
@@ -109,9 +110,7 @@ async def listing(caller: AsReader, app: TheApp, cursor: Cursor = None, limit: L
     before: Any = decode_cursor(cursor, datetime, UUID)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_threads(connection, caller.scope, before, limit + 1)
-    last = found[limit - 1] if len(found) > limit else None
-    following = encode_cursor(last.updated_at, last.thread_id) if last else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.updated_at, each.thread_id))
 
 
 @router.get(

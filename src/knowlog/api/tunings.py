@@ -8,12 +8,13 @@ from pydantic import Field
 
 from knowlog.api.dependencies import NO_NUL, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.api.switches import accepted
 from knowlog.chunking import StrategyName
 from knowlog.database import Connection
 from knowlog.documents import Profile
-from knowlog.edge import Answer, decode_cursor, encode_cursor
+from knowlog.edge import Answer, decode_cursor
 from knowlog.evaluation.tuning import (
     Sought,
     Tuning,
@@ -123,8 +124,7 @@ async def listing(
     before: Any = decode_cursor(cursor, UUID)
     async with app.database.transaction(caller.scope) as connection:
         found = await list_tunings(connection, caller.scope, before and before[0], limit + 1)
-    following = encode_cursor(found[limit - 1].tuning_id) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.tuning_id,))
 
 
 @router.get("/{tuning_id:uuid}", response_model=Tuning, responses=problems(404), summary="Show a tuning")

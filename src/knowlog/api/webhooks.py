@@ -21,6 +21,7 @@ from knowlog.api.dependencies import (
     reply_once,
 )
 from knowlog.api.model import Body, Listing, problems
+from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.bus import (
@@ -48,7 +49,6 @@ from knowlog.edge import (
     Answer,
     checked_address,
     decode_cursor,
-    encode_cursor,
     fingerprint,
     once,
     parse_url,
@@ -245,8 +245,7 @@ async def deliveries(
         found = await list_deliveries(
             connection, caller.scope, endpoint_id, state, before and before[0], limit + 1
         )
-    following = encode_cursor(found[limit - 1].delivery_id) if len(found) > limit else None
-    return reply({"items": found[:limit], "next_cursor": following})
+    return page_of(found, limit, lambda each: (each.delivery_id,))
 
 
 @router.get(
