@@ -24,6 +24,7 @@ from knowlog.resilience.guard import (
     guard_of,
     guarded,
 )
+from knowlog.resilience.refusals import Refusals
 from knowlog.resilience.retrying import RetryBudget
 from knowlog.resilience.settings import ResilienceSettings
 from knowlog.resilience.turns import LATER_S, Turn, Turns, leave_turn
@@ -41,6 +42,7 @@ __all__ = [
     "Guarded",
     "GuardsApart",
     "Policy",
+    "Refusals",
     "ResilienceSettings",
     "RetryBudget",
     "State",

@@ -6,8 +6,8 @@ https://platform.openai.com/docs/api-reference/chat
 import httpx
 
 from knowlog.chunking.settings import ChunkingSettings
-from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
-from knowlog.resilience import Policy, guard_of
+from knowlog.kernel.errors import Misconfigured, Unavailable
+from knowlog.resilience import Policy, Refusals, guard_of
 
 _PAUSE_S = 20
 _POLICY = Policy(attempts=1)  # a job that fails is tried again as a whole
@@ -21,6 +21,12 @@ class OpenAILanguageModel:
         self._client = client
         self.guard = guard_of(
             f"language model of chunking {name} at {client.base_url.netloc.decode()}", _POLICY
+        )
+        self._refusals = Refusals(
+            f"The language model at {self._place}",
+            "KNOWLOG_CHUNKING_LLM_API_KEY",
+            "KNOWLOG_CHUNKING_LLM_URL and KNOWLOG_CHUNKING_LLM_MODEL",
+            _PAUSE_S,
         )
 
     def complete(self, prompt: str) -> str:
@@ -36,7 +42,7 @@ class OpenAILanguageModel:
         except httpx.RequestError as error:
             raise Unavailable(f"The language model at {self._place} cannot be reached: {error}.") from error
         if response.status_code != httpx.codes.OK:
-            raise self._refusal(response)
+            raise self._refusals.of(response.status_code, response.headers.get("retry-after", ""))
         return self._answer(response)
 
     def _answer(self, response: httpx.Response) -> str:
@@ -49,23 +55,6 @@ class OpenAILanguageModel:
                 f"The language model at {self._place} answered with something else than a message."
             )
         return answer
-
-    def _refusal(self, response: httpx.Response) -> KnowlogError:
-        status = response.status_code
-        if status in (401, 403):
-            return Misconfigured(
-                f"The language model at {self._place} refuses the key ({status}): set KNOWLOG_CHUNKING_LLM_API_KEY."
-            )
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            wait = response.headers.get("retry-after", "")
-            later = int(wait) if wait.isdecimal() else _PAUSE_S
-            return LimitReached(f"The language model at {self._place} asks for a pause.", retry_after_s=later)
-        if status >= 500 or status in (408, 409):
-            return Unavailable(f"The language model at {self._place} fails ({status}).")
-        return Misconfigured(
-            f"The language model at {self._place} refuses the request ({status}): "
-            "check KNOWLOG_CHUNKING_LLM_URL and KNOWLOG_CHUNKING_LLM_MODEL."
-        )
 
     @property
     def _place(self) -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from knowlog.embedding import wordpiece
 from knowlog.embedding.model import EmbeddingProfile
 from knowlog.embedding.settings import EmbeddingSettings
-from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
-from knowlog.resilience import Policy, guard_of
+from knowlog.kernel.errors import Misconfigured, Unavailable
+from knowlog.resilience import Policy, Refusals, guard_of
 
 DEFAULT_WINDOW = 8000
 """A little below the 8,191 of OpenAI's models, because tokens are counted with another tokenizer here."""
@@ -30,6 +30,11 @@ class OpenAIEmbedder:
         self._client = client
         self._request_texts = request_texts
         self.guard = guard_of(f"embedding model {profile.name} at {client.base_url.netloc.decode()}", _POLICY)
+        self._refusals = Refusals(
+            f"The embedding endpoint {self._place}",
+            "KNOWLOG_EMBEDDING_API_KEY",
+            "KNOWLOG_EMBEDDING_URL, _MODEL and _WINDOW_TOKENS",
+        )
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one row for each text. Raises Unavailable, LimitReached or Misconfigured."""
@@ -60,7 +65,8 @@ class OpenAIEmbedder:
         except httpx.RequestError as error:
             raise Unavailable(f"The embedding endpoint {self._place} cannot be reached: {error}.") from error
         if response.status_code != httpx.codes.OK:
-            raise self._refusal(response)
+            wait = response.headers.get("retry-after", "")
+            raise self._refusals.of(response.status_code, wait, _detail(response))
         return self._vectors(response, len(texts))
 
     def _cut(self, text: str) -> str:
@@ -70,24 +76,6 @@ class OpenAIEmbedder:
             starts = wordpiece.token_offsets(text[: window * wordpiece.LONGEST_WORD])
             text = text[: starts[window]] if len(starts) > window else text
         return text or " "
-
-    def _refusal(self, response: httpx.Response) -> KnowlogError:
-        status, detail = response.status_code, _detail(response)
-        if status in (401, 403):
-            return Misconfigured(
-                f"The embedding endpoint {self._place} refuses the key ({status}): "
-                "set KNOWLOG_EMBEDDING_API_KEY."
-            )
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            wait = response.headers.get("retry-after", "")
-            later = {"retry_after_s": int(wait)} if wait.isdecimal() else {}
-            return LimitReached(f"The embedding endpoint {self._place} asks for a pause{detail}.", **later)
-        if status >= 500 or status in (408, 409):
-            return Unavailable(f"The embedding endpoint {self._place} fails ({status}{detail}).")
-        return Misconfigured(
-            f"The embedding endpoint {self._place} refuses the request ({status}{detail}): "
-            "check KNOWLOG_EMBEDDING_URL, _MODEL and _WINDOW_TOKENS."
-        )
 
     def _vectors(self, response: httpx.Response, count: int) -> NDArray[np.float32]:
         rows = _rows(response)

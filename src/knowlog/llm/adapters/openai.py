@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import orjson
 
-from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
+from knowlog.kernel.errors import Misconfigured, Unavailable
 from knowlog.llm.model import Prompt, Usage
 from knowlog.llm.provider import host_of
 from knowlog.llm.settings import Chosen
+from knowlog.resilience import Refusals
 
 OWN_URL = "https://api.openai.com/v1"
 _PAUSE_S = 20
@@ -31,13 +32,19 @@ class OpenAIModel:
         self._prefix = chosen.prefix
         self._hushed = chosen.hushed
         self._client = client
+        self._refusals = Refusals(
+            f"The language model at {self.place}",
+            f"{chosen.prefix}API_KEY",
+            f"{chosen.prefix}URL and {chosen.prefix}MODEL",
+            _PAUSE_S,
+        )
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """See the port."""
         try:
             async with self._client.stream("POST", "chat/completions", json=self._given(prompt)) as response:
                 if response.status_code != httpx.codes.OK:
-                    raise self._refusal(response)
+                    raise self._refusals.of(response.status_code, response.headers.get("retry-after", ""))
                 async for piece in self._pieces(response):
                     yield piece
         except httpx.TimeoutException as error:
@@ -122,23 +129,6 @@ class OpenAIModel:
                 f"The language model {self.name} was asked at {self.place}, and {self._hushed(told)!r:.100} answered: "
                 f"correct {self._prefix}MODEL or {self._prefix}URL."
             )
-
-    def _refusal(self, response: httpx.Response) -> KnowlogError:
-        status = response.status_code
-        if status in (401, 403):
-            return Misconfigured(
-                f"The language model at {self.place} refuses the key ({status}): set {self._prefix}API_KEY."
-            )
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            wait = response.headers.get("retry-after", "")
-            later = int(wait) if wait.isdecimal() else _PAUSE_S
-            return LimitReached(f"The language model at {self.place} asks for a pause.", retry_after_s=later)
-        if status >= 500 or status in (408, 409):
-            return Unavailable(f"The language model at {self.place} fails ({status}).")
-        return Misconfigured(
-            f"The language model at {self.place} refuses the request ({status}): "
-            f"check {self._prefix}URL and {self._prefix}MODEL."
-        )
 
 
 def _usage(chunk: Mapping[str, Any]) -> Usage | None:
