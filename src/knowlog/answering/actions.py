@@ -1,6 +1,7 @@
 """Question and passages to an answer of quotations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from knowlog.answering.model import (
     Citation,
     Contradiction,
     Statement,
+    cited,
 )
 from knowlog.answering.question import read_question, valid_question
 from knowlog.answering.sentences import readable
@@ -158,23 +160,8 @@ def _statement(group: Sequence[Candidate], *, answers: bool) -> Statement:
 
 
 def _citation(candidate: Candidate) -> Citation:
-    passage = candidate.passage
-    start, end = passage.start + candidate.start, passage.start + candidate.end
-    return Citation(
-        quote=candidate.quote,
-        document_id=passage.document_id,
-        version=passage.version,
-        collection=passage.collection,
-        external_id=passage.external_id,
-        title=passage.title,
-        start=start,
-        end=end,
-        pages=passage.pages_of(start, end),
-        headings=passage.headings_at(passage.start + candidate.start),
-        score=round(candidate.score, 4),
-        context=" ".join(candidate.head.replace("|", " ").split()) or None,
-        flagged=passage.flagged,
-    )
+    found = cited(candidate.passage, candidate.start, candidate.end, candidate.score)
+    return replace(found, context=" ".join(candidate.head.replace("|", " ").split()) or None)
 
 
 def _joined(statements: Sequence[Statement]) -> str:

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from knowlog.answering.addresses import leads_away
 from knowlog.answering.language import language_of
-from knowlog.answering.model import Citation, Statement
-from knowlog.faithfulness import Basis, Judge
+from knowlog.answering.model import Statement, cited
+from knowlog.faithfulness import Judge
 from knowlog.llm import Account, Prompt, Provider
 from knowlog.retrieval import Passage, is_flagged
 
@@ -119,7 +119,9 @@ async def verified(question: str, said: Said, passages: Sequence[Passage], judge
     if not judgement.faithful or not judgement.verdicts:
         return None
     found = [verdict.basis for verdict in judgement.verdicts if verdict.label == "supported"]
-    citations = [_citation(named[basis.passage], basis, judgement.score) for basis in found if basis]
+    citations = [
+        cited(named[basis.passage], basis.start, basis.end, judgement.score) for basis in found if basis
+    ]
     if len(citations) < len(judgement.verdicts):
         return None
     return Statement(text, tuple(dict.fromkeys(citations)), round(judgement.score, 4))
@@ -138,24 +140,6 @@ def _brings_in(text: str, named: Sequence[Passage], question: str) -> bool:
     if not figures.issuperset(_FIGURE.findall(text)):
         return True
     return leads_away(text, named, question)
-
-
-def _citation(passage: Passage, basis: Basis, score: float) -> Citation:
-    start, end = passage.start + basis.start, passage.start + basis.end
-    return Citation(
-        quote=passage.text[basis.start : basis.end],
-        document_id=passage.document_id,
-        version=passage.version,
-        collection=passage.collection,
-        external_id=passage.external_id,
-        title=passage.title,
-        start=start,
-        end=end,
-        pages=passage.pages_of(start, end),
-        headings=passage.headings_at(start),
-        score=round(score, 4),
-        flagged=passage.flagged,
-    )
 
 
 def _shown(question: str, passages: Sequence[Passage]) -> str:

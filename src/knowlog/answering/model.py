@@ -45,6 +45,25 @@ class Citation:
         return self.pages[0] if self.pages else None
 
 
+def cited(passage: Passage, first: int, last: int, score: float) -> Citation:
+    """Return the span [first, last) of a passage's text as a citation; `first` is negative where it begins in the lead."""
+    start, end, led = passage.start + first, passage.start + last, len(passage.lead)
+    return Citation(
+        quote=(passage.lead + passage.text)[led + first : led + last],
+        document_id=passage.document_id,
+        version=passage.version,
+        collection=passage.collection,
+        external_id=passage.external_id,
+        title=passage.title,
+        start=start,
+        end=end,
+        pages=passage.pages_of(start, end),
+        headings=passage.headings_at(start),
+        score=round(score, 4),
+        flagged=passage.flagged,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One sentence of an answer, the quotes it rests on (best first), and how well it fits the question.

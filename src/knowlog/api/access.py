@@ -11,6 +11,7 @@ from knowlog.api.model import Body, problems
 from knowlog.database import Connection
 from knowlog.documents import (
     Access,
+    Audience,
     Change,
     audience,
     collection_access,
@@ -65,10 +66,7 @@ async def set_of_collection(
     Example: `{"subjects": ["018f3c00-0000-7000-8000-000000000001"]}`.
     """
     async with app.database.transaction(caller.scope) as connection:
-        given = await limit_collection(connection, caller.scope, collection, audience(body.subjects))
-        found = await get_collection(connection, caller.scope, collection)
-        await _record(connection, caller, "collection", found.collection_id, given)
-    return reply(given)
+        return await _limit_collection(connection, caller, collection, audience(body.subjects))
 
 
 @router.patch(
@@ -82,10 +80,7 @@ async def change_of_collection(
 ) -> Response:
     """Name subjects in a collection's list, or take them out of it. Holds at once."""
     async with app.database.transaction(caller.scope) as connection:
-        given = await limit_collection(connection, caller.scope, collection, body.change)
-        found = await get_collection(connection, caller.scope, collection)
-        await _record(connection, caller, "collection", found.collection_id, given)
-    return reply(given)
+        return await _limit_collection(connection, caller, collection, body.change)
 
 
 @router.get("/documents/{document_id}/access", response_model=Access, summary="Show who may see a document")
@@ -99,9 +94,7 @@ async def show_of_document(document_id: UUID, caller: AsAdmin, app: TheApp) -> R
 async def set_of_document(document_id: UUID, body: WantedAccess, caller: AsAdmin, app: TheApp) -> Response:
     """Say for whom a document is, whatever holds for its collection. Holds at once."""
     async with app.database.transaction(caller.scope) as connection:
-        given = await limit_document(connection, caller.scope, document_id, audience(body.subjects))
-        await _record(connection, caller, "document", document_id, given)
-    return reply(given)
+        return await _limit_document(connection, caller, document_id, audience(body.subjects))
 
 
 @router.patch(
@@ -115,8 +108,23 @@ async def change_of_document(
 ) -> Response:
     """Name subjects in a document's list, or take them out of it. Holds at once."""
     async with app.database.transaction(caller.scope) as connection:
-        given = await limit_document(connection, caller.scope, document_id, body.change)
-        await _record(connection, caller, "document", document_id, given)
+        return await _limit_document(connection, caller, document_id, body.change)
+
+
+async def _limit_collection(
+    connection: Connection, caller: Principal, collection: str, wanted: Audience | Change | None
+) -> Response:
+    given = await limit_collection(connection, caller.scope, collection, wanted)
+    found = await get_collection(connection, caller.scope, collection)
+    await _record(connection, caller, "collection", found.collection_id, given)
+    return reply(given)
+
+
+async def _limit_document(
+    connection: Connection, caller: Principal, document_id: UUID, wanted: Audience | Change | None
+) -> Response:
+    given = await limit_document(connection, caller.scope, document_id, wanted)
+    await _record(connection, caller, "document", document_id, given)
     return reply(given)
 
 

@@ -1,9 +1,11 @@
 """Events, and the outbox that is also the queue of work."""
 
 from knowlog.bus.actions import (
+    UNDER_WAY,
     LeaseLost,
     append_events,
     cancel,
+    cancel_work,
     complete,
     fail,
     get_job,
@@ -12,6 +14,7 @@ from knowlog.bus.actions import (
     notify_progress,
     queue_depths,
     release,
+    require_ended,
     retry,
     retry_all,
     work_is_unfinished,
@@ -115,6 +118,7 @@ __all__ = [
     "OF_ADMINS",
     "QUEUES",
     "SCHEDULED",
+    "UNDER_WAY",
     "Broker",
     "BrokerHealth",
     "BusSettings",
@@ -154,6 +158,7 @@ __all__ = [
     "append_events",
     "broker_health",
     "cancel",
+    "cancel_work",
     "claim",
     "claim_announced",
     "claim_orphans",
@@ -202,6 +207,7 @@ __all__ = [
     "release",
     "replay_delivery",
     "replay_since",
+    "require_ended",
     "retry",
     "retry_all",
     "rotate_secret",

@@ -13,6 +13,8 @@ from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
 
 _SQL = load_queries("knowlog.bus")
+UNDER_WAY = frozenset({"waiting", "running"})
+"""The states of a job that has not ended."""
 
 
 class LeaseLost(Conflict):
@@ -78,6 +80,19 @@ async def cancel(connection: Connection, job_id: UUID, reason: str) -> Job:
         job = await get_job(connection, job_id)
         raise Conflict(f"This job has ended already; it is {job.state}.")
     return await get_job(connection, job_id)
+
+
+async def cancel_work(connection: Connection, job_id: UUID | None, what: str, state: str, by: str) -> None:
+    """Cancel the job of a thing ("run") whose state is the job's. Raises Conflict for what has ended."""
+    if state not in UNDER_WAY or job_id is None:
+        raise Conflict(f"The {what} is {state}: there is nothing to cancel.")
+    await cancel(connection, job_id, f"Cancelled by {by}.")
+
+
+def require_ended(what: str, state: str) -> None:
+    """Raise Conflict for a thing ("run") whose job waits or is under way."""
+    if state in UNDER_WAY:
+        raise Conflict(f"The {what} is {state}: cancel it first.")
 
 
 async def get_job(connection: Connection, job_id: UUID) -> Job:

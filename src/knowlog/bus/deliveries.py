@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from knowlog.bus.actions import append_events, complete, fail, retry
+from knowlog.bus.actions import UNDER_WAY, append_events, complete, fail, retry
 from knowlog.bus.envelope import Envelope
 from knowlog.bus.log import get_event, whole_up_to
 from knowlog.bus.model import Event, JobState
@@ -233,7 +233,7 @@ async def replay_delivery(
     """
     found = await get_delivery(connection, scope, endpoint_id, delivery_id)
     await _require_active(connection, scope, endpoint_id)
-    if found.state in ("waiting", "running"):
+    if found.state in UNDER_WAY:
         raise Conflict("This delivery is under way already.")
     if found.state != "done":
         await retry(connection, delivery_id)

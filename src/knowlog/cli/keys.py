@@ -9,7 +9,7 @@ from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, say, show, table
 from knowlog.cli.usage import Changes, changed
 from knowlog.cli.usage import render as render_limits
-from knowlog.cli.values import an_id
+from knowlog.cli.values import address
 
 app = typer.Typer(help="API keys: list, create, limits, revoke.", no_args_is_help=True)
 Role = Literal["reader", "editor", "admin", "owner"]
@@ -72,7 +72,7 @@ def revoke(
 ) -> None:
     """Revoke a key. It stops working at once."""
     with connect(url, key) as client:
-        client.delete(f"/v1/keys/{an_id(key_id, 'a key', 'knowlog keys list')}")
+        client.delete(address("keys", key_id))
     emit({"revoked": key_id}, as_json, lambda _: say(f"Key {key_id} is revoked."))
 
 
@@ -85,7 +85,7 @@ def limits(
     as_json: AsJson = False,
 ) -> None:
     """Show what a key may use and has used; with --set, change what it may, within what the tenant may."""
-    place = f"/v1/keys/{an_id(key_id, 'a key', 'knowlog keys list')}/limits"
+    place = f"{address('keys', key_id)}/limits"
     with connect(url, key) as client:
         found = client.get(place)
         if changes:

@@ -8,7 +8,7 @@ from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, emit_list, out, say, show_fields, table
 from knowlog.cli.output import show as show_table
-from knowlog.cli.values import an_id
+from knowlog.cli.values import address, an_id
 from knowlog.kernel.errors import NotFound
 
 app = typer.Typer(
@@ -67,10 +67,10 @@ def delete(
     """Delete a tenant's source with its dead letters. Needs the operator key. Documents and topic stay."""
     if not yes:
         typer.confirm(f"Delete source {name} with its dead letters?", abort=True, err=True)
-    address = _of_tenant(tenant)
+    place = _of_tenant(tenant)
     with connect_operator(url, operator_key) as client:
-        found = _find(client.get(address)["items"], name)
-        client.delete(f"{address}/{found['source_id']}")
+        found = _find(client.get(place)["items"], name)
+        client.delete(f"{place}/{found['source_id']}")
     emit({"deleted": found["source_id"]}, as_json, lambda _: say(f"Source {found['name']} is deleted."))
 
 
@@ -211,7 +211,7 @@ def _mapped(text: str) -> tuple[str, str]:
 
 
 def _of_tenant(tenant: str) -> str:
-    return f"/v1/tenants/{an_id(tenant, 'a tenant', 'knowlog tenants list')}/sources"
+    return f"{address('tenants', tenant)}/sources"
 
 
 def _address(letter_id: str) -> str:

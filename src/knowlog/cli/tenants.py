@@ -1,6 +1,7 @@
 """`knowlog tenants`: for the operator of an installation."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from knowlog.cli.options import AsJson, Limit, OperatorKey, Url, Yes
 from knowlog.cli.output import emit, emit_list, out, say, show, table
 from knowlog.cli.usage import Changes, changed
 from knowlog.cli.usage import render as render_limits
-from knowlog.cli.values import an_id
+from knowlog.cli.values import address
 from knowlog.kernel.wording import counted
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     " import, receipt, delete. Needs the operator key.",
     no_args_is_help=True,
 )
+_address = partial(address, "tenants")
 _LOOK_S = 0.5
 TenantId = Annotated[str, typer.Argument(help="The tenant's id.")]
 
@@ -310,10 +312,6 @@ def _render_queues(listed: dict[str, Any]) -> None:
         for each in listed["items"]
     )  # fmt: skip
     show(table(columns, rows))
-
-
-def _address(tenant: str) -> str:
-    return f"/v1/tenants/{an_id(tenant, 'a tenant', 'knowlog tenants list')}"
 
 
 def _render(listed: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`knowlog webhooks`: where the tenant's events are sent."""
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -9,7 +10,7 @@ from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, say, show_fields, table, tell
 from knowlog.cli.output import show as show_table
-from knowlog.cli.values import an_id
+from knowlog.cli.values import address, an_id
 from knowlog.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Webhooks: create, list, show, update, delete, rotate, test, deliveries, replay.",
     no_args_is_help=True,
 )
+_address = partial(address, "webhooks")
 _PATIENCE_S = 40
 _PAUSE_S = 0.3
 
@@ -60,7 +62,7 @@ def create(
 def show(webhook: Id, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Show a webhook, and how its deliveries go."""
     with connect(url, key) as client:
-        emit(client.get(_path(webhook)), as_json, show_fields)
+        emit(client.get(_address(webhook)), as_json, show_fields)
 
 
 @app.command()
@@ -81,14 +83,14 @@ def update(
     wanted = {"url": endpoint, "types": types, "description": description, "state": state}
     change = {name: each for name, each in wanted.items() if each is not None}
     with connect(url, key) as client:
-        emit(client.call("PATCH", _path(webhook), value=change), as_json, show_fields)
+        emit(client.call("PATCH", _address(webhook), value=change), as_json, show_fields)
 
 
 @app.command()
 def delete(webhook: Id, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Delete a webhook. What was still to be delivered is cancelled."""
     with connect(url, key) as client:
-        client.delete(_path(webhook))
+        client.delete(_address(webhook))
     emit({"deleted": webhook}, as_json, lambda _: say(f"Webhook {webhook} is deleted."))
 
 
@@ -96,14 +98,14 @@ def delete(webhook: Id, url: Url = None, key: Key = None, as_json: AsJson = Fals
 def rotate(webhook: Id, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Give a webhook a new secret, shown once, now. For 24 hours deliveries are signed with both."""
     with connect(url, key) as client:
-        emit(client.post(f"{_path(webhook)}:rotate"), as_json, _tell_secret)
+        emit(client.post(f"{_address(webhook)}:rotate"), as_json, _tell_secret)
 
 
 @app.command("test")
 def try_out(webhook: Id, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Send an event `webhook.tested` to a webhook, and tell how that went. Exit code 1 when it was not delivered."""
     with connect(url, key) as client:
-        delivery = _awaited(client, webhook, client.post(f"{_path(webhook)}:test"))
+        delivery = _awaited(client, webhook, client.post(f"{_address(webhook)}:test"))
     emit(delivery, as_json, _tell_delivery)
     if delivery["state"] != "done":
         raise typer.Exit(1)
@@ -120,7 +122,7 @@ def deliveries(
 ) -> None:
     """List the deliveries of a webhook, newest first."""
     with connect(url, key) as client:
-        found = client.listed(f"{_path(webhook)}/deliveries", limit, state=state)
+        found = client.listed(f"{_address(webhook)}/deliveries", limit, state=state)
     emit_list(found, as_json, _render_deliveries)
 
 
@@ -138,7 +140,7 @@ def replay(
     """Send one event again, or all that happened since a moment. The ids, and so webhook-id, stay the same."""
     if (delivery is None) == (since is None):
         raise Invalid("Name a delivery, or give --since.")
-    path = _path(webhook)
+    path = _address(webhook)
     if delivery is not None:
         delivery = an_id(delivery, "a delivery", f"knowlog webhooks deliveries {webhook}")
     with connect(url, key) as client:
@@ -149,10 +151,6 @@ def replay(
     emit(done, as_json, lambda _: say("It is on its way; `knowlog webhooks deliveries` tells how it goes."))
 
 
-def _path(webhook: str) -> str:
-    return f"/v1/webhooks/{an_id(webhook, 'a webhook', 'knowlog webhooks list')}"
-
-
 def _awaited(client: "Client", webhook: str, delivery: dict[str, Any]) -> dict[str, Any]:
     """Wait until a first attempt was made."""
     tell("Waiting for the endpoint ...")
@@ -161,7 +159,7 @@ def _awaited(client: "Client", webhook: str, delivery: dict[str, Any]) -> dict[s
         if delivery["finished_at"] or (delivery["state"] == "waiting" and delivery["reason"]):
             break
         time.sleep(_PAUSE_S)
-        delivery = client.get(f"{_path(webhook)}/deliveries/{delivery['delivery_id']}")
+        delivery = client.get(f"{_address(webhook)}/deliveries/{delivery['delivery_id']}")
     return delivery
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from knowlog.bus import append_events, cancel
+from knowlog.bus import append_events, cancel_work, require_ended
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents import within
 from knowlog.evaluation.keeping import get_dataset
@@ -60,17 +60,14 @@ async def get_run(connection: Connection, scope: Scope, run_id: UUID) -> Run:
 async def cancel_run(connection: Connection, scope: Scope, run_id: UUID, by: str) -> Run:
     """Cancel a run that waits or is under way. Raises NotFound, or Conflict for one that has ended."""
     found = await get_run(connection, scope, run_id)
-    if found.state not in ("waiting", "running"):
-        raise Conflict(f"The run is {found.state}: there is nothing to cancel.")
-    await cancel(connection, found.job_id, f"Cancelled by {by}.")
+    await cancel_work(connection, found.job_id, "run", found.state, by)
     return await get_run(connection, scope, run_id)
 
 
 async def delete_run(connection: Connection, scope: Scope, run_id: UUID) -> Run:
     """Delete a run with all that it measured. Raises NotFound, or Conflict for one that is under way."""
     found = await get_run(connection, scope, run_id)
-    if found.state in ("waiting", "running"):
-        raise Conflict(f"The run is {found.state}: cancel it first.")
+    require_ended("run", found.state)
     await connection.execute(_SQL["delete_run"], run_id)
     return found
 

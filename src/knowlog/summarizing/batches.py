@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from knowlog.bus import append_events, cancel, latest_job_of
+from knowlog.bus import UNDER_WAY, append_events, cancel_work, latest_job_of
 from knowlog.database import Connection, Scope
 from knowlog.documents import within
 from knowlog.kernel import new_id
@@ -50,9 +50,7 @@ async def cancel_batch(connection: Connection, scope: Scope, batch_id: UUID, ask
     """Cancel a batch; what is made stays. Raises NotFound, or Conflict for one that has ended."""
     found = await get_batch(connection, scope, batch_id, asker)
     job_id = await latest_job_of(connection, batch_id)
-    if found.state not in ("waiting", "running") or job_id is None:
-        raise Conflict(f"The batch is {found.state}: there is nothing to cancel.")
-    await cancel(connection, job_id, f"Cancelled by {scope.principal}.")
+    await cancel_work(connection, job_id, "batch", found.state, scope.principal)
     return await get_batch(connection, scope, batch_id, asker)
 
 
@@ -61,7 +59,7 @@ async def resume_batch(
 ) -> Batch:
     """Go on behind the last document of a batch that has stopped, failed or was cancelled. Raises NotFound, Conflict."""
     found = await get_batch(connection, scope, batch_id, asker)
-    if found.state in ("waiting", "running", "done"):
+    if found.state in {*UNDER_WAY, "done"}:
         raise Conflict(f"The batch is {found.state}: there is nothing to resume.")
     await connection.execute(
         SQL["resume_batch"], batch_id, budget.documents, budget.tokens, subjects_of(scope)

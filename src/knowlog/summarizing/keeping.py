@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from knowlog.bus import append_events
+from knowlog.bus import UNDER_WAY, append_events
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents import get_collection, get_document, within
 from knowlog.kernel import new_id
@@ -128,7 +128,7 @@ async def renew_summary(connection: Connection, scope: Scope, summary_id: UUID, 
     made with. Raises NotFound, or Conflict for one that is being made or is as it should be.
     """
     found = await get_summary(connection, scope, summary_id, asker)
-    if found.state in ("waiting", "running"):
+    if found.state in UNDER_WAY:
         raise Conflict("The summary is being made already.")
     if found.content is not None and not found.content["degraded"]:
         raise Conflict("The summary is current: nothing that it rests on has changed.")

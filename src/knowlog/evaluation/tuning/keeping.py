@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from knowlog.bus import append_events, cancel
+from knowlog.bus import append_events, cancel_work, require_ended
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents import Collection, Profile, get_collection, within
 from knowlog.evaluation.keeping import get_dataset, questions_of
@@ -95,17 +95,14 @@ async def get_tuning(connection: Connection, scope: Scope, tuning_id: UUID) -> T
 async def cancel_tuning(connection: Connection, scope: Scope, tuning_id: UUID, by: str) -> Tuning:
     """Cancel a tuning that waits or is under way. Raises NotFound, or Conflict for one that has ended."""
     found = await get_tuning(connection, scope, tuning_id)
-    if found.state not in ("waiting", "running"):
-        raise Conflict(f"The tuning is {found.state}: there is nothing to cancel.")
-    await cancel(connection, found.job_id, f"Cancelled by {by}.")
+    await cancel_work(connection, found.job_id, "tuning", found.state, by)
     return await get_tuning(connection, scope, tuning_id)
 
 
 async def delete_tuning(connection: Connection, scope: Scope, tuning_id: UUID) -> Tuning:
     """Delete a tuning with its report. Raises NotFound, or Conflict for one that is under way."""
     found = await get_tuning(connection, scope, tuning_id)
-    if found.state in ("waiting", "running"):
-        raise Conflict(f"The tuning is {found.state}: cancel it first.")
+    require_ended("tuning", found.state)
     await connection.execute(_SQL["delete_tuning"], tuning_id)
     return found
 
