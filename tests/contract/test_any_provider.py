@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from fastapi.responses import StreamingResponse
 from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
 from knowlog.llm import LlmSettings, OpenAccount, Prompt, Provider, open_providers
 
-pytest.importorskip("any_llm")
+pytestmark = pytest.mark.skipif(
+    find_spec("any_llm") is None, reason='not installed: pip install "knowlog[llm]"'
+)
 PROMPT = Prompt("Be brief.", "Say something.", 50)
 STREAM = (
     ("message_start", {"message": {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "claude-x",

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from knowlog.documents import BlobStore, DocumentsSettings, in_file, open_blob_store
 from knowlog.documents.adapters.s3 import S3BlobStore
@@ -18,6 +17,7 @@ from small_disk import small_disk
 def s3_endpoint() -> Iterator[str]:
     """A server on this machine that speaks S3, with one bucket."""
     import boto3
+    from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(port=0)
     server.start()

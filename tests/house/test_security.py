@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,24 @@ BY_CHAPTER = dict(enumerate(COUNTS, 1))
 """How many requirements of levels 1 and 2 each chapter of the standard has, version 5.0.0."""
 CONSTANT = re.compile(r"""r?f?(['"]).*\1|_[A-Z_]+\.pattern""", re.S)
 PAGE = {path.name: path.read_text() for path in sorted((ROOT / "web/src").rglob("*.*"))}
-SOURCES = {path: ast.parse(path.read_text()) for path in sorted((ROOT / "src").rglob("*.py"))}
+
+
+@cache
+def sources() -> dict[Path, str]:
+    """Every source of ours, read once."""
+    return {path: path.read_text() for path in sorted((ROOT / "src").rglob("*.py"))}
+
+
+@cache
+def nodes() -> list[tuple[Path, ast.Call | ast.Import | ast.ImportFrom]]:
+    """What calls and imports in the sources, parsed once."""
+    kinds = (ast.Call, ast.Import, ast.ImportFrom)
+    return [
+        (path, each)
+        for path, text in sources().items()
+        for each in ast.walk(ast.parse(text))
+        if isinstance(each, kinds)
+    ]
 
 
 def named_tests(evidence: str) -> list[tuple[str, str]]:
@@ -52,22 +70,19 @@ def test_the_counts_at_the_head_are_those_of_the_rows() -> None:
     assert {state: int(count) for state, count in told.items()} == Counter(state for _, _, state, _ in ROWS)
 
 
-def calls() -> Iterator[tuple[Path, ast.Call, str]]:
+@cache
+def calls() -> list[tuple[Path, ast.Call, str]]:
     """Every call in the sources, with the dotted name of what is called."""
-    for path, tree in SOURCES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                yield path, node, ast.unparse(node.func)
+    return [(path, node, ast.unparse(node.func)) for path, node in nodes() if isinstance(node, ast.Call)]
 
 
 def imports() -> Iterator[tuple[Path, str]]:
     """Every module that a source imports."""
-    for path, tree in SOURCES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                yield from ((path, each.name) for each in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                yield path, node.module
+    for path, node in nodes():
+        if isinstance(node, ast.Import):
+            yield from ((path, each.name) for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield path, node.module
 
 
 def test_nothing_is_evaluated() -> None:
@@ -144,7 +159,7 @@ def test_cryptography_is_others() -> None:
     assert [each for each in used if each[0] not in others_form or "md5" in each[1]] == []
     weak_modules = ("Crypto", "Cryptodome", "rsa", "ecdsa", "jose")
     assert [(path.name, name) for path, name in imports() if name.split(".")[0] in weak_modules] == []
-    text = "\n".join(path.read_text() for path in SOURCES)
+    text = "\n".join(sources().values())
     assert not re.search(r"modes\.(ECB|CBC)|PKCS1v15\(\)|TripleDES|ARC4|Blowfish", text)
 
 
@@ -154,7 +169,9 @@ def test_certificates_are_always_checked() -> None:
     told = [(path.name, each) for path, call, _ in calls() for each in call.keywords if each.arg in checks]
     assert [name for name, each in told if ast.unparse(each.value) == "False"] == []
     assert [
-        path.name for path in SOURCES if re.search("CERT_NONE|_create_unverified_context", path.read_text())
+        path.name
+        for path, text in sources().items()
+        if re.search("CERT_NONE|_create_unverified_context", text)
     ] == []
 
 

@@ -1,6 +1,7 @@
 """A real language model: SmolLM2-135M, or what KNOWLOG_TEST_GGUF names, served on loopback by llama.cpp."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from knowlog.llm import LlmSettings, OpenAccount, Prompt, Provider, open_providers
 from servers import missing
 
-llama = pytest.importorskip("xllamacpp", reason="xllamacpp is for Linux")
+pytestmark = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="llama.cpp is built for Linux alone")
 FETCHED = Path(__file__).parents[2] / ".services/model/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF = Path(os.environ.get("KNOWLOG_TEST_GGUF") or FETCHED)
 
@@ -19,6 +20,8 @@ def served() -> Any:
     """The server of llama.cpp."""
     if not GGUF.is_file():
         missing(f"{GGUF} is no model: `make services-install` brings one")
+    import xllamacpp as llama
+
     parameters = llama.CommonParams()
     parameters.model.path = str(GGUF)
     parameters.n_ctx, parameters.warmup, parameters.port = 2048, False, 0

@@ -46,7 +46,7 @@ class Citation:
 
 
 def cited(passage: Passage, first: int, last: int, score: float) -> Citation:
-    """Return the span [first, last) of a passage's text as a citation; `first` is negative where it begins in the lead."""
+    """The span [first, last) of a passage's text as a citation; one that begins in its lead has a negative `first`."""
     start, end, led = passage.start + first, passage.start + last, len(passage.lead)
     return Citation(
         quote=(passage.lead + passage.text)[led + first : led + last],

@@ -177,7 +177,9 @@ async def test_plain_text_needs_no_process():
     assert own._sandbox.pid is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="what a process knows is read from /proc, which only Linux has"
+)
 async def test_the_reading_process_knows_no_secret(parser: Parser, monkeypatch: pytest.MonkeyPatch):
     """Its environment holds no setting of ours, and no descriptor but its own."""
     monkeypatch.setenv("KNOWLOG_DATABASE_URL", "postgresql://secret")
@@ -215,7 +217,9 @@ print(
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Landlock is of Linux")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="Landlock, which confines the reader, is part of Linux alone"
+)
 async def test_a_reader_that_was_taken_over_reaches_nothing(tmp_path: Path):
     """It can read no file of ours, write none, connect to nothing and signal nobody."""
     secret = tmp_path / "secret"
@@ -228,7 +232,9 @@ async def test_a_reader_that_was_taken_over_reaches_nothing(tmp_path: Path):
     )
     server.close()
     if done.stdout.strip() == "no landlock":
-        pytest.skip("this kernel has no Landlock")
+        pytest.skip(
+            "this kernel has no Landlock, which came with Linux 5.13: the reader is not confined by it here"
+        )
     assert done.stdout.split() == ["True"] * 4, done.stderr
 
 

@@ -185,7 +185,7 @@ def send(order):
 @pytest.mark.parametrize("as_file", [True, False], ids=["file", "fenced"])
 def test_code_is_cut_between_definitions(as_file):
     """Each method begins a chunk, with its comment, under the line of its class."""
-    pytest.importorskip("tree_sitter_python")
+    pytest.importorskip("tree_sitter_python", reason='not installed: pip install "knowlog[code]"')
     text = PROGRAM if as_file else f"# Code\n\n```python\n{PROGRAM}```\n"
     profile = ChunkingProfile(strategy="structure", size_tokens=32)
     media_type = "text/x-python" if as_file else "text/markdown"

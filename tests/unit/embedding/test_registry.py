@@ -42,7 +42,7 @@ def test_fastembed_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_model_unknown_to_fastembed_is_said(tmp_path: Path) -> None:
     """Nothing is downloaded for a name that cannot be one."""
-    pytest.importorskip("fastembed", reason="the extra fastembed is not installed")
+    pytest.importorskip("fastembed", reason='not installed: pip install "knowlog[fastembed]"')
     with pytest.raises(Misconfigured, match="does not know the model 'nope'"):
         open_embedder(EmbeddingSettings(model="fastembed:nope"), tmp_path)
 

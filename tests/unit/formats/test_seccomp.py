@@ -9,7 +9,9 @@ import pytest
 from knowlog.cli.doctor.safety import judge_walls
 from knowlog.formats.walls import ATTACKS
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are of Linux")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="seccomp and Landlock, the walls, are part of Linux alone"
+)
 ATTACKED = """
 import json, sys
 import knowlog.formats.confine as confine, knowlog.formats.walls as walls
