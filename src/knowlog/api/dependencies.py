@@ -33,7 +33,6 @@ AsEditor = Annotated[Principal, Depends(Caller("editor"))]
 AsAdmin = Annotated[Principal, Depends(Caller("admin"))]
 AsOwner = Annotated[Principal, Depends(Caller("owner"))]
 AsAdminOfAll = Annotated[Principal, Depends(Caller("admin", whole=True))]
-AsOwnerOfAll = Annotated[Principal, Depends(Caller("owner", whole=True))]
 AsProvisioner = Annotated[Principal, Depends(Caller("provisioner"))]
 AS_OPERATOR = Depends(Operator())
 

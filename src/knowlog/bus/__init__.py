@@ -31,7 +31,6 @@ from knowlog.bus.catalogue import (
     EventType,
     event_type,
     misfit,
-    queue_of,
     validated,
 )
 from knowlog.bus.claiming import (
@@ -201,7 +200,6 @@ __all__ = [
     "published_schema",
     "put_off",
     "queue_depths",
-    "queue_of",
     "read_moment",
     "read_object",
     "release",

@@ -317,11 +317,6 @@ def schema_key(name: str, version: int) -> str:
     return f"urn:knowlog:event:{name}:{version}"
 
 
-def queue_of(name: str) -> str | None:
-    """The queue of a type, or None when nobody acts on it. Raises Invalid for an unknown type."""
-    return event_type(name).queue
-
-
 def event_type(name: str) -> EventType:
     """Look a type up. Raises Invalid when there is none."""
     if name not in _EVERY:

@@ -50,9 +50,3 @@ class Judgement:
     score: float
     verdicts: tuple[Verdict, ...]
     judge: str
-
-    @property
-    def supported_share(self) -> float:
-        """The share of the claims that are supported, 0 to 1; 1 where there is none."""
-        supported = sum(each.label == "supported" for each in self.verdicts)
-        return supported / len(self.verdicts) if self.verdicts else 1.0

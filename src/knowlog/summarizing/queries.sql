@@ -203,7 +203,3 @@ where tenant_id = tenant() and batch_id = $1
 -- A batch goes on, with more to spend, and with the rights that its asker has now.
 update summary_batches set stopped = null, most_documents = $2, most_tokens = $3, subjects = $4
 where tenant_id = tenant() and batch_id = $1
-
--- name: delete_batch
--- A batch goes; its summaries stay.
-delete from summary_batches where tenant_id = tenant() and batch_id = $1

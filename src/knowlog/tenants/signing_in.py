@@ -4,7 +4,6 @@ Whoever asks learns nothing about an address: unknown, without a password and wi
 after the same work.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -301,12 +300,6 @@ async def post(database: Database, person_id: UUID, letter: str, subject: UUID) 
         scope = Scope(each.tenant_id, f"member:{each.member_id}")
         async with database.transaction(scope) as connection:
             await append_events(connection, "mail.requested", [(subject, {"letter": letter})])
-
-
-def new_link(prefix: str, *ids: UUID) -> tuple[str, bytes]:
-    """A token for a link: its text, and the hash that is kept of its secret."""
-    secret = secrets.token_urlsafe(32)
-    return "_".join((prefix, *(each.hex for each in ids), secret)), sha256(secret.encode()).digest()
 
 
 def _parts(link: str) -> tuple[UUID, bytes]:

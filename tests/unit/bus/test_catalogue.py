@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from knowlog.bus import QUEUES, event_type, queue_of, validated
+from knowlog.bus import QUEUES, event_type, validated
 from knowlog.kernel.errors import InternalError, Invalid
 
 
@@ -39,7 +39,7 @@ def test_what_does_not_fit_names_type_and_member(name: str, data: dict[str, Any]
 
 def test_a_type_says_whose_work_it_is() -> None:
     """The queue, or nobody's."""
-    assert queue_of("document.received") == QUEUES["document.received"] == "documents"
-    assert queue_of("document.indexed") is None
+    assert event_type("document.received").queue == QUEUES["document.received"] == "documents"
+    assert event_type("document.indexed").queue is None
     with pytest.raises(Invalid, match=r"Known are: document\.received"):
         event_type("x")
