@@ -2,13 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from knowlog.bootstrap import App, open_app
 from knowlog.settings import load_settings
 from knowlog.workers import Worker
+from knowlog.workers.loop import run_workers
 
 
 def environ_of(server_dir: Path, **settings: str) -> dict[str, str]:
@@ -32,11 +35,25 @@ async def fake_app(server_dir: Path, **settings: str) -> AsyncIterator[App]:
 @asynccontextmanager
 async def at_work(app: App) -> AsyncIterator[Worker]:
     """A worker that takes jobs meanwhile, and is stopped politely."""
-    stop = asyncio.Event()
     worker = Worker(app)
-    task = asyncio.create_task(worker.run(stop))
-    try:
+    async with running(worker.run):
         yield worker
+
+
+@asynccontextmanager
+async def all_at_work(app: App) -> AsyncIterator[None]:
+    """The workers of a whole process, in every database."""
+    async with running(partial(run_workers, app, None)):
+        yield
+
+
+@asynccontextmanager
+async def running(run: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Have workers run until the block ends, and stop them politely."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(stop))
+    try:
+        yield
     finally:
         stop.set()
         await task

@@ -3,25 +3,11 @@
 import asyncio
 import json
 import os
-import re
-from pathlib import Path
 
 import httpx
 
+from guide import DOCS, executed
 from knowlog.cli.processes import Stack
-
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "events.md"
-
-
-def commands() -> str:
-    """The block that the guide marks as executed."""
-    block = re.search(
-        r"<!-- executed by tests/acceptance/test_events_guide.py -->\n```bash\n(.*?)```",
-        GUIDE.read_text(),
-        re.S,
-    )
-    assert block, "the guide has lost its example"
-    return block[1]
 
 
 async def test_the_example_follows_a_document(running: tuple[Stack, str]) -> None:
@@ -34,7 +20,7 @@ async def test_the_example_follows_a_document(running: tuple[Stack, str]) -> Non
         while not (await http.get("/v1/events?type=document.indexed")).json()["items"]:
             await asyncio.sleep(0.05)
     process = await asyncio.create_subprocess_exec(
-        "bash", "-euc", commands(), stdout=asyncio.subprocess.PIPE,
+        "bash", "-euc", executed(DOCS / "guide/events.md", __file__)[0], stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "KNOWLOG_URL": stack.url, "KNOWLOG_KEY": key},
     )  # fmt: skip
     output, _ = await asyncio.wait_for(process.communicate(), 60)

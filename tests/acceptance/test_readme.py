@@ -11,23 +11,12 @@ from typing import Any
 
 import pytest
 
+from guide import DOCS, executed
 from knowlog.cli.client import Client
 from knowlog.cli.processes import Stack
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-GUIDE = [
-    page for page in sorted((ROOT / "docs" / "guide").glob("*.md")) if Path(__file__).name in page.read_text()
-]
-
-
-def commands(page: Path) -> list[str]:
-    """The blocks that a page marks as executed."""
-    blocks = re.findall(
-        r"<!-- executed by tests/acceptance/test_readme.py -->\n```bash\n(.*?)```", page.read_text(), re.S
-    )
-    assert blocks, f"{page.name} has lost its example"
-    return blocks
+README = DOCS.parent / "README.md"
+GUIDE = [page for page in sorted((DOCS / "guide").glob("*.md")) if Path(__file__).name in page.read_text()]
 
 
 def environment(stack: Stack, key: str) -> dict[str, str]:
@@ -59,7 +48,7 @@ async def test_the_example_over_http_answers_as_the_readme_says(running: tuple[S
     """Create a collection, upload, ask: the answer quotes the sentence that the README promises."""
     stack, key = running
     process = await asyncio.create_subprocess_exec(
-        "bash", "-euc", commands(README)[0], stdout=asyncio.subprocess.PIPE, env=environment(stack, key),
+        "bash", "-euc", executed(README, __file__)[0], stdout=asyncio.subprocess.PIPE, env=environment(stack, key),
     )  # fmt: skip
     output, _ = await process.communicate()
     assert process.returncode == 0
@@ -75,7 +64,7 @@ async def test_the_examples_of_the_guide_say_what_it_promises(
     """Every block runs to its end, and prints what stands behind its arrows, in that order."""
     stack, _ = running
     known = environment(stack, key_for(page, stack))
-    for block in commands(page):
+    for block in executed(page, __file__):
         process = await asyncio.create_subprocess_exec(
             "bash", "-euc", block, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env=known, cwd=tmp_path,

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -10,22 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from guide import DOCS, executed
 from knowlog.cli.local_tenant import ensure_tenant
 from knowlog.cli.processes import open_stack
 from servers import Running, running_server
-
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "sources.md"
-
-
-def commands() -> str:
-    """The block that the guide marks as executed."""
-    block = re.search(
-        r"<!-- executed by tests/acceptance/test_sources_guide.py -->\n```bash\n(.*?)\n```\n",
-        GUIDE.read_text(),
-        re.S,
-    )
-    assert block, "the guide has lost its example"
-    return block[1]
 
 
 @pytest.fixture
@@ -45,7 +32,7 @@ async def test_the_example_brings_documents_in(redis: Running) -> None:
         async with open_stack(environ) as stack:
             kept = ensure_tenant(stack.url, stack.operator_key, stack.settings.data_dir, "shop")
             process = await asyncio.create_subprocess_exec(
-                "bash", "-euc", commands(), stdout=asyncio.subprocess.PIPE,
+                "bash", "-euc", executed(DOCS / "guide/sources.md", __file__)[0], stdout=asyncio.subprocess.PIPE,
                 env={
                     **environ, "KNOWLOG_URL": stack.url, "KNOWLOG_KEY": kept["key"], "TENANT": kept["tenant_id"],
                     "REDIS_URL": redis.url, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -2,17 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
-from knowlog.bootstrap import App
-from knowlog.workers import Worker
+from at_work import at_work
 
 Client = httpx.AsyncClient
+working = at_work
+"""Let a worker take jobs meanwhile."""
 MakeClient = Callable[..., Awaitable[Client]]
 
 
@@ -21,18 +21,6 @@ def client_of(api: FastAPI, secret: str | None) -> Client:
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)
     return Client(transport=transport, base_url="http://knowlog.test", headers=headers, timeout=30)
-
-
-@asynccontextmanager
-async def working(app: App) -> AsyncIterator[None]:
-    """Let a worker take jobs meanwhile."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(Worker(app).run(stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 async def upload(client: Client, text: str, **described: object) -> str:

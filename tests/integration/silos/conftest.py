@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from silo_scene import OPERATOR_KEY, SILO, Installation, at_work, client_of
+from silo_scene import OPERATOR_KEY, SILO, Installation, client_of
 
+from at_work import all_at_work
 from knowlog.api import create_api
 from knowlog.bootstrap import App, open_app
 from knowlog.database import Database
@@ -37,7 +38,7 @@ async def app(environ: dict[str, str], database: Database) -> AsyncIterator[App]
 @pytest.fixture(scope="module")
 async def workers(app: App) -> AsyncIterator[None]:
     """Workers in every database, for all tests of a file."""
-    async with at_work(app):
+    async with all_at_work(app):
         yield
 
 

@@ -1,8 +1,6 @@
 """What the tests of silos do again and again: calls of tenants, moves, and a look into every table of a database."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -10,9 +8,7 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
-from knowlog.bootstrap import App
 from knowlog.database import Database, raw_session, tables_of
-from knowlog.workers.loop import run_workers
 
 OPERATOR_KEY = "the-operator-of-these-tests"
 SILO = "acme"
@@ -61,18 +57,6 @@ class Installation:
                 return found
             await asyncio.sleep(0.05)
         raise AssertionError(f"not over: {found}")
-
-
-@asynccontextmanager
-async def at_work(app: App) -> AsyncIterator[None]:
-    """Let workers work meanwhile, in every database."""
-    stop = asyncio.Event()
-    working = asyncio.create_task(run_workers(app, None, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await working
 
 
 async def rows_in(database: Database, tenant_id: UUID) -> dict[str, int]:

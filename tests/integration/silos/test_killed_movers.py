@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
-from silo_scene import SILO, Installation, at_work, filled, found, rows_in, upload
+from silo_scene import SILO, Installation, filled, found, rows_in, upload
 
+from at_work import all_at_work
 from knowlog.bootstrap import App
 from knowlog.database import Database
 
@@ -20,7 +21,7 @@ async def test_a_mover_that_is_killed_at_any_step_is_followed_by_one_that_goes_o
 ) -> None:
     """Killed with SIGKILL at three steps, one after the other: nothing is lost, and the tenant is never at two places."""
     tenant_id, owner = await installation.tenant("alice")
-    async with at_work(app):
+    async with all_at_work(app):
         document_id = await filled(owner, "The warranty lasts 24 months.")
     await installation.asked(tenant_id, SILO)
     whole = await rows_in(installation.home, tenant_id)
@@ -28,7 +29,7 @@ async def test_a_mover_that_is_killed_at_any_step_is_followed_by_one_that_goes_o
         code = await killed_at(step, tenant_id, environ)
         assert code == -signal.SIGKILL, step
         assert await found(owner, "warranty") == {document_id}, step
-    async with at_work(app):
+    async with all_at_work(app):
         assert (await installation.over(tenant_id))["step"] == "done"
     assert await rows_in(installation.home, tenant_id) == {}
     here = await rows_in(silo, tenant_id)

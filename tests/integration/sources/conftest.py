@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -19,7 +18,6 @@ from knowlog.database import Database, Scope
 from knowlog.documents import Profile, create_collection
 from knowlog.settings import load_settings
 from knowlog.sources import DeadLetter, NewSource, Source, create_source, get_source, list_dead_letters
-from knowlog.workers.loop import run_workers
 from servers import Running, running_server
 
 KINDS = ["redis", "rabbitmq", "kafka"]
@@ -144,18 +142,6 @@ async def scene(make_scene: MakeScene) -> Scene:
     """A source of CloudEvents."""
     made: Scene = await make_scene()
     return made
-
-
-@asynccontextmanager
-async def working(app: App) -> AsyncIterator[None]:
-    """A worker process's work meanwhile."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(run_workers(app, None, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 async def until(condition: Callable[[], Any], timeout_s: float = 120) -> Any:

@@ -9,7 +9,8 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from conftest import MakeScene, Scene, until, working
+from at_work import all_at_work
+from conftest import MakeScene, Scene, until
 from knowlog.bootstrap import App
 from knowlog.database import Scope
 from knowlog.kernel import now
@@ -46,7 +47,7 @@ async def indexed(scene: Scene, count: int) -> None:
 
 async def test_a_message_becomes_a_document_that_is_found(app: App, scene: Scene) -> None:
     """From the bare client to the index: text, a file in base64, a new version, and away again."""
-    async with working(app):
+    async with all_at_work(app):
         await scene.submit("1", "w", "The warranty of the probe lasts 24 months.")
         page = b"<html><body><h1>Manual</h1><p>Hold the probe upright.</p></body></html>"
         content = base64.b64encode(page).decode()
@@ -70,7 +71,7 @@ async def test_a_message_becomes_a_document_that_is_found(app: App, scene: Scene
 
 async def test_a_message_that_comes_again_changes_nothing(app: App, scene: Scene) -> None:
     """The same id and content, also with members in another order; the same id with other content is a dead letter."""
-    async with working(app):
+    async with all_at_work(app):
         await scene.submit("1", "a", "One.")
         await taken(scene, 1)
         message = scene.event("1", external_id="a", text="One.")
@@ -130,7 +131,7 @@ async def test_what_does_not_fit_is_kept_and_its_neighbours_go_through(app: App,
         await scene.send(large)
     await scene.submit("last", "last", "The last.")
     wanted = len(messages) + kafka_takes_it
-    async with working(app):
+    async with all_at_work(app):
         await taken(scene, len(messages) + 1)
         await dead(scene, wanted)
     assert sorted(await scene.texts()) == sorted([*(f"doc{n}" for n in range(len(messages))), "last"])
@@ -149,7 +150,7 @@ async def test_dead_letters_can_be_read_replayed_and_deleted(app: App, scene: Sc
     message = scene.event("1", external_id="a", text="One.", metadata={"x": "y" * 20_000})
     await scene.send(message)
     await scene.send(b"\xff\xfe")
-    async with working(app):
+    async with all_at_work(app):
         await dead(scene, 2)
     by_size = sorted(await scene.dead(), key=lambda each: each.size_bytes)
     broken, large = by_size
@@ -185,7 +186,7 @@ async def test_another_tenants_data_never_appear(
         "tenantid": str(other_tenant.tenant_id),
     }
     await scene.send(theirs)
-    async with working(app):
+    async with all_at_work(app):
         await dead(scene, 1)
     [letter] = await scene.dead()
     assert letter.withheld
@@ -221,7 +222,7 @@ async def test_plain_objects_are_taken_where_the_source_says_so(app: App, make_s
     await scene.send({"event": "2", "article": {"sku": "x", "body": "A blue pen."}}, "x")
     await scene.send({"event": "3", "type": "document.withdrawn", "article": {"sku": "x"}}, "x")
     await scene.send({"article": {"sku": "y", "body": "A pen without an id."}})
-    async with working(app):
+    async with all_at_work(app):
         await taken(scene, 4)
     assert await scene.texts() == {"4711": "A red pen.", "y": "A pen without an id."}
 
@@ -232,14 +233,14 @@ async def test_cloudevents_in_binary_mode(app: App, scene: Scene) -> None:
     prefix = "cloudEvents_" if scene.kind == "rabbitmq" else "ce_"
     attributes = {f"{prefix}{name}": value for name, value in message.items() if name != "data"}
     await scene.send({"external_id": "b", "text": "Binary."}, "", **attributes)
-    async with working(app):
+    async with all_at_work(app):
         await taken(scene, 1)
     assert await scene.texts() == {"b": "Binary."}
 
 
 async def test_order_of_a_document_is_kept(app: App, scene: Scene) -> None:
     """400 versions of ten documents, two workers: the last one sent is the one that is there."""
-    async with working(app), working(app):
+    async with all_at_work(app), all_at_work(app):
         for number in range(400):
             await scene.submit(str(number), f"doc{number % 10}", f"Text {number}.")
         await taken(scene, 400)
@@ -250,7 +251,7 @@ async def test_order_of_a_document_is_kept(app: App, scene: Scene) -> None:
 
 async def test_a_paused_source_is_not_read_and_then_goes_on(app: App, scene: Scene) -> None:
     """Within seconds, without a restart; nothing that came meanwhile is missed."""
-    async with working(app):
+    async with all_at_work(app):
         await scene.submit("1", "a", "One.")
         await taken(scene, 1)
         await change(app, scene, "paused")
@@ -279,7 +280,7 @@ async def test_without_a_collection_messages_wait(app: App, scene: Scene) -> Non
     async def troubled() -> bool:
         return "collection was deleted" in ((await scene.now()).trouble or "")
 
-    async with working(app):
+    async with all_at_work(app):
         await until(troubled)
         async with app.database.transaction(scene.scope) as connection:
             await update_source(connection, scene.scope, scene.source.source_id, None, "second")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from producers import producer
 
-from conftest import Scene, environ_of, until, working
+from at_work import all_at_work
+from conftest import Scene, environ_of, until
 from knowlog.bootstrap import App
 from knowlog.database import Database
 from servers import Running
@@ -73,7 +74,7 @@ async def test_while_the_database_is_away_messages_stay_with_the_broker(
     app: App, database: Database, scene: Scene
 ) -> None:
     """The transaction is cut off twice; nothing is acknowledged, and then all is taken: good ones and poison."""
-    async with working(app):
+    async with all_at_work(app):
         await scene.submit("0", "first", "It works.")
         await beyond(scene, 1)
         async with database.owner() as owner:
@@ -121,7 +122,7 @@ async def test_a_broker_that_is_down_is_told_and_waited_for(app: App, scene: Sce
 
     await asyncio.to_thread(server.killable.kill)
     try:
-        async with working(app):
+        async with all_at_work(app):
             await until(troubled)
             await back(server, scene.topic)
             await until(well)

@@ -1,6 +1,5 @@
 """The scene of these tests: a real HTTP server receives what a real worker sends."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import pytest
 from receiver import Receiver
 
+from at_work import all_at_work
 from knowlog.bootstrap import App, open_app
 from knowlog.database import Database
 from knowlog.settings import load_settings
-from knowlog.workers.loop import run_workers
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +52,5 @@ async def receiver(app: App) -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def working(app: App) -> AsyncIterator[None]:
     """A worker process's work, during the test."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(run_workers(app, None, stop))
-    yield
-    stop.set()
-    await task
+    async with all_at_work(app):
+        yield

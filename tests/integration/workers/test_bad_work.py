@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from worker_process import POISON, act
 
+from at_work import running
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import Event, Job, Wanted, append_events, complete, get_job, list_events
 from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
@@ -68,15 +69,10 @@ async def effects(database: Database, scope: Scope) -> int:
 @asynccontextmanager
 async def working(app: App, handler: Handler) -> AsyncIterator[Worker]:
     """A worker in this process, with this handler."""
-    stop = asyncio.Event()
     worker = Worker(app, queues=QUEUE, tends=False)
     worker._handlers[KIND] = handler
-    task = asyncio.create_task(worker.run(stop))
-    try:
+    async with running(worker.run):
         yield worker
-    finally:
-        stop.set()
-        await task
 
 
 @asynccontextmanager
