@@ -76,8 +76,3 @@ def write_private(path: Path, text: str) -> None:
 
 def _path(data_dir: Path) -> Path:
     return data_dir / "credentials.json"
-
-
-def masked(secret: str) -> str:
-    """Show enough of a secret to tell it from another."""
-    return secret[:6] + "…" if secret else ""

@@ -235,12 +235,6 @@ async def person_of_caller(connection: Connection, caller: Principal) -> tuple[U
     return row["person_id"], row["method"]
 
 
-async def person_of_member(connection: Connection, member_id: UUID) -> UUID:
-    """Who a member is over all tenants."""
-    found: UUID = await connection.fetchval(_SQL["person_of_member"], member_id)
-    return found
-
-
 def own_member(caller: Principal) -> UUID:
     """The caller's own member. Raises Forbidden for a key, which is nobody."""
     if caller.member_id is None:

@@ -59,10 +59,6 @@ order by last_used_at desc, session_id
 select m.person_id, s.method from sessions s join members m using (tenant_id, member_id)
 where tenant_id = tenant() and s.session_id = $1
 
--- name: person_of_member
--- Who a member is.
-select person_id from members where tenant_id = tenant() and member_id = $1
-
 -- name: lock_sign_ons
 -- Whether passwords will do. None is enforced while the rows are locked.
 select name, enforced from sign_ons where tenant_id = tenant() order by name for share
