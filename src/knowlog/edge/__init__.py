@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.demand import Demand, Open
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
-    from knowlog.edge.figures_beside import figures_beside
     from knowlog.edge.gate import Gate
     from knowlog.edge.hints import WrongTenant, check_hints, hinted_tenant
     from knowlog.edge.idempotency import (
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
         resolve,
     )
     from knowlog.edge.routing import ScopedRoute
+    from knowlog.edge.servers_beside import figures_beside
     from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, Watcher, event
     from knowlog.edge.telemetry import set_up_logging, set_up_spans

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from knowlog.database import Database
 from knowlog.edge.admission import Admission
 from knowlog.edge.connections import Connections
-from knowlog.edge.figures_beside import added
 from knowlog.edge.overviews import Overviews
+from knowlog.edge.servers_beside import added
 from knowlog.resilience import Turns, dependencies, kinds_apart
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

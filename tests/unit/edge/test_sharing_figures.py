@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from knowlog.edge.figures_beside import added
+from knowlog.edge.servers_beside import added
 
 
 def figures(requests: int, open_now: int, route: str) -> bytes:
