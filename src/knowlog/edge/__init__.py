@@ -86,7 +86,7 @@ _PLACES = {
         "resolve",
     ),
     "routing": ("ScopedRoute",),
-    "sharing": ("figures_beside",),
+    "servers_beside": ("figures_beside",),
     "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "Watcher", "event"),
     "telemetry": ("set_up_logging", "set_up_spans"),
