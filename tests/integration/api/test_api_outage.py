@@ -163,7 +163,7 @@ async def test_what_is_not_supported_can_be_shown_as_that(app: App, alice: Clien
         "See http://evil.test for 24 months.",
     ]
     reply = orjson.dumps({"statements": [{"text": each, "passages": [1]} for each in said]}).decode()
-    provider = Provider(FakeModel(lambda _prompt: reply), Price(), LlmSettings())
+    _, provider = fake_provider(lambda _prompt: reply)
     async with asking(app, alice, provider) as people:
         assert (await people.ask())["unsupported"] == []
     async with asking(app, alice, provider, unsupported="mark") as people:

@@ -10,11 +10,12 @@ import orjson
 import pytest
 from api_scene import Client, client_of, problem, settled, upload, working
 
+from fake_models import fake_provider
 from knowlog.api import create_api
 from knowlog.bootstrap import App
 from knowlog.cli.doctor.own_models import check_own_models
 from knowlog.edge import ReachTransport, reach_of_models
-from knowlog.llm import FakeModel, LlmSettings, OwnModels, Price, Prompt, Provider
+from knowlog.llm import LlmSettings, OwnModels, Prompt, Provider
 from language_model_server import ModelServer, serving
 
 KEY = "sk-of-alice-alone"
@@ -107,8 +108,8 @@ async def test_where_it_fails_the_operators_models_write_or_quotations_stand_in(
     """Even the last of three; and none of the operator's, where the tenant wants that. The summary says it, and can be
     renewed once the model is well.
     """
-    silent = Provider(FakeModel(lambda _prompt: "no JSON"), Price(), LlmSettings())
-    writing = Provider(FakeModel(obedient), Price(), LlmSettings())
+    _, silent = fake_provider(lambda _prompt: "no JSON")
+    _, writing = fake_provider(obedient)
     async with ground(app, alice, charlie, silent, writing) as here:
         await here.entrust(alone=alone)
         here.server.mood = "fails"
