@@ -5,7 +5,8 @@ import io
 import random
 import re
 import tarfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from itertools import count, pairwise
@@ -19,7 +20,8 @@ from knowlog.api.application import ROUTERS, scoped
 from knowlog.database import Scope
 from knowlog.kernel.errors import KnowlogError
 
-_TURNS = count()
+_TURNS: defaultdict[str, Iterator[int]] = defaultdict(count)
+"""Of each route its own: lists of routes come in the same order each time."""
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _NOBODYS = ("{asset}", "/schemas/", "{rest:path}")
 """In paths of what is the same for everybody: the page and its files, schemas."""
@@ -156,7 +158,9 @@ async def _forge(scene: Scene, who: Person, method: str, path: str, victim: dict
     )
     if body is None and method in {"POST", "PUT", "PATCH"}:
         body = {}
-    turn = next(_TURNS) % 2  # whatever is warm the second time is so for each of the two in turn
+    turn = (
+        next(_TURNS[f"{method} {path}"]) % 2
+    )  # what is warm the second time is so for each of the two in turn
     got = [await _ask(scene, who, method, path, (known, absent)[turn ^ each], body) for each in (0, 1)]
     forbidden, missing = got[turn], got[1 - turn]
     if method == "GET" and forbidden.status == 404:
