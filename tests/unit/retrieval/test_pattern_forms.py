@@ -46,18 +46,18 @@ def test_a_question_names_words_numbers_and_neighbouring_words() -> None:
     assert len(values_in("x y " * 1000)) <= 200
 
 
-def test_legs_agree_where_two_of_their_best_ten_are_the_same() -> None:
-    """Further down nothing counts; of few candidates one does, and a leg alone is not contradicted."""
+def test_agreement_is_the_share_of_best_chunks_in_common_and_the_same_one_first() -> None:
+    """Below the tenth nothing counts; of few chunks the share is of these, and a leg alone is not contradicted."""
     from knowlog.retrieval.dense import Questions
     from knowlog.retrieval.looking import Candidates
-    from knowlog.retrieval.patterns.adaptive import agreed
+    from knowlog.retrieval.patterns.adaptive import agreement
 
-    def legs_agree(dense: list[int], lexical: list[int]) -> bool:
+    def legs(dense: list[int], lexical: list[int]) -> tuple[float, bool]:
         scores = ({each: 1 / rank for rank, each in enumerate(leg, 1)} for leg in (dense, lexical))
-        return agreed(Candidates(fuse(*scores, 0.6), TermStatistics((), 0), Questions((), ())))
+        return agreement(Candidates(fuse(*scores, 0.6), TermStatistics((), 0), Questions((), ())))
 
     apart = list(range(100, 120))
-    assert legs_agree(list(range(20)), [9, 8, *apart])
-    assert not legs_agree(list(range(20)), [9, 10, *apart])
-    assert legs_agree([1, 2, 3], [3])
-    assert legs_agree([1, 2, 3], [])
+    assert legs(list(range(20)), [9, 8, *apart]) == (0.2, False)
+    assert legs(list(range(20)), [0, 10, *apart]) == (0.1, True)
+    assert legs([1, 2, 3], [3]) == (1.0, False)
+    assert legs([1, 2, 3], []) == (1.0, True)

@@ -38,11 +38,11 @@ class LateInteraction:
             return await by_tokens(looking, legs, await looking.find())
 
 
-async def by_tokens(looking: Looking, legs: Legs, found: Candidates) -> Candidates:
-    """Let the tokens of the best candidates count; in the order found where no model gives any in time."""
+async def by_tokens(looking: Looking, legs: Legs, found: Candidates, most: int = PASSAGES) -> Candidates:
+    """Let the tokens of the best candidates count, so many at most; where no model gives any in time, keep the order."""
     models = [asked.model for asked in found.questions.asked]
     model = next((each for each in models if isinstance(each, TokenEmbedder)), None)
-    passages = await legs.show(found, PASSAGES)
+    passages = await legs.show(found, most)
     if model is None or not passages:
         looking.did("kept the order", because="no model gives vectors of tokens here")
         return found
