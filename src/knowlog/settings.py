@@ -258,18 +258,22 @@ def _from_file(name: str, path: str) -> str:
 def _validated(room: str, values: Mapping[str, str]) -> BaseModel:
     model = ROOMS[room]
     try:
-        return model.model_validate({key: _parsed(model, key, value) for key, value in values.items()})
+        return model.model_validate({key: _parsed(room, key, value) for key, value in values.items()})
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{_name(room, str(first['loc'][0]))} " if first["loc"] else ""
         raise Misconfigured(f"{name}{wrong_with(first)}.") from error
 
 
-def _parsed(model: type[BaseModel], key: str, value: str) -> Any:
-    """Turn text into what pydantic expects; a set is written as a comma-separated list."""
-    if "set[" in str(model.model_fields[key].annotation):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return None if value == "" and type(None) in get_args(model.model_fields[key].annotation) else value
+def _parsed(room: str, key: str, value: str) -> Any:
+    """Turn text into what pydantic expects; a set is written as a comma-separated list. Raises Misconfigured."""
+    annotation = ROOMS[room].model_fields[key].annotation
+    if "set[" in str(annotation):
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if value.strip() and not parts:  # an empty value is the default; commas alone are a mistake
+            raise Misconfigured(f"{_name(room, key)} names nothing. Name some, or unset it for the default.")
+        return parts
+    return None if value == "" and type(None) in get_args(annotation) else value
 
 
 def _shown(value: object) -> str:

@@ -4,12 +4,13 @@ import asyncio
 import gc
 import socket
 import ssl
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
 
 from knowlog.api.application import create_api
-from knowlog.api.sharing import SharingServer, shared_listener
+from knowlog.api.sharing import SharingServer, nothing, shared_listener
 from knowlog.bootstrap import open_app, require_key_of_stored, require_safe
 from knowlog.edge import ApiSettings, bounded_protocol, set_up_logging, set_up_spans
 from knowlog.kernel.errors import Misconfigured
@@ -19,13 +20,15 @@ from knowlog.settings import Settings
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; TLS 1.3 has good ones alone. Older is not spoken.
 
 
-def run_api(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises Misconfigured, for example when the port is taken."""
+def run_api(settings: Settings, listens: Callable[[], None] = nothing) -> None:
+    """Serve until SIGTERM or SIGINT; `listens` is called once connections are taken. Raises Misconfigured, for example
+    when the port is taken.
+    """
     with asyncio.Runner(loop_factory=faster_loop()) as runner:
-        runner.run(run_server(settings))
+        runner.run(run_server(settings, listens))
 
 
-async def run_server(settings: Settings) -> None:
+async def run_server(settings: Settings, listens: Callable[[], None] = nothing) -> None:
     """Serve in a loop that runs already, until SIGTERM or SIGINT. Requests under way are finished first."""
     _check_certificate(settings.api)
     set_up_logging(settings.telemetry)
@@ -37,7 +40,7 @@ async def run_server(settings: Settings) -> None:
             await require_key_of_stored(app)
             api = create_api(app)
             gc.freeze()  # what lives as long as the process is not looked through again and again
-            await SharingServer(configuration(api, settings.api), shared).serve(listeners)
+            await SharingServer(configuration(api, settings.api), shared, listens).serve(listeners)
             await asyncio.sleep(0)
     finally:
         for listener in listeners:

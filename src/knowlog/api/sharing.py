@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -11,6 +12,10 @@ from knowlog.kernel.errors import Misconfigured
 _WAIT_S = 0.0005
 _LONGEST_WAIT_S = 0.02
 """For each connection that it has, a server leaves the next one to the others for so long."""
+
+
+def nothing() -> None:
+    """Nobody waits to hear that the server listens."""
 
 
 def shared_listener(settings: ApiSettings) -> socket.socket | None:
@@ -35,15 +40,20 @@ class SharingServer(uvicorn.Server):
     uvicorn's own way, and the kernel's (SO_REUSEPORT), leave most connections of a burst to one of the processes.
     """
 
-    def __init__(self, config: uvicorn.Config, shared: socket.socket | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, shared: socket.socket | None, listens: Callable[[], None] = nothing
+    ) -> None:
         super().__init__(config)
         self._shared = shared
+        self._listens = listens
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and begin to take connections (uvicorn)."""
         await super().startup(sockets)
         if self._shared is not None:
             self._watch(self._shared)
+        if self.started:  # not where the port was refused
+            self._listens()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and end in order (uvicorn)."""

@@ -18,14 +18,15 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _PAUSE_S = 0.25
 _MOST_CUTS = 12
 _PER_PAGE = 100
-_LONGEST_PAUSE_S, _LONGEST_CROWD_S = 30, 600
+_LONGEST_PAUSE_S, _LONGEST_CROWD_S, _QUIET_CROWD_S = 30, 600, 3
 
 
 class Client:
     """Calls to one server with one key. Every failure is a KnowlogError with a sentence for a person.
 
     A server that is away for a moment (it starts, or starts again) is waited for, up to `patience_s`: a call that
-    did not reach it is repeated, and so is one that was cut off, if it may be repeated (`repeatable`).
+    did not reach it is repeated, and so is one that was cut off, if it may be repeated (`repeatable`). So is a server
+    that takes no more just now (429), as long as it asks; what it says of that `crowded` is told once.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Client:
         timeout_s: float = 60,
         patience_s: float = 0,
         waiting: Callable[[str], None] = lambda url: None,
+        crowded: Callable[[str], None] = lambda detail: None,
     ) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._patience_s = patience_s
         self._waiting = waiting
+        self._crowded: Callable[[str], None] | None = crowded
         try:
             self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=False)
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -136,13 +139,23 @@ class Client:
 
     def _send_when_told(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
         """Send, and send again when the server says that it takes no more just now: nothing was done then."""
-        until = time.monotonic() + _LONGEST_CROWD_S
+        began = time.monotonic()
         while True:
             response = self._send(method, path, **options)
             pause_s = _pause_s(response)
-            if pause_s is None or time.monotonic() + pause_s > until:
+            waits_s = time.monotonic() - began + (pause_s or 0)
+            if pause_s is None or waits_s > _LONGEST_CROWD_S:
                 return response
+            if waits_s > _QUIET_CROWD_S:
+                self._tell_crowd(response)
             time.sleep(pause_s)
+
+    def _tell_crowd(self, response: httpx.Response) -> None:
+        """Tell why it takes so long, once for all calls of this client."""
+        tell, self._crowded = self._crowded, None
+        if tell is not None:
+            found = _json(response)
+            tell(Refused(response.status_code, found if isinstance(found, dict) else {}).detail)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         if (value := options.pop("value", None)) is not None:

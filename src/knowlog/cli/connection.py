@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowlog.cli.credentials import kept_keys, operator_key
-from knowlog.cli.output import tell
+from knowlog.cli.output import printable, say, tell
 from knowlog.cli.running import here, is_up
 from knowlog.kernel.errors import Misconfigured
 from knowlog.settings import Local, Settings, load_local
@@ -98,12 +98,18 @@ def _patient(settings: Local, url: str | None, key: str | None) -> "Client":
     address = server_url(settings, url)
     named = url or os.environ.get("KNOWLOG_URL") or left_address(settings.data_dir)
     expected = bool(named) or is_up(settings.data_dir) or _answers(settings)
-    return Client(address, key, patience_s=PATIENCE_S if expected else 0, waiting=tell_waiting)
+    patience_s = PATIENCE_S if expected else 0
+    return Client(address, key, patience_s=patience_s, waiting=tell_waiting, crowded=say_crowded)
 
 
 def tell_waiting(url: str) -> None:
     """Say in a terminal what the command waits for."""
     tell(f"Waiting for {url} ...")
+
+
+def say_crowded(detail: str) -> None:
+    """Say why nothing goes on for a while, to a log too: it may last for minutes."""
+    say(f"{printable(detail)} Trying again until it is taken, for ten minutes at most ...")
 
 
 def await_start(settings: Local, url: str | None, has_key: Callable[[], bool]) -> None:

@@ -35,10 +35,13 @@ def serve(host: Host = None, port: Port = None, as_json: AsJson = False) -> None
     url = local_url(settings.api.host, settings.api.port)
     if settings.api.tls_certificate is not None:
         url = url.replace("http://", "https://", 1)
-    emit({"url": url, "docs_url": f"{url}/docs"}, as_json, lambda value: say(f"Serving {value['url']}"))
+
+    def tell() -> None:
+        emit({"url": url, "docs_url": f"{url}/docs"}, as_json, lambda value: say(f"Serving {value['url']}"))
+
     signal.signal(signal.SIGTERM, _end)
     with own_database(settings):
-        process("serve")(settings)
+        process("serve")(settings, tell)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -52,7 +52,7 @@ def create(
     }  # fmt: skip
     with connect_operator(url, operator_key) as client:
         made = client.post(_of_tenant(tenant), wanted)
-    emit(made, as_json, lambda value: say(f"Source {value['name']} reads {value['topic']}."))
+    emit(made, as_json, lambda value: say(_made(value)))
 
 
 @app.command()
@@ -192,6 +192,14 @@ def _change(name: str, wanted: dict[str, Any], url: str | None, key: str | None)
     with connect(url, key) as client:
         found = _find(client.get("/v1/sources")["items"], name)
         return client.call("PATCH", f"/v1/sources/{found['source_id']}", value=wanted)
+
+
+def _made(source: dict[str, Any]) -> str:
+    """The server did not look whether the topic is there: a worker does."""
+    return (
+        f"Source {source['name']} is to read {source['topic']}. `knowlog sources list` tells, after some seconds, what it"
+        " has taken, or why it is not read."
+    )
 
 
 def _find(sources: list[dict[str, Any]], name: str) -> dict[str, Any]:

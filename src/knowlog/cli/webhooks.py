@@ -82,6 +82,10 @@ def update(
     state = None if active is None else "active" if active else "disabled"
     wanted = {"url": endpoint, "types": types, "description": description, "state": state}
     change = {name: each for name, each in wanted.items() if each is not None}
+    if not change:
+        raise typer.BadParameter(
+            "Nothing is to be changed. Give --endpoint, --type, --description, --active or --disabled."
+        )
     with connect(url, key) as client:
         emit(client.call("PATCH", _address(webhook), value=change), as_json, show_fields)
 

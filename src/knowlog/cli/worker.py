@@ -20,8 +20,11 @@ def known(queues: str | None) -> str | None:
     from knowlog.bus import QUEUES
 
     every = sorted(set(QUEUES.values()))
-    for each in (part.strip() for part in queues.split(",")):
-        if each and each not in every:
+    named = [part.strip() for part in queues.split(",") if part.strip()]
+    if not named:
+        raise typer.BadParameter(f"names no queue. Leave it out to serve all, or choose: {', '.join(every)}.")
+    for each in named:
+        if each not in every:
             raise typer.BadParameter(f"names {each!r}, which is no queue. Choose from: {', '.join(every)}.")
     return queues
 

@@ -7,7 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from knowlog.cli.bench.brokers import brokers
+from knowlog.cli.bench.servers import KafkaServer
 from knowlog.cli.bench.servers.program import Program
+from knowlog.kernel.errors import Misconfigured
 
 STARTER = """
 import sys, time
@@ -68,3 +73,24 @@ def test_a_program_is_asked_to_end_first(tmp_path: Path) -> None:
     pids = lines_of(tmp_path / "log")
     program.stop()
     assert all(gone(pid) for pid in pids)
+
+
+def test_kafka_of_the_checkout_is_found_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make services` put it there; a benchmark is started where one likes."""
+    monkeypatch.delenv("KAFKA_JARS", raising=False)
+    here = KafkaServer.jars()
+    monkeypatch.chdir(tmp_path)
+    assert here.is_dir()
+    assert KafkaServer.jars() == here
+
+
+def test_a_server_that_is_missing_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that were chosen are looked for, and the sentence names the folder in full."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KAFKA_JARS", "nowhere")
+    with pytest.raises(Misconfigured, match=f"not in {tmp_path}/nowhere. KAFKA_JARS names another"):
+        brokers(["redis", "kafka"])

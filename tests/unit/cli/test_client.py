@@ -105,6 +105,19 @@ def test_a_crowded_server_says_when_to_come_back() -> None:
     assert len(seen) == 2
 
 
+def test_why_a_crowded_server_is_waited_for_is_told_once() -> None:
+    """In the server's words, before minutes pass; to all of a client's calls together."""
+    body = b'{"detail": "The disk has not enough room."}'
+    full = CROWDED.replace(b"Length: 0", b"Length: %d\r\nContent-Type: application/json" % len(body)) + body
+    told: list[str] = []
+    with (
+        server(*[full] * 4, ANSWER) as (url, _),
+        Client(url, None, crowded=told.append) as client,
+    ):
+        assert client.post("/v1/collections", {"name": "x"}) == {"ok": True}
+    assert told == ["The disk has not enough room."]
+
+
 def test_a_long_pause_is_told_instead() -> None:
     """Nobody waits a minute without a word."""
     with server(CLOSED) as (url, _), Client(url, None) as client, pytest.raises(Refused):

@@ -28,6 +28,8 @@ ID = "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b"
             "worker --queues documents,nowhere",
             "--queues names 'nowhere', which is no queue. Choose from: cleanup, ",
         ),
+        ("worker --queues ,", "--queues names no queue. Leave it out to serve all, or choose: cleanup, "),
+        (f"webhooks update {ID}", "Nothing is to be changed. Give --endpoint, --type"),
         ("worker --concurrency 0", "--concurrency must be at least 1."),
         ("jobs retry", "Give the id of one job, or --all for all that are dead."),
         ("jobs show nonsense", "nonsense is not the id of a job."),

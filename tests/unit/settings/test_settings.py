@@ -100,3 +100,10 @@ def test_settings_of_the_edge_that_cannot_be_are_refused(given: dict[str, str], 
     """In words that name what to change."""
     with pytest.raises(Misconfigured, match=said):
         load_settings(given)
+
+
+def test_a_list_of_commas_alone_is_told() -> None:
+    """It would otherwise mean the default, which for queues is all of them."""
+    with pytest.raises(Misconfigured, match="KNOWLOG_WORKER_QUEUES names nothing"):
+        load_settings({"KNOWLOG_WORKER_QUEUES": " , "})
+    assert load_settings({"KNOWLOG_WORKER_QUEUES": ""}).worker.queues == frozenset()

@@ -92,6 +92,9 @@ def _chosen(named: Sequence[str] | None, url: str | None) -> list[str]:
         raise Misconfigured(
             "No broker is installed here. `make services` installs them; or name one by --url."
         )
+    if url is None:
+        for kind in chosen:
+            SERVERS[kind].require()  # now, and not when the others have been measured
     return chosen
 
 

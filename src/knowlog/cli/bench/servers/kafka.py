@@ -50,18 +50,23 @@ class KafkaServer(Server):
     """One Kafka. Its ports: clients, controller."""
 
     name = "Kafka"
-    packages = (
-        f"java 17 and Kafka's jars (`make services` does), in .services/kafka or where {_JARS_VARIABLE} says"
-    )
+    packages = "java 17 and Kafka's jars (`make services` does)"
 
     @classmethod
     def jars(cls) -> Path:
-        """The folder of Kafka's jars: as the environment says, or in this directory or one above."""
+        """The folder of Kafka's jars: as the environment says, in this directory or one above, or in the checkout."""
         if named := os.environ.get(_JARS_VARIABLE):
             return Path(named)
         here = Path.cwd()
-        found = (above / _JARS for above in (here, *here.parents) if (above / _JARS).is_dir())
-        return next(found, here / _JARS)
+        places = (above / _JARS for above in (here, *here.parents, *Path(__file__).resolve().parents))
+        return next((each for each in places if each.is_dir()), here / _JARS)
+
+    @classmethod
+    def wanted(cls) -> str:
+        """Java and the jars, and where these are missing."""
+        return (
+            f"{cls.packages}; they are not in {cls.jars().absolute()}. {_JARS_VARIABLE} names another folder"
+        )
 
     @classmethod
     def installed(cls) -> bool:

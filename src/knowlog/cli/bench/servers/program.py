@@ -68,6 +68,17 @@ class Server(ABC):
     def installed(cls) -> bool:
         """Whether its programs are on this machine."""
 
+    @classmethod
+    def require(cls) -> None:
+        """Raise Misconfigured, with what is to be installed, where its programs are not on this machine."""
+        if not cls.installed():
+            raise Misconfigured(f"{cls.name} is not on this machine. Install {cls.wanted()}.")
+
+    @classmethod
+    def wanted(cls) -> str:
+        """What is to be installed, and where it is looked for if that is no matter of course."""
+        return cls.packages
+
     @property
     @abstractmethod
     def url(self) -> str:
@@ -80,8 +91,7 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises Misconfigured, Unavailable."""
-        if not self.installed():
-            raise Misconfigured(f"{self.name} is not on this machine. Install {self.packages}.")
+        self.require()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._program = self._launch()
         deadline = time.monotonic() + _START_TIMEOUT_S
