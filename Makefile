@@ -54,8 +54,9 @@ types: $(READY)  ## Strict type check, also of the web application
 laws: $(READY)  ## The import law of the house
 	@$(BIN)/lint-imports
 
-scan: $(READY)  ## Look for insecure code (bandit)
+scan: $(READY)  ## Look for insecure code (bandit), and for licences of the page's parts that are not permissive
 	@$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
+	@$(BIN)/python web/licences.py
 
 audit: $(READY)  ## Ask the advisories for every pinned version; says so when they cannot be reached
 	@$(BIN)/python deploy/audit.py $(ARGS)

@@ -1,4 +1,5 @@
 import { api, done, events } from "./api";
+import { PIECE_BYTES, sendInPieces, type Answered } from "./pieces";
 import { asRefusal, refusalFrom } from "./refusal";
 import { credentialHeaders, signed } from "./session.svelte";
 import { t } from "../texts";
@@ -21,6 +22,7 @@ export interface Upload {
 const AT_ONCE = 3;
 const WATCHED = 3; // stages are followed of so many at once; how each ends is told by one stream for all
 const PATIENCE_MS = 2000;
+const TRIES = 5; // without anything arriving
 const FINAL: Stage[] = ["indexed", "unchanged", "failed", "refused"];
 
 /** The files of this tab, newest last. They go on while other pages are looked at. */
@@ -78,14 +80,14 @@ function pump(): void {
 }
 
 async function send(upload: Upload, tries: number): Promise<void> {
-  const answered = await transfer(upload);
+  const answered = await transfer(upload, () => (tries = 0));
   if (answered.status === 401 && tries === 0) {
     await signed("/v1/collections?limit=1"); // renews what can be renewed
     return send(upload, 1);
   }
   const later = answered.status === 429 || answered.status === 503;
-  if ((later || answered.status === 0) && tries < 5) {
-    await new Promise((resolve) => setTimeout(resolve, later ? answered.retryAfterS * 1000 : PATIENCE_MS * 2 ** tries));
+  if ((later || answered.status === 0) && tries < TRIES) {
+    await (later ? pause(answered.retryAfterS * 1000) : connection(PATIENCE_MS * 2 ** tries));
     return send(upload, tries + 1);
   }
   if (answered.status >= 200 && answered.status < 300) took(upload, answered.body);
@@ -93,6 +95,14 @@ async function send(upload: Upload, tries: number): Promise<void> {
     const reason = answered.status === 0 ? t.uploads.broken : refusalFrom(answered.body, answered.status).detail;
     Object.assign(upload, { stage: "refused", reason });
   }
+}
+
+const pause = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Wait a while, and for the network where the machine has none: a lid that was closed costs no try. */
+async function connection(ms: number): Promise<void> {
+  await pause(ms);
+  if (!navigator.onLine) await new Promise((resolve) => addEventListener("online", resolve, { once: true }));
 }
 
 function took(upload: Upload, body: any): void {
@@ -104,21 +114,22 @@ function took(upload: Upload, body: any): void {
   else finished.count += 1;
 }
 
-interface Answered {
-  status: number; // 0: it could not be sent
-  body: unknown;
-  retryAfterS: number;
+/** Send a file: a small one at once, a larger one in pieces. `kept`: something has arrived that stays. */
+function transfer(upload: Upload, kept: () => void): Promise<Answered> {
+  const { file, path, collection } = upload;
+  const arrived = (bytes: number) => (upload.share = file.size ? bytes / file.size : 0);
+  if (file.size > PIECE_BYTES) return sendInPieces(upload, (...piece) => put("PATCH", ...piece), arrived, kept);
+  const query = new URLSearchParams({ external_id: path, filename: file.name });
+  const address = `/v1/collections/${encodeURIComponent(collection)}/documents?${query}`;
+  return put("POST", address, file, { "Content-Type": "application/octet-stream", "Idempotency-Key": upload.key }, arrived);
 }
 
-/** Send the bytes; unlike `fetch`, this can tell how many have gone. */
-function transfer(upload: Upload): Promise<Answered> {
+/** Send bytes; unlike `fetch`, this can tell how many have gone. */
+function put(method: string, address: string, bytes: Blob, headers: Record<string, string>, sent: (bytes: number) => void): Promise<Answered> {
   const request = new XMLHttpRequest();
-  const query = new URLSearchParams({ external_id: upload.path, filename: upload.file.name });
-  request.open("POST", `/v1/collections/${encodeURIComponent(upload.collection)}/documents?${query}`);
-  for (const [name, value] of Object.entries(credentialHeaders())) request.setRequestHeader(name, value);
-  request.setRequestHeader("Content-Type", "application/octet-stream");
-  request.setRequestHeader("Idempotency-Key", upload.key);
-  request.upload.onprogress = (event) => (upload.share = event.total ? event.loaded / event.total : 0);
+  request.open(method, address);
+  for (const [name, value] of Object.entries({ ...credentialHeaders(), ...headers })) request.setRequestHeader(name, value);
+  request.upload.onprogress = (event) => sent(event.loaded);
   return new Promise((resolve) => {
     request.onloadend = () => {
       let body: unknown = null;
@@ -129,7 +140,7 @@ function transfer(upload: Upload): Promise<Answered> {
       }
       resolve({ status: request.status, body, retryAfterS: Number(request.getResponseHeader("Retry-After")) || 2 });
     };
-    request.send(upload.file);
+    request.send(bytes);
   });
 }
 
