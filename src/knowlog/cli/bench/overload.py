@@ -62,6 +62,7 @@ def overload(seconds: Seconds = 15, json: JsonFile = None) -> None:
 
     `goodput_ratio` is what is answered in a second during the overload, to what was before it. `others_p99_ratio`
     compares what other tenants wait for the answers that they get, once the overload has lasted for three seconds.
+    `memory_grown_mb` is what all processes hold after the overload and did not before it.
     `recovered_s`: until five questions in a row take no longer than half as long again as on the idle server.
     """
     require_proc()
@@ -81,9 +82,9 @@ async def _measure(system: System, seconds: int) -> Report:
         await _closed([*others, heavy], seconds)
         for api in (heavy, *others):
             api.renew()  # a second server may have begun by now
-        memory = _memory_bytes()
         before = await _closed([*others, heavy], seconds)
         capacity = sum(len(each.answered_ms) for each in before) / seconds
+        memory = _memory_bytes()
         say(f"Asking {_TIMES} times as much, and {_HEAVY_TIMES} times its share for one tenant ...")
         during = await _flood(others, heavy, capacity, seconds)
         grown = _memory_bytes() - memory
