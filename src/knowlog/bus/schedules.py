@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from knowlog.bus.catalogue import validated
 from knowlog.bus.rounds import one_by_one
 from knowlog.bus.timetable import Timetable
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.kernel import new_id
+from knowlog.kernel import id_at, new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
 
 SCHEDULED = ("refresh.requested", "retention.requested")
@@ -142,7 +142,7 @@ async def _fire_one(connection: Connection, schedule_id: UUID) -> bool:
     if row is None:
         return False
     schedule = Schedule(**row)
-    written = await _fire(connection, schedule, uuid5(schedule_id, schedule.next_at.isoformat()))
+    written = await _fire(connection, schedule, id_at(schedule.next_at, schedule_id))
     now = await connection.fetchval(_SQL["now"])
     try:
         next_at = schedule.timetable.next_after(now, schedule.next_at)

@@ -13,7 +13,7 @@ from knowlog.database.copying import (
     tables_of,
 )
 from knowlog.database.migrations import check_server, migrate
-from knowlog.database.pool import Connection, Database, ReadOnly, connect
+from knowlog.database.pool import Connection, Database, InTheWay, ReadOnly, connect
 from knowlog.database.queries import load_queries
 from knowlog.database.scope import Scope
 from knowlog.database.server import EmbeddedServer
@@ -31,6 +31,7 @@ __all__ = [
     "DatabaseSettings",
     "EmbeddedServer",
     "Home",
+    "InTheWay",
     "ReadOnly",
     "Scope",
     "Silo",

@@ -54,6 +54,10 @@ class Elsewhere(Unavailable):
         self.silo = silo
 
 
+class InTheWay(Unavailable):
+    """Another transaction was in the way: the same again may do."""
+
+
 class ReadOnly(Unavailable):
     """Nothing can be written at this moment."""
 
@@ -264,10 +268,6 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database has no connection left. Lower KNOWLOG_DATABASE_POOL_SIZE or raise its limit.",
     ),
     (
-        (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError),
-        "Another change was in the way. Nothing was changed; try again.",
-    ),
-    (
         (
             asyncpg.PostgresConnectionError,
             asyncpg.OperatorInterventionError,
@@ -283,6 +283,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         "The database cannot be reached. Nothing was changed; try again in a moment.",
     ),
 )
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 _NOT_HERE = "KL001"
 _READ_ONLY = (
     "Nothing can be written for a moment, because your tenant is being moved to another database, or the database is one"
@@ -307,6 +308,8 @@ def translate(error: Exception) -> Exception:
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         _log.info("deleted meanwhile: %s", error)
         return NotFound(_deleted(error.constraint_name or ""))
+    if isinstance(error, _IN_THE_WAY):
+        return InTheWay("Another change was in the way. Nothing was changed; try again.")
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return ReadOnly(_READ_ONLY)
     if getattr(error, "sqlstate", None) == _NOT_HERE:

@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from uuid import UUID
+from datetime import datetime
+from uuid import UUID, uuid5
 
 _lock = threading.Lock()
 _last = 0
@@ -25,3 +26,10 @@ def new_id() -> UUID:
         moment, counter = _last >> 12, _last & 0xFFF
     random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
     return UUID(int=moment << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | random)
+
+
+def id_at(moment: datetime, name: UUID) -> UUID:
+    """Return the UUID version 7 of what happens to `name` at a moment: always the same, sorted among the others."""
+    rest = uuid5(name, moment.isoformat()).int & (1 << 74) - 1
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | rest >> 62 << 64 | 0b10 << 62 | rest & (1 << 62) - 1)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bus import notify_progress
-from knowlog.database import Database, Scope
+from knowlog.database import Connection, Database, InTheWay, Scope
 from knowlog.kernel.errors import Invalid, NotFound
 from knowlog.tenants.actions import get_tenant, list_keys, operator_principal
 from knowlog.tenants.audit import OPERATORS_CHAIN, record_as_operator, record_in_operators_chain
@@ -14,6 +14,7 @@ from knowlog.tenants.model import Tenant
 _ABSENT = "There is no such tenant."
 _LONGEST_REASON = 500
 _PATIENCE_S = 3600
+_DELETIONS = 3
 
 
 async def suspend_tenant(database: Database, tenant_id: UUID, because: str) -> Tenant:
@@ -49,17 +50,33 @@ async def delete_tenant(database: Database, tenant_id: UUID) -> dict[str, Any]:
     The receipt counts what was removed in each table, and says in how many tables, read from the catalog, nothing was
     found afterwards; else nothing is deleted. Original bytes are not here: see `complete_receipt`.
     """
-    scope = operator_principal(tenant_id).scope
-    async with database.system_of(tenant_id) as connection:
-        receipt: dict[str, Any] | None = await connection.fetchval(
-            "select delete_tenant_with_receipt($1)", tenant_id, timeout=_PATIENCE_S
-        )
-        if receipt is not None:
-            told = {"audit_head": receipt["audit_head"], "rows_removed": receipt["rows_removed"]}
-            await record_in_operators_chain(connection, scope, "tenant.deleted", f"tenant:{tenant_id}", told)
+    receipt = await _delete_rows(database, tenant_id)
     await database.forget(tenant_id)  # also where a process was killed between the two
     if receipt is None:
         raise NotFound(_ABSENT)
+    return receipt
+
+
+async def _delete_rows(database: Database, tenant_id: UUID) -> dict[str, Any] | None:
+    """Workers write for the tenant meanwhile: of two that wait for each other one is refused, and does it again."""
+    for left in reversed(range(_DELETIONS)):
+        try:
+            async with database.system_of(tenant_id) as connection:
+                return await _delete_with_receipt(connection, tenant_id)
+        except InTheWay:
+            if not left:
+                raise
+    return None
+
+
+async def _delete_with_receipt(connection: Connection, tenant_id: UUID) -> dict[str, Any] | None:
+    receipt: dict[str, Any] | None = await connection.fetchval(
+        "select delete_tenant_with_receipt($1)", tenant_id, timeout=_PATIENCE_S
+    )
+    if receipt is not None:
+        scope = operator_principal(tenant_id).scope
+        told = {"audit_head": receipt["audit_head"], "rows_removed": receipt["rows_removed"]}
+        await record_in_operators_chain(connection, scope, "tenant.deleted", f"tenant:{tenant_id}", told)
     return receipt
 
 

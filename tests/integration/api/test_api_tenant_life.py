@@ -147,6 +147,23 @@ async def test_deleting_counts_what_was_removed_and_proves_that_nothing_is_left(
     assert (await charlie.get("/v1/audit")).json()["items"]
 
 
+async def test_a_deletion_that_a_worker_stands_in_the_way_of_is_done_again(
+    app: App, tenant: Scope, alice: Client
+) -> None:
+    """Each holds what the other wants: PostgreSQL refuses the deletion, which waited first, and nobody notices."""
+    await alice.post("/v1/collections", json={"name": "press"})
+    async with app.database.owner() as worker, worker.transaction():
+        await worker.execute(
+            "select 1 from knowlog.collections where tenant_id = $1 for update", tenant.tenant_id
+        )
+        deletion = asyncio.create_task(delete_tenant(app.database, tenant.tenant_id))
+        await asyncio.sleep(0.3)
+        await worker.execute(
+            "select 1 from knowlog.tenants where tenant_id = $1 for update", tenant.tenant_id
+        )
+    assert (await deletion)["rows_removed"]["collections"] == 1
+
+
 async def test_originals_that_a_killed_deletion_has_left_are_removed_later(app: App) -> None:
     """The receipt is unfinished until then."""
     made = await create_tenant(app.database, "killed")

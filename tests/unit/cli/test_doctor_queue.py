@@ -29,6 +29,15 @@ def test_the_queue_of_the_oldest_is_named() -> None:
     assert "--queues documents" in found.mend
 
 
+def test_work_that_nobody_takes_wants_a_worker() -> None:
+    """After half a minute, and not only when it has become old; while one works, others may wait."""
+    rows = [{"type": "document.received", "due": 37, "later": 0, "oldest_s": 31.0}]
+    found = judge_queue({"running": 0, "failed": 0}, rows)
+    assert (found.outcome, "no worker takes" in found.found) == ("warn", True)
+    assert "`knowlog worker`" in found.mend
+    assert judge_queue(_DEPTH, rows).outcome == "ok"
+
+
 def test_an_empty_queue_is_well() -> None:
     """Nothing waits."""
     assert judge_queue(_DEPTH, []).found == "0 due, 1 running, 0 failed"

@@ -12,6 +12,8 @@ from knowlog.kernel.wording import counted
 from knowlog.settings import Settings
 
 _OLD_JOB_S = 600
+_NOBODYS_S = 30
+"""A job that is due for so long while none runs has no worker."""
 _LATE_S = 60
 _UNPROTECTED = """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -147,6 +149,12 @@ def judge_queue(row: Any, work: Sequence[Any]) -> Finding:
     if later:
         found += f", {later} for later"
     oldest = max(work, key=lambda each: float(each["oldest_s"]), default=None)
+    if oldest is not None and oldest["oldest_s"] > _NOBODYS_S and due and not row["running"]:
+        return warn(
+            "queue",
+            f"{found}, and no worker takes what is due for {oldest['oldest_s']:.0f} s",
+            "Start `knowlog up` or a `knowlog worker`; the log of one that runs says what keeps it.",
+        )
     if oldest is not None and oldest["oldest_s"] > _OLD_JOB_S:
         queue = QUEUES.get(oldest["type"], "unknown")
         return warn(
