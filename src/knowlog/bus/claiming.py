@@ -1,6 +1,6 @@
 """How workers get at work: claims by lease, announcements by a broker, heartbeats."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,8 @@ from knowlog.bus.model import Event
 from knowlog.database import Connection, Database
 
 _NOBODY = UUID(int=0)
+_STEPS = 50
+"""So often one claim goes on behind tenants of which nothing can be done now."""
 
 
 @dataclass(slots=True)
@@ -36,13 +38,30 @@ async def claim(
     """
     turn = turn or Turn()
     async with database.system() as connection:
-        rows = await connection.fetch(
-            "select * from claim_events($1, $2, $3, $4, $5, $6, $7)",
-            worker, timedelta(seconds=lease_s), most, list(types), list(held), list(skip), turn.after,
-        )  # fmt: skip
-    events = _events(rows)
-    turn.moved(events)
-    return events
+
+        async def take() -> list[Event]:
+            rows = await connection.fetch(
+                "select * from claim_events($1, $2, $3, $4, $5, $6, $7)",
+                worker, timedelta(seconds=lease_s), most, list(types), list(held), list(skip), turn.after,
+            )  # fmt: skip
+            return _events(rows)
+
+        return await _around(connection, turn, most, take)
+
+
+async def _around(
+    connection: Connection, turn: Turn, most: int, take: Callable[[], Awaitable[list[Event]]]
+) -> list[Event]:
+    """Take what can be done now, passing by tenants that have nothing of it: `most` are looked at together."""
+    for _ in range(_STEPS):
+        if events := await take():
+            turn.moved(events)
+            return events
+        passed = await connection.fetchval("select last_passed_by($1, $2)", turn.after, most)
+        if passed is None:
+            break
+        turn.after = passed
+    return []
 
 
 async def claim_orphans(
@@ -87,13 +106,15 @@ async def announce(
 
     An event that nobody has taken up `quiet_s` seconds later is chosen again. At most `window` wait at a time.
     """
-    rows = await connection.fetch(
-        "select * from announce_events($1, $2, $3, $4, $5)",
-        most, list(types), window, timedelta(seconds=quiet_s), turn.after,
-    )  # fmt: skip
-    events = _events(rows)
-    turn.moved(events)
-    return events
+
+    async def take() -> list[Event]:
+        rows = await connection.fetch(
+            "select * from announce_events($1, $2, $3, $4, $5)",
+            most, list(types), window, timedelta(seconds=quiet_s), turn.after,
+        )  # fmt: skip
+        return _events(rows)
+
+    return await _around(connection, turn, min(most, max(1, window // 4)), take)
 
 
 async def keep_leases(database: Database, worker: str, lease_s: float, events: Collection[UUID]) -> set[UUID]:

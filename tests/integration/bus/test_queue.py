@@ -81,6 +81,21 @@ async def test_with_more_tenants_than_room_each_has_its_turn(database) -> None:
     assert set(seen[:9]) == {scope.tenant_id for scope in scopes}
 
 
+async def test_tenants_whose_work_is_for_later_are_passed_by(database) -> None:
+    """Many that wait for their next attempts do not keep the one behind them from being served."""
+    scopes = [Scope((await create_tenant(database, f"t{n}")).tenant_id, "t") for n in range(8)]
+    for scope in scopes:
+        await put(database, scope, [new_id()])
+    last = max(scope.tenant_id for scope in scopes)
+    async with database.owner() as owner:
+        await owner.execute(
+            "update knowlog.events set due_at = now() + interval '1 hour' where state = 'waiting' and tenant_id <> $1",
+            last,
+        )
+    assert [event.tenant_id for event in await claim(database, "w", 30, 3, TYPES)] == [last]
+    assert await claim(database, "w", 30, 3, TYPES) == []
+
+
 async def test_skipped_tenants_get_nothing(database, tenant, other_tenant) -> None:
     """A worker that has enough of one tenant asks for the others'."""
     await put(database, tenant, [new_id() for _ in range(5)])
