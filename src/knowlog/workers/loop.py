@@ -37,8 +37,6 @@ _SILO_AGAIN_S = 5.0
 DELIVERIES = "deliveries"
 _ABROAD = frozenset({DELIVERIES, "mail", "refresh"})
 """The queues of work that waits on others' machines."""
-_MOST_TENANTS = 8
-"""Batches of so many tenants at most wait for their turn in one worker."""
 
 
 class WorkerEnded(KnowlogError):
@@ -119,14 +117,11 @@ class Worker:
 
     async def _take(self, intake: Intake) -> None:
         """Take events as far as there is room, and begin what may begin."""
-        waiting = self._turns.waiting()
-        most = self._settings.batch
-        enough = [tenant for tenant, count in waiting.items() if count >= most]
+        most, skip = self._turns.room(self._settings.batch)
         try:
             events = await intake.take(
-                most if len(enough) < _MOST_TENANTS and waiting.total() < _MOST_TENANTS * most else 0,
-                _IDLE_POLL_S if self._listens else _POLL_S, held=self._held, skip=enough,
-            )  # fmt: skip
+                most, _IDLE_POLL_S if self._listens else _POLL_S, held=self._held, skip=skip
+            )
         except Exception as error:
             _LOG.warning("cannot take jobs: %s", error)
             await asyncio.sleep(_BROKEN_PAUSE_S)

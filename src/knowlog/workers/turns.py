@@ -15,6 +15,10 @@ _UNSUSPECTED = 2
 """What was begun so often may travel with others; after that it may be what ended its workers."""
 _SHARE_ABROAD = 4
 """One tenant has at most every fourth of the places for work that waits on others."""
+_MOST_TENANTS = 8
+"""Whole batches of so many tenants at most wait for their turn in one worker."""
+_NEWCOMERS = 24
+"""First events of so many tenants more."""
 _ABROAD = frozenset({"delivery.requested", "mail.requested", "refresh.requested"})
 LaneName = Literal["small", "large", "abroad"]
 
@@ -107,6 +111,18 @@ class Turns:
         return Counter({
             tenant: sum(len(batch.events) for batch in queue) for tenant, queue in self._waiting.items()
         })  # fmt: skip
+
+    def room(self, batch: int) -> tuple[int, list[UUID]]:
+        """How many events to take, `batch` or fewer, and the tenants of which there are enough here. Where it is
+        crowded, the first one of a tenant of which nothing waits here comes in all the same: a place of its own may be
+        free for it.
+        """
+        waiting = self.waiting()
+        enough = [tenant for tenant, count in waiting.items() if count >= batch]
+        if len(enough) < _MOST_TENANTS and waiting.total() < _MOST_TENANTS * batch:
+            return batch, enough
+        bearable = len(waiting) < _MOST_TENANTS + _NEWCOMERS and waiting.total() < 2 * _MOST_TENANTS * batch
+        return int(bearable), list(waiting)
 
     def _clock(self, tenant_id: UUID) -> float:
         return max(self._clocks.get(tenant_id, 0.0), self._now)

@@ -121,3 +121,20 @@ def test_one_tenant_takes_a_part_of_the_places_for_waiting_on_others() -> None:
     assert {turns.begin().type, turns.begin().type} == {"delivery.requested", "document.received"}
     turns.end(begun[0])
     assert turns.begin().tenant_id == ALICE
+
+
+def test_where_it_is_crowded_a_newcomer_comes_in_all_the_same() -> None:
+    """Eight tenants with whole batches do not keep a ninth from the places that are free for who has nothing running."""
+    turns, crowd = Turns(2), [uuid4() for _ in range(8)]
+    turns.add([Batch([event(1, tenant=each)] * 10) for each in crowd[:7]])
+    assert turns.room(10) == (10, crowd[:7])
+    turns.add([Batch([event(1, tenant=crowd[7])] * 10)])
+    assert turns.room(10) == (1, crowd)
+
+
+def test_what_is_taken_has_a_bound() -> None:
+    """However many tenants come."""
+    turns = Turns(2)
+    while turns.room(10)[0]:
+        turns.add([Batch([event(1, tenant=uuid4())] * 10)])
+    assert turns.waiting().total() <= 2 * 8 * 10
