@@ -16,6 +16,7 @@ from knowlog.database.scope import Scope
 from knowlog.database.settings import DatabaseSettings
 from knowlog.database.shares import Shares
 from knowlog.kernel.errors import InternalError, Invalid, Misconfigured, NotFound, Unavailable
+from knowlog.kernel.secrecy import ENCODE
 
 _log = logging.getLogger("knowlog.database")
 
@@ -334,8 +335,12 @@ async def connect(url: str, **options: Any) -> Connection:
         await _prepare(connection)
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise Misconfigured(f"PostgreSQL refuses the login: {error}. Check KNOWLOG_DATABASE_URL.") from error
-    except (ValueError, ssl.SSLError) as error:
+    except ssl.SSLError as error:
         raise Misconfigured(f"KNOWLOG_DATABASE_URL cannot be used: {error}") from error
+    except ValueError as error:  # its text may hold what stands in the place of the port: part of a password
+        raise Misconfigured(
+            f"KNOWLOG_DATABASE_URL cannot be used: write postgresql://user:password@host:port/name. {ENCODE}"
+        ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise Unavailable(
             f"PostgreSQL cannot be reached ({str(error) or 'no answer in 10 s'})."

@@ -1,7 +1,9 @@
-"""What makes a secret easy to guess."""
+"""What makes a secret easy to guess, and how one stands in an address."""
 
 from urllib.parse import unquote, urlsplit
 
+ENCODE = "In a user name or password, / ? # and @ are written as %2F %3F %23 and %40."
+"""For who wrote an address that cannot be read. What is wrong with it is not repeated: it may be part of a password."""
 _LEAST_CHARACTERS = 32
 _LEAST_DIFFERENT = 10
 _LEAST_PASSWORD = 8

@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from knowlog.kernel.errors import Misconfigured, Unavailable
+from knowlog.kernel.secrecy import ENCODE
 from knowlog.tenants.meters import SLOTS, Ask, Grant
 
 _TIMEOUT_S = 0.5
@@ -70,7 +71,9 @@ class RedisMeter:
                 socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0),
             )  # fmt: skip
         except ValueError as error:
-            raise Misconfigured(f"KNOWLOG_LIMITS_REDIS_URL cannot be used: {error}.") from error
+            raise Misconfigured(
+                f"KNOWLOG_LIMITS_REDIS_URL is not an address of Redis: write redis://host:port/0. {ENCODE}"
+            ) from error
         self._redis: Any = Redis.from_pool(pool)
         self._take = self._redis.register_script(_TAKE)
 

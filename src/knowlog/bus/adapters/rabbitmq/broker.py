@@ -30,6 +30,7 @@ from knowlog.bus.adapters.rabbitmq.topology import (
 from knowlog.bus.port import Message
 from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import KnowlogError, Misconfigured
+from knowlog.kernel.secrecy import ENCODE
 
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # what fails is told by our errors
 _PIPELINED = 1000
@@ -43,9 +44,9 @@ class RabbitBroker:
     most_bytes = 8 * 2**20
 
     def __init__(self, url: str, settings: BusSettings) -> None:
-        if urlsplit(url).scheme not in ("amqp", "amqps"):
+        if not _is_address(url):
             raise Misconfigured(
-                "KNOWLOG_BUS_URL is not an address of RabbitMQ: write amqp://user:password@host:port/."
+                f"KNOWLOG_BUS_URL is not an address of RabbitMQ: write amqp://user:password@host:port/. {ENCODE}"
             )
         self.takeover_s = settings.takeover_s
         self._url = url + ("&" if "?" in url else "?") + f"heartbeat={max(2, int(settings.takeover_s))}"
@@ -184,3 +185,11 @@ class RabbitBroker:
             return found
         finally:
             await quietly(connection.close())
+
+
+def _is_address(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        return parts.scheme in ("amqp", "amqps") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -17,6 +17,7 @@ from knowlog.bus.adapters.redis.subscription import RedisSubscription
 from knowlog.bus.port import Message
 from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.secrecy import ENCODE
 
 _KEPT = 1_000_000  # messages of a lane that nobody reads
 
@@ -36,7 +37,7 @@ class RedisBroker:
             )  # fmt: skip
         except ValueError as error:
             raise Misconfigured(
-                f"KNOWLOG_BUS_URL is not an address of Redis: write redis://host:port/0 ({error})."
+                f"KNOWLOG_BUS_URL is not an address of Redis: write redis://host:port/0. {ENCODE}"
             ) from error
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> None:
