@@ -30,18 +30,21 @@ BROWSERS = ("chromium-headless-shell", "chromium")
 
 
 def install() -> None:
-    """Install what is missing: packages of Debian as root, jars by Maven."""
-    wanted = [each.packages for each in (RedisServer, RabbitServer) if not each.installed()]
-    wanted += [] if shutil.which("java") else ["openjdk-17-jre-headless"]
-    lacking = [name for name in JARS if not _has_jars(name)]
-    wanted += [] if not lacking or shutil.which("mvn") else ["maven"]
-    if wanted:
-        _install_packages(wanted)
-    for name in lacking:
-        _copy_jars(name)
+    """Install what is missing of all that tests use."""
+    install_brokers()
+    _copy_jars("bge")
     _fetch_model()
     _install_provider()
     _install_browser()
+
+
+def install_brokers() -> None:
+    """Install what is missing of Redis, RabbitMQ and Kafka: packages of Debian as root, jars by Maven."""
+    wanted = [each.packages for each in (RedisServer, RabbitServer) if not each.installed()]
+    wanted += [] if shutil.which("java") else ["openjdk-17-jre-headless"]
+    if wanted:
+        _install_packages(wanted)
+    _copy_jars("kafka")
 
 
 def _has_jars(name: str) -> bool:
@@ -59,6 +62,10 @@ def _install_packages(names: list[str]) -> None:
 
 
 def _copy_jars(name: str) -> None:
+    if _has_jars(name):
+        return
+    if shutil.which("mvn") is None:
+        _install_packages(["maven"])
     _say(f"Fetching {JARS[name]} ...")
     wanted, fresh = ROOT / "deploy" / name / "pom.xml", HOME / f"{name}.fresh"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -130,9 +137,9 @@ def _run(command: list[str], environment: dict[str, str] | None = None, folder: 
 
 
 def start() -> None:
-    """Install what is missing and start all servers, unless they run."""
+    """Install what is missing of the servers and start them all, unless they run."""
     if _running_pid() is None:
-        install()
+        install_brokers()
         ENV.unlink(missing_ok=True)
         with LOG.open("ab") as log:
             keeper = subprocess.Popen(

@@ -21,7 +21,7 @@ from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
-from knowlog.bus import OF_ADMINS, Job, JobState, Order, WantedJobs, get_job, list_jobs
+from knowlog.bus import NO_JOB, OF_ADMINS, Job, JobState, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
 from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
 from knowlog.edge import Answer, decode_cursor
@@ -134,7 +134,7 @@ async def visible_job(connection: Connection, caller: Principal, job_id: UUID) -
     if job.kind in hidden_from(caller) or (
         limited and not await get_documents(connection, scope, [job.subject])
     ):
-        raise NotFound("There is no such job.")
+        raise NotFound(NO_JOB)
     return job
 
 

@@ -1,6 +1,7 @@
 """Events, and the outbox that is also the queue of work."""
 
 from knowlog.bus.actions import (
+    NO_JOB,
     UNDER_WAY,
     LeaseLost,
     append_events,
@@ -114,6 +115,7 @@ __all__ = [
     "CURSOR_PATTERN",
     "EVERYTHING",
     "INCOMING",
+    "NO_JOB",
     "OF_ADMINS",
     "QUEUES",
     "SCHEDULED",

@@ -15,6 +15,7 @@ from knowlog.kernel.errors import Conflict, Invalid, NotFound
 _SQL = load_queries("knowlog.bus")
 UNDER_WAY = frozenset({"waiting", "running"})
 """The states of a job that has not ended."""
+NO_JOB = "There is no such job. `GET /v1/jobs` lists yours."
 
 
 class LeaseLost(Conflict):
@@ -99,7 +100,7 @@ async def get_job(connection: Connection, job_id: UUID) -> Job:
     """Return one job. Raises NotFound."""
     row = await connection.fetchrow(_SQL["get_job"], job_id)
     if row is None:
-        raise NotFound("There is no such job.")
+        raise NotFound(NO_JOB)
     return _job(row)
 
 

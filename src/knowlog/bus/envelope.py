@@ -151,7 +151,7 @@ def read_object(raw: bytes, what: str) -> dict[str, Any]:
     try:
         found = orjson.loads(raw)
     except ValueError as error:
-        raise Invalid(f"{what} cannot be read as JSON.") from error
+        raise Invalid(f"{what} cannot be read as JSON. It must be one JSON object in UTF-8.") from error
     if not isinstance(found, dict):
         raise Invalid(f"{what} must be a JSON object.")
     if too_deep(found):

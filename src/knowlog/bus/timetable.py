@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 
 from knowlog.kernel.errors import Invalid
+from knowlog.kernel.wording import counted
 
 _FIELDS = 5
 
@@ -47,12 +48,13 @@ class Timetable:
         assert self.cron is not None
         try:
             if len(self.cron.split()) != _FIELDS:  # six would begin with seconds
-                raise CronSimError(f"it has {len(self.cron.split())} fields")
+                raise CronSimError(f"it has {counted(len(self.cron.split()), 'field')}")
             return CronSim(self.cron, moment)
         except CronSimError as error:
             raise Invalid(
                 f"{self.cron!r:.100} is no cron expression: {error}."
-                " Its five fields are minute, hour, day of the month, month, day of the week."
+                " Its five fields are minute, hour, day of the month, month, day of the week:"
+                " 0 3 * * * is every day at 3:00."
             ) from error
 
     def _zone(self) -> ZoneInfo:

@@ -104,7 +104,7 @@ async def get_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -
     """Return one webhook. Raises NotFound."""
     row = await connection.fetchrow(SQL["list"], endpoint_id, _within(scope))
     if row is None:
-        raise NotFound("There is no such webhook.")
+        raise NotFound("There is no such webhook. `GET /v1/webhooks` lists yours.")
     return Webhook(**row)
 
 

@@ -1,21 +1,27 @@
 """`knowlog jobs`: the work that is done in the background."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from knowlog.cli.answered import Refused
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
-from knowlog.cli.output import emit, emit_list, printable, say, show_fields, table, tell
+from knowlog.cli.output import emit, emit_list, printable, progress, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address
-from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.errors import KnowlogError, Unavailable
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 app = typer.Typer(help="Jobs: list, dead, show, watch, retry, cancel.", no_args_is_help=True)
 _address = partial(address, "jobs")
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S, _FOLLOWED_S = 0.5, 30
 _ENDED = ("done", "failed", "cancelled")
 
 JobId = Annotated[str, typer.Argument(help="The job's id, as `knowlog jobs list` shows it.")]
@@ -24,8 +30,10 @@ Kind = Annotated[
 ]  # fmt: skip
 Collection = Annotated[str | None, typer.Option("--collection", "-c", help="Only about this collection.")]
 State = Annotated[
-    Literal["waiting", "running", "done", "failed", "cancelled"] | None,
-    typer.Option("--state", "-s", help="Only in this state."),
+    Literal["waiting", "running", "done", "failed", "cancelled", "dead"] | None,
+    typer.Option(
+        "--state", "-s", help="Only in this state; dead: failed, and nothing newer was asked of its document."
+    ),
 ]
 
 
@@ -79,12 +87,10 @@ def show(job: JobId, url: Url = None, key: Key = None, as_json: AsJson = False) 
 @app.command()
 def watch(job: JobId, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Wait until a job has ended, and show it. Exit code 1 when it failed or was cancelled."""
-    with connect(url, key) as client:
-        seen = None
+    with connect(url, key) as client, progress(as_json) as bar:
+        task = bar.add_task("The job is asked for", total=None, note="")
         while (found := client.get(_address(job)))["state"] not in _ENDED:
-            if found["state"] != seen:
-                seen = found["state"]
-                tell(f"The job is {seen}.")
+            _follow(client, job, partial(bar.update, task))
             time.sleep(_LOOK_EVERY_S)
     emit(found, as_json, show_fields)
     if found["state"] != "done":
@@ -120,6 +126,16 @@ def cancel(job: JobId, url: Url = None, key: Key = None, as_json: AsJson = False
     with connect(url, key) as client:
         done = client.post(f"{_address(job)}:cancel")
     emit(done, as_json, lambda _: say(f"Job {job} is cancelled."))
+
+
+def _follow(client: "Client", job: str, show: Callable[..., None]) -> None:
+    """Show how a job gets on, while the server tells; where it does not, the job is looked at again anyway."""
+    with suppress(Unavailable, Refused):
+        for each in client.stream("GET", f"{_address(job)}/events", within_s=_FOLLOWED_S):
+            if each.event == "state":
+                show(description=f"The job is {each.data['state']}")
+            elif each.event == "progress":
+                show(completed=each.data["embedded"], total=each.data["chunks"], note="chunks embedded")
 
 
 def _render(listed: dict[str, Any]) -> None:

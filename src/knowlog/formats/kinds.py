@@ -102,7 +102,7 @@ _MAGIC: tuple[tuple[bytes, Kind], ...] = (
 )
 _ARCHIVE = "an archive: unpack it and upload the files in it"
 _IMAGE = "an image: text in images is not recognised, upload the document that it shows"
-_PROGRAM = "a program"
+_PROGRAM = "a program, which holds no text to search: upload what is written about it, such as its manual"
 _REFUSED: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", _ARCHIVE),
     (b"\x1f\x9d", _ARCHIVE),

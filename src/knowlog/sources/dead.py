@@ -17,7 +17,7 @@ from knowlog.tenants import record
 
 _IN_TABLE_BYTES = 256 * 1024
 _CAUSE_CHARS = 1000
-_ABSENT = "There is no such dead letter."
+_ABSENT = "There is no such dead letter. `GET /v1/dead-letters` lists those that are kept."
 
 
 async def bury(

@@ -69,7 +69,7 @@ def _check_size(delivery: Delivery, most_bytes: int) -> None:
             " KNOWLOG_SOURCES_MAX_MESSAGE_MB."
         )
     if not size:
-        raise Invalid("The message is empty.")
+        raise Invalid("The message is empty. Send a JSON object.")
 
 
 def _said(delivery: Delivery, inlet: Inlet) -> _Said:

@@ -13,7 +13,7 @@ from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from knowlog.tenants.audit import record, record_as_operator
-from knowlog.tenants.model import Key, KeyRole, Principal, Tenant, subjects_of
+from knowlog.tenants.model import NO_TENANT, Key, KeyRole, Principal, Tenant, subjects_of
 from knowlog.tenants.naming import clean_name, known_key_role
 from knowlog.tenants.sessions import SUSPENDED, authenticate_member
 
@@ -110,7 +110,7 @@ async def get_tenant(database: Database, tenant_id: UUID) -> Tenant:
     async with place.transaction(Scope(tenant_id, "operator")) as connection:
         row = await connection.fetchrow(_SQL["get_tenant"])
     if row is None:
-        raise NotFound("There is no such tenant.")
+        raise NotFound(NO_TENANT)
     return Tenant(**row, silo=place.name or None)
 
 
@@ -132,7 +132,7 @@ async def set_weight(database: Database, tenant_id: UUID, weight: int) -> Tenant
         raise Invalid("A tenant's weight is a whole number from 1 to 1,000.")
     async with database.system_of(tenant_id) as connection:
         if not await connection.fetchval("select set_tenant_weight($1, $2)", tenant_id, weight):
-            raise NotFound("There is no such tenant.")
+            raise NotFound(NO_TENANT)
         scope, subject = operator_principal(tenant_id).scope, f"tenant:{tenant_id}"
         await record_as_operator(connection, scope, "tenant.changed", subject, {"weight": weight})
     return await get_tenant(database, tenant_id)

@@ -12,7 +12,7 @@ from uuid import UUID
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
 from knowlog.tenants.audit import record_as_operator, record_in_operators_chain
-from knowlog.tenants.model import Principal
+from knowlog.tenants.model import NO_TENANT, Principal
 
 AddressKind = Literal["slug", "domain"]
 ProofKind = Literal["dns", "http"]
@@ -146,7 +146,7 @@ async def _take(database: Database, tenant_id: UUID, kind: AddressKind, name: st
             "select take_address($1, $2, $3)", tenant_id, kind, name
         )
         if found is None:
-            raise NotFound("There is no such tenant.")
+            raise NotFound(NO_TENANT)
         if kind == "slug" and found == tenant_id:
             scope = Scope(tenant_id, "operator")
             told = {"slug": name}

@@ -9,9 +9,8 @@ from knowlog.database import Connection, Database, InTheWay, Scope
 from knowlog.kernel.errors import Invalid, NotFound
 from knowlog.tenants.actions import get_tenant, list_keys, operator_principal
 from knowlog.tenants.audit import OPERATORS_CHAIN, record_as_operator, record_in_operators_chain
-from knowlog.tenants.model import Tenant
+from knowlog.tenants.model import NO_TENANT, Tenant
 
-_ABSENT = "There is no such tenant."
 _LONGEST_REASON = 500
 _PATIENCE_S = 3600
 _DELETIONS = 3
@@ -27,7 +26,7 @@ async def suspend_tenant(database: Database, tenant_id: UUID, because: str) -> T
     scope = operator_principal(tenant_id).scope
     async with database.system_of(tenant_id) as connection:
         if not await connection.fetchval("select suspend_tenant($1, $2)", tenant_id, because or None):
-            raise NotFound(_ABSENT)
+            raise NotFound(NO_TENANT)
         told = {"because": because}
         await record_as_operator(connection, scope, "tenant.suspended", f"tenant:{tenant_id}", told)
     await _end_streams(database, scope)
@@ -39,7 +38,7 @@ async def resume_tenant(database: Database, tenant_id: UUID) -> Tenant:
     scope = operator_principal(tenant_id).scope
     async with database.system_of(tenant_id) as connection:
         if not await connection.fetchval("select resume_tenant($1)", tenant_id):
-            raise NotFound(_ABSENT)
+            raise NotFound(NO_TENANT)
         await record_as_operator(connection, scope, "tenant.resumed", f"tenant:{tenant_id}")
     return await get_tenant(database, tenant_id)
 
@@ -53,7 +52,7 @@ async def delete_tenant(database: Database, tenant_id: UUID) -> dict[str, Any]:
     receipt = await _delete_rows(database, tenant_id)
     await database.forget(tenant_id)  # also where a process was killed between the two
     if receipt is None:
-        raise NotFound(_ABSENT)
+        raise NotFound(NO_TENANT)
     return receipt
 
 

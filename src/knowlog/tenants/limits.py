@@ -12,7 +12,7 @@ from knowlog.kernel.errors import Forbidden, Invalid, LimitReached, NotFound
 from knowlog.kernel.wording import counted
 from knowlog.tenants.actions import get_key, operator_principal
 from knowlog.tenants.audit import record, record_as_operator
-from knowlog.tenants.model import Principal
+from knowlog.tenants.model import NO_TENANT, Principal
 from knowlog.tenants.settings import LimitsSettings
 
 SQL = load_queries("knowlog.tenants", "limits.sql")
@@ -227,7 +227,7 @@ async def set_tenant_limits(database: Database, tenant_id: UUID, limits: Mapping
     async with database.system_of(tenant_id) as connection:
         names, values = list(limits), list(limits.values())
         if not await connection.fetchval(SQL["set_tenant_limits"], tenant_id, names, values, others):
-            raise NotFound("There is no such tenant.")
+            raise NotFound(NO_TENANT)
         scope = operator_principal(tenant_id).scope
         await record_as_operator(connection, scope, "tenant.limited", f"tenant:{tenant_id}", limits)
 

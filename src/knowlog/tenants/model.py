@@ -15,6 +15,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 KeyRole = Literal["reader", "editor", "admin", "owner", "provisioner"]
 """What a key may do: as a member, or keep members and groups for an identity provider, and nothing else."""
 
+NO_TENANT = "There is no such tenant. `knowlog tenants list` shows those that there are."
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:

@@ -76,7 +76,10 @@ async def test_one_event_is_shown(app: App, tenant: Scope, command: Command) -> 
     assert code == 0
     assert "urn:knowlog:event:document.failed:1" in shown
     code, _, told = await run(command, "show", str(new_id()))
-    assert (code, told.strip()) == (1, "Error: There is no such event.")
+    assert (code, told.strip()) == (
+        1,
+        "Error: There is no such event. `GET /v1/events` lists those that are kept.",
+    )
 
 
 async def test_tail_prints_a_line_of_json_for_each_event(app: App, tenant: Scope, command: Command) -> None:

@@ -73,6 +73,7 @@ async def test_schedules_are_switched_and_deleted(run: Run) -> None:
     code, _, said = await run(*made, "0 25 * * *")
     assert code == 1
     assert "is no cron expression" in said
+    assert "0 3 * * * is every day at 3:00." in said
     assert (await run(*made, "0 3 * * *"))[0] == 0
     assert (await run("schedules", "disable", "nightly"))[2] == "nightly is switched off.\n"
     assert "switched off" in (await run("schedules", "list"))[1]

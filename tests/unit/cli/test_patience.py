@@ -4,6 +4,7 @@ import pytest
 from test_client import server
 
 from knowlog.cli.client import Client
+from knowlog.cli.jobs import _follow
 from knowlog.cli.uploading import Outcome, _Patience
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -35,3 +36,13 @@ def test_patience_lasts_a_while(capsys: pytest.CaptureFixture[str]) -> None:
     with Client("http://127.0.0.1:9", None) as client:
         _Patience(client).look([Outcome("report.pdf", "id", "created", "embedding")])
     assert capsys.readouterr().err == ""
+
+
+def test_a_job_that_is_watched_shows_its_chunks() -> None:
+    """So that a long document is no silent wait."""
+    shown: dict[str, object] = {}
+    with server(HEAD + STATE + PROGRESS) as (url, _), Client(url, None) as client:
+        _follow(client, "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b", shown.update)
+    assert shown == {
+        "description": "The job is embedding", "completed": 128, "total": 400, "note": "chunks embedded",
+    }  # fmt: skip
