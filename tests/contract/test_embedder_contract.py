@@ -32,7 +32,7 @@ ODD = [
 ]
 
 
-@pytest.fixture(scope="module", params=["minilm", "bge", "fake", "openai"])
+@pytest.fixture(scope="module", params=["minilm", "bge", "pair", "fake", "openai"])
 async def embedder(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Embedder]:
@@ -41,7 +41,7 @@ async def embedder(
         if request.param == "openai":
             opened = endpoint.embedder(request_texts=3)
         else:
-            file = bge_jar() if request.param == "bge" else None
+            file = bge_jar() if request.param in ("bge", "pair") else None
             settings = EmbeddingSettings(model=request.param, file=file)
             opened = open_embedder(settings, tmp_path_factory.mktemp("data"))
         yield opened

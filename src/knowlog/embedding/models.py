@@ -17,7 +17,7 @@ OpenModel = Callable[[str], Awaitable[Embedder]]
 _PATIENCE_S = 2.0
 _RETRY_S = 60.0
 _FORMS = (
-    re.compile(r"(?P<adapter>minilm|bge)-.+-(?P<window>\d+)"),
+    re.compile(r"(?P<adapter>minilm|bge|pair)-.+-(?P<window>\d+)"),
     re.compile(r"(?P<adapter>fake)-(?P<dimensions>\d+)-(?P<window>\d+)"),
     re.compile(r"(?P<adapter>openai)-(?P<name>.+)-(?P<dimensions>\d+)-(?P<window>\d+)"),
     re.compile(r"(?P<adapter>fastembed)-(?P<name>.+)-(?P<window>\d+)"),

@@ -11,6 +11,7 @@ from knowlog.kernel.errors import Misconfigured
 ADAPTERS = {
     "minilm": "knowlog.embedding.adapters.minilm:open_minilm",
     "bge": "knowlog.embedding.adapters.bge:open_bge",
+    "pair": "knowlog.embedding.adapters.pair:open_pair",
     "openai": "knowlog.embedding.adapters.openai:open_openai",
     "fastembed": "knowlog.embedding.adapters.fastembed:open_fastembed",
     "fake": "knowlog.embedding.adapters.fake:open_fake",

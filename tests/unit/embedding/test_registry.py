@@ -13,7 +13,7 @@ from knowlog.kernel.errors import Misconfigured
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"model": "word2vec"}, "set KNOWLOG_EMBEDDING_MODEL to one of minilm, bge, openai"),
+        ({"model": "word2vec"}, "set KNOWLOG_EMBEDDING_MODEL to one of minilm, bge, pair, openai"),
         ({"model": "openai"}, "set KNOWLOG_EMBEDDING_MODEL=openai:NAME"),
         ({"model": "openai:small"}, "KNOWLOG_EMBEDDING_DIMENSIONS"),
         ({"model": "openai:small", "dimensions": 64, "url": "localhost"}, "KNOWLOG_EMBEDDING_URL"),
