@@ -110,6 +110,7 @@ RECORDED: Mapping[str, str] = {
     "PATCH /v1/sources/{source_id:uuid}": "source.changed",
     "POST /v1/tenants/{tenant_id:uuid}/sources": "source.created",
     "DELETE /v1/tenants/{tenant_id:uuid}/sources/{source_id:uuid}": "source.deleted",
+    "DELETE /v1/sources/{source_id:uuid}/dead-letters": "dead_letter.deleted",
     "POST /v1/dead-letters/{dead_letter_id:uuid}:replay": "dead_letter.replayed",
     "DELETE /v1/dead-letters/{dead_letter_id:uuid}": "dead_letter.deleted",
     "POST /v1/domains": "domain.named",

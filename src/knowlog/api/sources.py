@@ -19,6 +19,7 @@ from knowlog.sources import (
     SourceKind,
     SourceState,
     create_source,
+    delete_dead_letters_of,
     delete_source,
     get_source,
     list_sources,
@@ -43,6 +44,12 @@ class WantedSource(Body):
         default_factory=dict,
         description='Where members are in a plain message, with dots: `{"external_id": "article.sku"}`.',
     )
+
+
+class Forgotten(Body):
+    """How many dead letters were deleted."""
+
+    deleted: int
 
 
 class SourceChange(Body):
@@ -144,6 +151,18 @@ async def change(source_id: UUID, body: SourceChange, caller: AsAdmin, app: TheA
         }
         await record(connection, caller.scope, "source.changed", f"source:{source_id}", told)
     return reply(changed)
+
+
+@router.delete(
+    "/v1/sources/{source_id:uuid}/dead-letters",
+    response_model=Forgotten,
+    responses=problems(404),
+    summary="Delete a source's dead letters",
+)
+async def forget(source_id: UUID, caller: AsAdmin, app: TheApp) -> Response:
+    """Delete all dead letters of a source for good, those that were replayed too. The source stays as it is."""
+    deleted = await delete_dead_letters_of(app.database, app.blobs, caller.scope, source_id)
+    return reply({"deleted": deleted})
 
 
 async def _scope(app: Any, tenant_id: UUID) -> Scope:

@@ -6,10 +6,11 @@ import typer
 
 from knowlog.cli.connection import connect, connect_operator
 from knowlog.cli.options import AsJson, Key, Limit, OperatorKey, Url, Yes
-from knowlog.cli.output import emit, emit_list, out, say, show_fields, table
+from knowlog.cli.output import emit, emit_list, out, progress, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address, an_id
 from knowlog.kernel.errors import NotFound
+from knowlog.kernel.wording import counted
 
 app = typer.Typer(
     help="Sources: documents from Redis, RabbitMQ or Kafka. list, show, pause, resume, dead, replay; create, delete"
@@ -19,6 +20,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Name or id of the source.")]
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.")]
 Letter = Annotated[str, typer.Argument(help="Id of a dead letter.")]
+LetterOfMany = Annotated[str | None, typer.Argument(help="Id of a dead letter.")]
 
 
 @app.command()
@@ -135,7 +137,7 @@ def letter(letter_id: Letter, url: Url = None, key: Key = None, as_json: AsJson 
 
 @app.command()
 def replay(
-    letter_id: Annotated[str | None, typer.Argument(help="Id of a dead letter.")] = None,
+    letter_id: LetterOfMany = None,
     source: Annotated[
         str | None, typer.Option("--source", "-s", help="Instead: all of this source, oldest first.")
     ] = None,
@@ -144,40 +146,59 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Take a dead letter in, or all of a source, after what was wrong is mended."""
-    if (letter_id is None) == (source is None):
-        raise typer.BadParameter("Name a dead letter, or a source with --source.")
+    _check_one(letter_id, source)
     with connect(url, key) as client:
         if letter_id is not None:
             done = [client.call("POST", f"{_address(letter_id)}:replay")]
             refused: list[dict[str, Any]] = []
         else:
-            done, refused = _replay_all(client, str(source))
+            done, refused = _replay_all(client, str(source), as_json)
     emit({"replayed": done, "refused": refused}, as_json, _render_replayed)
     if refused:
         raise typer.Exit(1)
 
 
 @app.command()
-def forget(letter_id: Letter, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
-    """Delete a dead letter for good."""
+def forget(
+    letter_id: LetterOfMany = None,
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Instead: all of this source.")] = None,
+    yes: Yes = False,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a dead letter for good, or all of a source, those that were replayed too."""
+    _check_one(letter_id, source)
+    if source is not None and not yes:
+        typer.confirm(f"Delete all dead letters of source {source}?", abort=True, err=True)
     with connect(url, key) as client:
-        client.delete(_address(letter_id))
-    emit({"deleted": letter_id}, as_json, lambda _: say("The dead letter is deleted."))
+        if letter_id is not None:
+            client.delete(_address(letter_id))
+            return emit({"deleted": letter_id}, as_json, lambda _: say("The dead letter is deleted."))
+        found = _find(client.get("/v1/sources")["items"], str(source))
+        done = client.delete(f"/v1/sources/{found['source_id']}/dead-letters")
+    return emit(done, as_json, lambda value: say(f"{counted(value['deleted'], 'dead letter')} deleted."))
 
 
-def _replay_all(client: Any, source: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _check_one(letter_id: str | None, source: str | None) -> None:
+    if (letter_id is None) == (source is None):
+        raise typer.BadParameter("Name a dead letter, or a source with --source.")
+
+
+def _replay_all(client: Any, source: str, as_json: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Replay in the order in which they came; what is still wrong is told and stays."""
     from knowlog.cli.client import Refused
 
     done, refused = [], []
     letters = list(client.pages("/v1/dead-letters", **_wanted(client, source, False)))
-    for each in reversed(letters):
-        try:
-            done.append(client.call("POST", f"{_address(each['dead_letter_id'])}:replay"))
-        except Refused as error:
-            if error.http_status not in (409, 413, 415, 422):
-                raise
-            refused.append({**each, "cause": error.detail})
+    with progress(as_json) as bar:
+        for each in bar.track(letters[::-1], task_id=bar.add_task("Replaying", note="")):
+            try:
+                done.append(client.call("POST", f"{_address(each['dead_letter_id'])}:replay"))
+            except Refused as error:
+                if error.http_status not in (409, 413, 415, 422):
+                    raise
+                refused.append({**each, "cause": error.detail})
     return done, refused
 
 

@@ -14,7 +14,13 @@ from knowlog.sources.actions import (
     source_health,
     update_source,
 )
-from knowlog.sources.dead import dead_body, delete_dead_letter, get_dead_letter, list_dead_letters
+from knowlog.sources.dead import (
+    dead_body,
+    delete_dead_letter,
+    delete_dead_letters_of,
+    get_dead_letter,
+    list_dead_letters,
+)
 from knowlog.sources.inbox import Inbox, scope_of
 from knowlog.sources.model import (
     DeadBody,
@@ -47,6 +53,7 @@ __all__ = [
     "create_source",
     "dead_body",
     "delete_dead_letter",
+    "delete_dead_letters_of",
     "delete_source",
     "forget_inbox",
     "get_dead_letter",

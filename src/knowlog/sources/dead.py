@@ -11,12 +11,13 @@ from knowlog.bus import Delivery, Message
 from knowlog.database import Connection, Database, Scope
 from knowlog.documents import BlobStore, within
 from knowlog.kernel.errors import NotFound
-from knowlog.sources.actions import SQL
+from knowlog.sources.actions import SQL, get_source
 from knowlog.sources.model import DeadBody, DeadLetter, Inlet, Unfit
 from knowlog.tenants import record
 
 _IN_TABLE_BYTES = 256 * 1024
 _CAUSE_CHARS = 1000
+_FORGOTTEN_AT_ONCE = 1000
 _ABSENT = "There is no such dead letter. `GET /v1/dead-letters` lists those that are kept."
 
 
@@ -86,6 +87,25 @@ async def delete_dead_letter(
         await record(connection, scope, "dead_letter.deleted", f"dead_letter:{dead_letter_id}")
     if blob:
         await blobs.delete([blob])
+
+
+async def delete_dead_letters_of(database: Database, blobs: BlobStore, scope: Scope, source_id: UUID) -> int:
+    """Forget all dead letters of a source for good, replayed ones too; in transactions of bearable size. Returns how
+    many. Raises NotFound.
+    """
+    deleted = 0
+    while True:
+        async with database.transaction(scope) as connection:
+            await get_source(connection, scope, source_id)
+            rows = await connection.fetch(SQL["delete_dead_letters"], source_id, _FORGOTTEN_AT_ONCE)
+            if rows or not deleted:
+                told = {"dead_letters": len(rows)}
+                await record(connection, scope, "dead_letter.deleted", f"source:{source_id}", told)
+        if gone := [row["blob"] for row in rows if row["blob"]]:
+            await blobs.delete(gone)
+        deleted += len(rows)
+        if len(rows) < _FORGOTTEN_AT_ONCE:
+            return deleted
 
 
 async def locked(connection: Connection, scope: Scope, dead_letter_id: UUID) -> Any:

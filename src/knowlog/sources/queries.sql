@@ -106,6 +106,12 @@ update dead_letters set replayed_at = clock_timestamp() where tenant_id = tenant
 -- Forget a dead letter.
 delete from dead_letters where tenant_id = tenant() and dead_letter_id = $1 returning blob
 
+-- name: delete_dead_letters
+-- Forget some of a source's dead letters, replayed ones too, at most `$2`.
+delete from dead_letters where tenant_id = tenant() and dead_letter_id = any(array(
+    select dead_letter_id from dead_letters where tenant_id = tenant() and source_id = $1
+    order by dead_letter_id limit $2 for update)) returning blob
+
 -- name: blobs_of
 -- Where the large bodies of a source's dead letters lie.
 select blob from dead_letters where tenant_id = tenant() and source_id = $1 and blob is not null

@@ -32,7 +32,7 @@ ACTIONS: Mapping[str, str] = {
     "collection.deleted": "A collection was deleted with its documents.",
     "dataset.created": "A dataset of questions was created.",
     "dataset.deleted": "A dataset was deleted with its runs.",
-    "dead_letter.deleted": "A dead letter was deleted.",
+    "dead_letter.deleted": "A dead letter was deleted, or so many of a source.",
     "dead_letter.replayed": "A dead letter was taken in.",
     "document.access_changed": "A document was given to some only, or to others.",
     "document.changed": "A document's title or metadata was changed.",

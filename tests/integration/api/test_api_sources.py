@@ -116,6 +116,21 @@ async def test_dead_letters_are_listed_shown_replayed_and_deleted(
     assert (await alice.get("/v1/dead-letters", params={"replayed": "true"})).json()["items"] == []
 
 
+async def test_all_dead_letters_of_a_source_are_deleted_at_once(
+    app: App, alice: Client, bob: Client, charlie: Client, tenant: Scope, source: Source
+) -> None:
+    """With the bytes of large ones; by an admin of the tenant alone; the source stays."""
+    await take(app, tenant, source, b"bad", b"x" * 300_000)
+    place = f"/v1/sources/{source['source_id']}/dead-letters"
+    problem(await charlie.delete(place), 404, "not-found")
+    problem(await bob.delete(place), 403, "forbidden")
+    assert len((await alice.get("/v1/dead-letters")).json()["items"]) == 2
+    assert (await alice.delete(place)).json() == {"deleted": 2}
+    assert (await alice.get("/v1/dead-letters")).json()["items"] == []
+    assert [key async for some in app.blobs.keys(str(tenant.tenant_id)) for key in some] == []
+    assert (await alice.get(f"/v1/sources/{source['source_id']}")).json()["state"] == "active"
+
+
 async def test_a_stranger_sees_neither_sources_nor_dead_letters(
     app: App, charlie: Client, tenant: Scope, source: Source, alice: Client
 ) -> None:

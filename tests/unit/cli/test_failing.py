@@ -37,6 +37,7 @@ ID = "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b"
         ("events show nonsense", "nonsense is not the id of an event. `knowlog events list` shows the ids."),
         ("webhooks show nonsense", "nonsense is not the id of a webhook."),
         (f"webhooks replay {ID} nonsense", "nonsense is not the id of a delivery."),
+        ("sources forget", "Name a dead letter, or a source with --source."),
         ("sources letter nonsense", "nonsense is not the id of a dead letter."),
         ("sources delete nonsense shop --yes --operator-key x", "nonsense is not the id of a tenant."),
         ("tenants delete nonsense --yes --operator-key x", "nonsense is not the id of a tenant."),
