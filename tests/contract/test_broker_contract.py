@@ -10,6 +10,7 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from broker_scene import (
     CONSUMER,
     KINDS,
@@ -249,6 +250,23 @@ async def test_what_a_stranger_writes_into_a_lane_can_be_buried(
         await subscription.bury([foreign], "not ours")
         await subscription.settle([each for each in found if each is not foreign])
     assert [reason for _, reason in await broker.dead(topic, 10)] == ["not ours"]
+
+
+async def test_a_stranger_s_message_that_is_larger_than_ours_is_buried(server: Running) -> None:
+    """Kafka takes more of others than is published here; what is kept says how large it was, and the lane goes on."""
+    if server.kind != "kafka":
+        pytest.skip("only Kafka's producers have a limit of their own")
+    broker, topic = opened(server), f"test.{uuid4().hex[:10]}"
+    async with (
+        group(broker, topic) as subscription,
+        AIOKafkaProducer(bootstrap_servers=server.url, max_request_size=2**20) as stranger,
+    ):
+        await stranger.send_and_wait(topic, b"x" * 1_020_000, key=b"k")
+        await subscription.bury(await take(subscription, 1), "not ours.")
+    ((kept, reason),) = await broker.dead(topic, 10)
+    await broker.close()
+    assert len(kept.body) == broker.most_bytes
+    assert reason == "not ours. Of its 1,020,000 bytes the first 900,000 are kept."
 
 
 async def test_the_dead_are_listed_oldest_first_up_to_a_number(broker: Broker, topic: str) -> None:

@@ -42,6 +42,12 @@ async def complete(connection: Connection, worker: str, events: Sequence[Event])
         raise LeaseLost("The lease on this work has passed to another worker.")
 
 
+async def require_ours(connection: Connection, worker: str, event: Event) -> None:
+    """Stand before an effect, in its transaction: what was cancelled or taken over has none. Raises LeaseLost."""
+    if not await connection.fetchval(_SQL["still_ours"], event.event_id, worker, event.attempts):
+        raise LeaseLost("This work was cancelled, or has passed to another worker.")
+
+
 async def fail(
     connection: Connection, worker: str, event: Event, reason: str, retry_in_s: float | None
 ) -> None:

@@ -31,6 +31,8 @@ class Delivery:
     receipt: Any = field(default=None, compare=False, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Of a message that others have published; their names in lower case."""
+    unreadable: str = ""
+    """Why what accompanies such a message could not be decoded; its only header is then all of it, in print."""
 
 
 class Subscription(Protocol):

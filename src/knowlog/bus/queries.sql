@@ -15,6 +15,12 @@ where e.tenant_id = tenant() and e.event_id = held.event_id and e.state = 'runni
   and e.attempts = held.attempts
 returning e.event_id
 
+-- name: still_ours
+-- Whether work is still this worker's; who cancels it meanwhile waits for what is being written.
+select true from events
+where tenant_id = tenant() and event_id = $1 and worker = $2 and attempts = $3 and state = 'running'
+for share
+
 -- name: fail
 -- Give up the work, if it is still ours: for good, or for a while, by the database's clock.
 update events

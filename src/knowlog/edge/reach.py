@@ -8,7 +8,9 @@ import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
@@ -19,6 +21,10 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) -> every address of the host, as numbers."""
 
 _LONGEST_URL = 2000
+_LOOKUPS = ThreadPoolExecutor(128, "names")
+"""The loop has four threads for names, and a name server that does not answer holds one for up to half a minute. These
+are enough for all deliveries that a worker makes at a time, so that nobody waits for a stranger's name.
+"""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 
 
@@ -43,7 +49,8 @@ def reach_of_webhooks(ports: frozenset[int], private_hosts: frozenset[str]) -> R
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Ask the system's resolver, which also reads addresses written in decimal, octal and hexadecimal."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    asking = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await loop.run_in_executor(_LOOKUPS, asking)
     return [str(entry[4][0]) for entry in found]
 
 

@@ -53,6 +53,7 @@ def read_message(delivery: Delivery, inlet: Inlet, most_bytes: int) -> Incoming 
     said: _Said | None = None
     try:
         _check_size(delivery, most_bytes)
+        _check_readable(delivery)
         said = _said(delivery, inlet)
         return _checked(said, delivery, inlet)
     except Invalid as error:
@@ -70,6 +71,14 @@ def _check_size(delivery: Delivery, most_bytes: int) -> None:
         )
     if not size:
         raise Invalid("The message is empty. Send a JSON object.")
+
+
+def _check_readable(delivery: Delivery) -> None:
+    if delivery.unreadable:
+        raise Invalid(
+            f"The message's properties cannot be decoded: {delivery.unreadable}. Headers have names in UTF-8, and"
+            " timestamps are in seconds."
+        )
 
 
 def _said(delivery: Delivery, inlet: Inlet) -> _Said:
@@ -138,8 +147,15 @@ def _is_foreign(said: _Said, inlet: Inlet) -> bool:
 def _speaks_of_another(delivery: Delivery, inlet: Inlet) -> bool:
     """Whether any header, or anything in the body, readable or not, names a tenant that is not the source's."""
     in_body = [found.decode(errors="replace") for found in _TENANT.findall(delivery.message.body)]
+    if delivery.unreadable and _names_another(delivery.headers, inlet):
+        return True
     named = [*_named_in_headers(delivery), *(each for each in in_body if each != "null")]
     return any(not _is_own(each, inlet) for each in named)
+
+
+def _names_another(undecoded: Mapping[str, str], inlet: Inlet) -> bool:
+    said = " ".join(undecoded.values()).lower()
+    return "tenantid" in said and str(inlet.tenant_id) not in said
 
 
 def _named_in_headers(delivery: Delivery) -> list[str]:

@@ -183,11 +183,6 @@ order by b.batch_id desc limit $5
 select batch_id, collection_id, wanted, subjects, created_by, done, llm_tokens, most_tokens, most_documents, after_document
 from summary_batches where tenant_id = tenant() and batch_id = $1 and stopped is null and finished_at is null
 
--- name: still_ours
--- Whether work is still this worker's: what it was about to write it may.
-select exists (select from events where tenant_id = tenant() and event_id = $1 and worker = $2 and attempts = $3
-                                    and state = 'running')
-
 -- name: note_document
 -- One more document of a batch is done.
 update summary_batches

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from knowlog.bus import Event, LeaseLost, append_events, complete, notify_progress
+from knowlog.bus import Event, LeaseLost, append_events, complete, notify_progress, require_ours
 from knowlog.database import Connection, Scope
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
@@ -196,12 +196,8 @@ class Batcher:
     @contextlib.asynccontextmanager
     async def _writing(self, course: _Course) -> AsyncIterator[Connection]:
         """A transaction in which the batch is still this worker's. Raises LeaseLost."""
-        event = course.event
         async with self._means.database.transaction(course.scope) as connection:
-            if not await connection.fetchval(
-                SQL["still_ours"], event.event_id, course.worker, event.attempts
-            ):
-                raise LeaseLost("The lease on this batch has passed to another worker.")
+            await require_ours(connection, course.worker, course.event)
             yield connection
 
 

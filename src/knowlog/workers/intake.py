@@ -115,10 +115,15 @@ class _Share:
                 await self._subscription.settle(done)
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
-        """Put away what nobody can read."""
-        _LOG.warning("a message that cannot be read is buried: %s", reason)
-        with contextlib.suppress(KnowlogError):  # it comes again
+        """Put away what nobody can read. What the broker does not take now is received, and tried, again."""
+        try:
             await self._subscription.bury([delivery], reason)
+            _LOG.warning("a message that cannot be read was buried: %s", reason)
+        except KnowlogError as error:
+            _LOG.warning("a message that cannot be read (%s) could not be buried: %s", reason, error.detail)
+            if not error.permanent:
+                with contextlib.suppress(KnowlogError):  # then it comes again with the next subscription
+                    await self._subscription.hand_back([delivery])
 
 
 class BrokerIntake:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from knowlog.bootstrap import App
-from knowlog.bus import Event, LeaseLost, append_events, complete
+from knowlog.bus import Event, LeaseLost, append_events, complete, require_ours
 from knowlog.database import Scope
 from knowlog.documents import Upload, documents_by_url, get_collection
 from knowlog.edge import fetch
@@ -34,7 +34,7 @@ class Refresher:
             found = await self._documents(scope, event)
             slots = asyncio.Semaphore(_AT_ONCE)
             outcomes = Counter(
-                await asyncio.gather(*(self._fetch(scope, event, slots, url) for _, url in found))
+                await asyncio.gather(*(self._fetch(worker, scope, event, slots, url) for _, url in found))
             )
             with contextlib.suppress(LeaseLost):
                 await self._finish(worker, scope, event, found, outcomes)
@@ -44,7 +44,9 @@ class Refresher:
         async with self._app.database.transaction(scope) as connection:
             return await documents_by_url(connection, event.subject, after and UUID(after), _MOST)
 
-    async def _fetch(self, scope: Scope, event: Event, slots: asyncio.Semaphore, url: str) -> str:
+    async def _fetch(
+        self, worker: str, scope: Scope, event: Event, slots: asyncio.Semaphore, url: str
+    ) -> str:
         """Fetch one document and take it in. What cannot be fetched stays as it is."""
         async with slots:
             try:
@@ -53,12 +55,13 @@ class Refresher:
                 await self._app.receiver.room.require(self._app.database, scope)
                 upload = Upload(url, got.filename, got.content, got.media_type)
                 async with self._app.database.transaction(scope) as connection:
+                    await require_ours(connection, worker, event)
                     collection = await get_collection(connection, scope, str(event.subject))
                     (received,) = await self._app.receiver.receive(
                         connection, scope, str(collection.collection_id), [upload]
                     )
                 outcome = "updated" if received.outcome in ("created", "updated") else "unchanged"
-            except (NotFound, Conflict):  # the collection is gone
+            except (NotFound, Conflict):  # the collection is gone, or the job is not ours any more
                 outcome = "unchanged"
             except KnowlogError as error:
                 if not error.permanent:

@@ -106,6 +106,7 @@ class _Reader:
         self._trouble = inlet.trouble
         self._most = self._settings.batch
         self._pause_s = _FIRST_PAUSE_S
+        self._settled = False
 
     async def run(self) -> None:
         """Go on for ever; what fails is tried again, less often each time."""
@@ -121,7 +122,7 @@ class _Reader:
             except Exception as error:
                 _LOG.exception("reading the source %s failed; it is tried again", self._inlet.name)
                 await self._note(f"A fault of ours: {error!r}."[:500])
-            self._most = max(1, self._most // 2)
+            self._most = max(1, self._most // 2) if self._settled else 1
             await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load
             self._pause_s = min(_LONGEST_PAUSE_S, self._pause_s * 2)
 
@@ -137,7 +138,7 @@ class _Reader:
             self._broker_of(inlet.kind),
         )
         async with broker.subscribe_plain(inlet.topic, group) as subscription:
-            heard = monotonic()
+            heard, self._settled = monotonic(), False
             while not asked_to_end():
                 await self._wait_for_room()
                 self._require_turn()
@@ -147,10 +148,11 @@ class _Reader:
                 elif monotonic() - heard > _SILENCE_S:
                     await broker.check()  # a client that reconnects by itself says nothing of it
                     heard = monotonic()
-                self._pause_s = _FIRST_PAUSE_S
-                await self._note(None)
                 if deliveries:
                     await self._take(subscription, deliveries)
+                # Only now: a connection that breaks whenever a message comes is no sign of health.
+                self._pause_s = _FIRST_PAUSE_S
+                await self._note(None)
 
     async def _take(self, subscription: PlainSubscription, deliveries: list[Delivery]) -> None:
         """Settle what is committed. After a crash between the two it comes again, and the inbox knows it."""
@@ -162,6 +164,7 @@ class _Reader:
                 await self._note(error.detail)
                 await asyncio.sleep(_ROOM_S)
         await subscription.settle(deliveries)
+        self._settled = True
         _count(self._inlet, done)
         largest = max(len(each.message.body) for each in deliveries)
         self._most = min(self._settings.batch, max(1, _BATCH_BYTES // max(1, largest)))

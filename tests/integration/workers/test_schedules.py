@@ -18,6 +18,7 @@ from knowlog.bus import (
     Timetable,
     Wanted,
     WantedJobs,
+    cancel,
     claim,
     create_schedule,
     delete_schedule,
@@ -300,3 +301,34 @@ async def test_retention_deletes_what_is_too_old(app, database, tenant, notes) -
     assert receipts[0]["receipt"]["deleted_by"].startswith("retention:")
     async with database.transaction(tenant) as connection:
         assert await get_document(connection, tenant, new.document.document_id)
+
+
+async def test_a_cancelled_retention_deletes_nothing_more(app, database, tenant, notes) -> None:
+    """Its worker has it in hand and does not know yet; the first document may be gone by then, and no other."""
+    async with database.transaction(tenant) as connection:
+        uploads = [Upload(f"{n}", f"{n}.txt", b"old %d" % n) for n in range(3)]
+        await app.receiver.receive(connection, tenant, "notes", uploads)
+        await connection.execute("update versions set created_at = now() - interval '91 days'")
+    asked = {"type": "retention.requested", "data": {"older_than_days": 90}}
+    await scheduled(database, tenant, notes, **asked)
+    async with database.transaction(tenant) as connection:
+        job_id = await run_schedule(connection, "nightly", None)
+    found = await claim(database, "w", 30, 1, ["retention.requested"])
+    deleting = app.store.delete_documents
+
+    async def cancelled_meanwhile(*told: object) -> None:
+        await deleting(*told)
+        cancelling.append(asyncio.create_task(_cancel(database, tenant, job_id)))
+
+    cancelling: list[asyncio.Task[None]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.store, "delete_documents", cancelled_meanwhile)
+        await Worker(app)._handlers["retention.requested"]("w", found)
+    await asyncio.gather(*cancelling)
+    async with database.transaction(tenant) as connection:
+        assert len(await list_documents(connection, tenant, "notes")) == 2
+
+
+async def _cancel(database: Database, scope: Scope, job_id: UUID) -> None:
+    async with database.transaction(scope) as connection:
+        await cancel(connection, job_id, "by alice")

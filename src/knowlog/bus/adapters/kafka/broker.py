@@ -19,6 +19,7 @@ from knowlog.bus.settings import BusSettings
 from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
 
 _DEAD = ".dead"
+_NAME_CHARS = 1000
 _KEPT_READY = 16_384  # kB that a consumer fetches ahead
 
 
@@ -111,8 +112,8 @@ class KafkaBroker:
             raise Unavailable(f"Kafka has no topic {topic!r}. Create it, or delete the source.")
 
     def bury(self, topic: str, messages: Sequence[Message], reason: str) -> None:
-        """Write messages to the dead-letter topic."""
-        self._publish(topic + _DEAD, [(each, reason) for each in messages], 1)
+        """Write messages to the dead-letter topic; of one that is too large for the producer its beginning."""
+        self._publish(topic + _DEAD, [_cut(each, reason, self.most_bytes) for each in messages], 1)
 
     def _publish(self, topic: str, messages: Sequence[tuple[Message, str | None]], partitions: int) -> None:
         self.require_topic(topic, partitions)
@@ -189,3 +190,12 @@ class KafkaBroker:
             return AdminClient(self._common).list_topics(timeout=FAILS_AFTER_S)
         except KafkaException as error:
             raise translated(error) from error
+
+
+def _cut(message: Message, reason: str, most_bytes: int) -> tuple[Message, str]:
+    """What is kept of a dead letter: a stranger's may be larger than what is published here, and so may its key."""
+    size = len(message.body)
+    if size > most_bytes:
+        reason += f" Of its {size:,} bytes the first {most_bytes:,} are kept."
+    kept = Message(message.key[:_NAME_CHARS], message.message_id[:_NAME_CHARS], message.body[:most_bytes])
+    return kept, reason

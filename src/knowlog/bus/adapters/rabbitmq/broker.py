@@ -15,6 +15,7 @@ from pamqp.commands import Basic
 
 from knowlog.bus.adapters.lanes import FAILS_AFTER_S, lane_of, require_size
 from knowlog.bus.adapters.rabbitmq.calls import all_in_time, in_time, quietly
+from knowlog.bus.adapters.rabbitmq.decoding import decode_tolerantly
 from knowlog.bus.adapters.rabbitmq.plain import PlainRabbit
 from knowlog.bus.adapters.rabbitmq.subscription import RabbitSubscription
 from knowlog.bus.adapters.rabbitmq.topology import (
@@ -33,6 +34,7 @@ from knowlog.kernel.errors import KnowlogError, Misconfigured
 from knowlog.kernel.secrecy import ENCODE
 
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # what fails is told by our errors
+decode_tolerantly()
 _PIPELINED = 1000
 _LAST_DEAD_S = 0.5
 _PERSISTENT = 2
