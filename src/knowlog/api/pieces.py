@@ -35,6 +35,8 @@ router = APIRouter(prefix="/v1", tags=["documents"], route_class=Route, response
 
 _TUS = "1.0.0"
 _PIECE_TYPE = "application/offset+octet-stream"
+_PLAIN_TYPE = "application/octet-stream"
+"""Taken as well, and described: what makes clients of the OpenAPI document knows it."""
 _KNOWN = ("filename", "filetype", "external_id", "title", "metadata", "access", "fingerprint")
 _MOST_BYTES = 2**53
 
@@ -165,7 +167,7 @@ async def show(upload_id: UUID, caller: AsEditor, app: TheApp) -> Response:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {_PIECE_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {_PLAIN_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         }
     },
     summary="Send the next piece",
@@ -183,7 +185,7 @@ async def go_on(
     where it is refused, none of the last piece.
     """
     _check_version(resumable)
-    if request.headers.get("content-type", "").lower() != _PIECE_TYPE:
+    if request.headers.get("content-type", "").lower() not in (_PIECE_TYPE, _PLAIN_TYPE):
         raise UnsupportedType(f"A piece is sent with Content-Type: {_PIECE_TYPE}.")
     async with app.database.transaction(caller.scope) as connection:
         upload = await app.pieces.expect(connection, caller.scope, upload_id, offset, _announced(request))
