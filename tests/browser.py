@@ -43,10 +43,15 @@ def tenant_of(stack: Stack, name: str) -> tuple[str, str]:
 
 @asynccontextmanager
 async def tab(
-    browser: Browser, url: str, key: str | None = None, path: str = "/", **options: Any
+    browser: Browser,
+    url: str,
+    key: str | None = None,
+    path: str = "/",
+    also: tuple[str, ...] = (),
+    **options: Any,
 ) -> AsyncIterator[Page]:
     """A tab at a path of the application, signed in by a key if there is one. What the page's policy forbids, what it
-    asks of other hosts, and what its script did not catch fails the test at the end.
+    asks of other hosts but `also`, and what its script did not catch fails the test at the end.
     """
     context = await browser.new_context(base_url=url, **options)
     context.set_default_timeout(10_000)
@@ -58,7 +63,9 @@ async def tab(
     )
     page.on(
         "request",
-        lambda asked: None if asked.url.startswith((url, "blob:", "data:")) else wrong.append(asked.url),
+        lambda asked: (
+            None if asked.url.startswith((url, "blob:", "data:", *also)) else wrong.append(asked.url)
+        ),
     )
     if key is not None:
         await context.add_init_script(

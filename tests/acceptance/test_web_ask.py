@@ -6,17 +6,20 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
+from web_people import PASSWORD, bearer, indexed, invited
 
 from browser import accessible, tab, tenant_of
 from knowlog.cli.processes import Stack
-from knowlog.database import DatabaseSettings, Scope, open_database
-from knowlog.tenants import write_letter
 
 CORPUS = Path(__file__).parents[2] / "examples" / "corpus"
 FILES = [CORPUS / "handbook/employee-handbook.md", CORPUS / "product/plover-gannet-manual.pdf"]
 LEAVE = "How many days of paid annual leave does a full-time employee have?"
+PUMPS = {
+    "handbook.md": "# Warranty\n\nThe warranty of the pump is two years.\n\n# Repairs\n\nSend it to the workshop.",
+    "flyer.md": "The warranty of the pump is three years.",
+    "repairs.csv": "engineer,repairs of pumps in 2024\nPaul Kiel,7\nAnna Berg,12\n",
+}
 CERTIFICATE = "For how long is the calibration certificate of a sensor valid in pharmaceutical storage?"
-PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,80 @@ def squeezed(text: str) -> str:
     return re.sub(r"[\s\u00ad\u2010-\u2015-]", "", text).lower()
 
 
+async def test_a_conversation_is_gone_on_with_after_a_reload(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """By its address: the next question is understood after those before it, and the whole can be taken along."""
+    url, key, _ = alice
+    async with tab(chromium, url, key) as page:
+        await asked(page, LEAVE)
+        await page.reload()
+        await expect(page.get_by_role("article")).to_have_count(1)
+        await asked(page, "How is it requested?")
+        await expect(page.get_by_text("Understood as:")).to_contain_text("annual leave")
+        await page.get_by_role("button", name="Conversations").click()
+        listed = page.get_by_role("dialog", name="Conversations")
+        async with page.expect_download() as download:
+            await listed.get_by_role("button", name=re.compile("^Download")).first.click()
+        taken = Path(await (await download.value).path()).read_text()
+        assert "## 2. How is it requested?" in taken
+
+
+async def test_conversations_are_listed_named_and_deleted(
+    alice: tuple[str, str, str], running: tuple[Stack, str], chromium: Browser
+) -> None:
+    """One's own alone: to a stranger the address leads nowhere, and to its owner neither after that."""
+    url, key, _ = alice
+    async with tab(chromium, url, key) as page:
+        await asked(page, LEAVE)
+        await page.get_by_role("button", name="Conversations").click()
+        listed = page.get_by_role("dialog", name="Conversations").get_by_role("listitem")
+        await listed.first.get_by_role("button", name=re.compile("^Rename")).click()
+        await listed.first.get_by_label("Its name").fill("Holidays")
+        await listed.first.get_by_role("button", name="Save").click()
+        await expect(listed.first).to_contain_text("Holidays")
+        assert await accessible(page) == []
+        address = page.url
+        async with tab(chromium, url, tenant_of(running[0], "charlie asks")[1], address) as strange:
+            await expect(strange.get_by_role("alert")).to_contain_text("no such conversation")
+        before = await listed.count()
+        await listed.first.get_by_role("button", name=re.compile("^Delete")).click()
+        await page.get_by_role("dialog").last.get_by_role("button", name="Delete", exact=True).click()
+        await expect(listed).to_have_count(before - 1)
+        await expect(page.get_by_role("article")).to_have_count(0)
+        await page.goto(address)
+        await expect(page.get_by_role("alert")).to_contain_text("no such conversation")
+
+
+async def test_documents_that_disagree_are_shown_with_both_sides(
+    running: tuple[Stack, str], chromium: Browser
+) -> None:
+    """And what could be asked next is a button; a quote of a sheet names its cells."""
+    key = tenant_of(running[0], "alice who disagrees")[1]
+    url = running[0].url
+    with httpx.Client(base_url=url, headers=bearer(key), timeout=60) as http:
+        http.post("/v1/collections", json={"name": "pumps"}).raise_for_status()
+        for name, text in PUMPS.items():
+            http.post("/v1/collections/pumps/documents", files={"file": (name, text)}).raise_for_status()
+        indexed(http, len(PUMPS))
+    async with tab(chromium, url, key) as page:
+        await asked(page, "How long is the warranty of the pump?")
+        sides = (
+            page.get_by_text("Your documents give different figures:").locator("..").get_by_role("listitem")
+        )
+        await expect(sides).to_have_count(2)
+        assert await accessible(page) == []
+        next_one = page.get_by_role("group", name="What to ask next").get_by_role("button").first
+        wanted = await next_one.inner_text()
+        await next_one.click()
+        await expect(page.get_by_role("article", name=wanted)).to_be_visible()
+        await asked(page, "How many repairs of pumps did Anna Berg make in 2024?")
+        await (
+            page.get_by_role("article").last.get_by_role("button", name=re.compile("^Source 1")).first.focus()
+        )
+        await expect(page.get_by_role("tooltip")).to_contain_text("A3:B3")
+
+
 async def test_what_is_not_in_the_documents_is_said_so(
     alice: tuple[str, str, str], chromium: Browser
 ) -> None:
@@ -127,7 +204,7 @@ async def test_a_key_that_ends_asks_to_sign_in_and_loses_nothing(
 ) -> None:
     """The page stays under the dialog, with what is typed in it."""
     url, key, _ = alice
-    owner = {"Authorization": f"Bearer {key}"}
+    owner = bearer(key)
     made = httpx.post(f"{url}/v1/keys", json={"name": "short", "role": "reader"}, headers=owner).json()
     async with tab(chromium, url, made["secret"]) as page:
         await page.get_by_label("Your question").fill("half a question")
@@ -138,7 +215,7 @@ async def test_a_key_that_ends_asks_to_sign_in_and_loses_nothing(
         assert await accessible(page) == []
         await dialog.get_by_role("button", name="Sign in", exact=True).click()
         await expect(dialog).to_have_count(0)
-        await expect(page.get_by_role("article", name="half a question")).to_be_visible()
+        await expect(page.get_by_label("Your question")).to_have_value("half a question")
 
 
 async def test_an_invited_person_comes_in_with_a_password(
@@ -146,7 +223,7 @@ async def test_an_invited_person_comes_in_with_a_password(
 ) -> None:
     """The link of the mail, a password, then cookies that no script reads; and out again."""
     url, key, tenant_id = alice
-    link = await invitation(running[0], tenant_id, key, "bob-on-the-web@example.com")
+    link = await invited(running[0], tenant_id, key, "bob-on-the-web@example.com")
     async with tab(chromium, url, path=f"/accept#{link}") as page:
         await expect(page.get_by_text("invites bob-on-the-web@example.com")).to_be_visible()
         assert await accessible(page) == []
@@ -168,22 +245,3 @@ async def test_an_invited_person_comes_in_with_a_password(
         await page.get_by_role("button", name="Sign in", exact=True).click()
         await expect(page.get_by_role("alert")).to_be_visible()
         assert await accessible(page) == []
-
-
-async def invitation(stack: Stack, tenant_id: str, key: str, email: str) -> str:
-    """Invite somebody; returns the secret of a link such as the worker mails, once it has."""
-    from uuid import UUID
-
-    owner = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=stack.url, headers=owner) as http:
-        made = http.post("/v1/invitations", json={"email": email, "role": "reader"}).json()
-    database = await open_database(DatabaseSettings(), stack.settings.data_dir)
-    try:
-        scope = Scope(UUID(tenant_id), "tests")
-        letter = await write_letter(database, scope, "invitation", UUID(made["invitation_id"]), stack.url)
-    finally:
-        await database.close()
-    assert letter is not None
-    found = re.search(r"#(k\w_[\w-]+)", letter.text)
-    assert found
-    return found[1]

@@ -17,7 +17,11 @@ export interface Turn {
   status: "answered" | "not_in_documents" | null;
   nearest: Nearest[];
   notes: string[];
+  kept: string | null; // why it is not kept among the conversations
+  understood: string | null; // the question after those before it, where that changes it
   withheld: number;
+  contradictions: Shape<"Contradicted">[];
+  followUps: string[];
   answerId: string | null;
   thumb: "up" | "down" | null;
   failure: Refusal | null;
@@ -32,14 +36,24 @@ interface Conversation {
 export const conversation = $state<Conversation>({ turns: [], threadId: null });
 let running: AbortController | null = null;
 
-/** Ask, and watch the answer come to be. */
-export async function ask(question: string, collections: string[]): Promise<void> {
-  const number = (conversation.turns.at(-1)?.number ?? 0) + 1;
-  conversation.turns.push({
-    number, question, collections, state: "looking", passages: 0, statements: [], status: null, nearest: [], notes: [],
-    withheld: 0, answerId: null, thumb: null, failure: null,
-  });
-  await answer(conversation.turns[conversation.turns.length - 1] as Turn);
+/** Ask, and watch the answer come to be. Returns the turn as it ended. */
+export async function ask(question: string, collections: string[]): Promise<Turn> {
+  conversation.turns.push(fresh((conversation.turns.at(-1)?.number ?? 0) + 1, question, collections));
+  const turn = conversation.turns[conversation.turns.length - 1] as Turn;
+  await answer(turn);
+  return turn;
+}
+
+/** Take a question back that nobody has heard. */
+export function takeBack({ number }: Turn): void {
+  conversation.turns = conversation.turns.filter((each) => each.number !== number);
+}
+
+function fresh(number: number, question: string, collections: string[]): Turn {
+  return {
+    number, question, collections, state: "looking", passages: 0, statements: [], status: null, nearest: [], notes: [], kept: null,
+    understood: null, withheld: 0, contradictions: [], followUps: [], answerId: null, thumb: null, failure: null,
+  };
 }
 
 /** Ask the same once more, in its place. */
@@ -57,10 +71,8 @@ async function answer(turn: Turn): Promise<void> {
   const control = new AbortController();
   running = control;
   const { question, collections } = turn;
-  const body = JSON.stringify({
-    question, ...(collections.length ? { collections } : {}), ...(conversation.threadId ? { thread_id: conversation.threadId } : {}),
-  });
   try {
+    const body = JSON.stringify({ question, ...(await context(turn)), ...(collections.length ? { collections } : {}) });
     const headers = { "Content-Type": "application/json" };
     for await (const { name, data } of events("/v1/answers", { method: "POST", headers, body, signal: control.signal })) {
       if (name === "passages") Object.assign(turn, { passages: data.passages.length, state: "writing" });
@@ -75,9 +87,50 @@ async function answer(turn: Turn): Promise<void> {
   }
 }
 
+const MOST_THREADS = 409; // the status that says so
+const HISTORY = 10;
+
+/** What a question is understood with: its thread, begun where there is none; the questions before it, where none can be begun. */
+async function context(turn: Turn): Promise<{ thread_id: string } | { history: string[] }> {
+  try {
+    conversation.threadId ??= (await done(api.POST("/v1/threads", { body: {} }))).thread_id;
+    return { thread_id: conversation.threadId };
+  } catch (thrown) {
+    if (asRefusal(thrown).status !== MOST_THREADS) throw thrown;
+    turn.kept = asRefusal(thrown).detail;
+    return { history: conversation.turns.filter((each) => each.number < turn.number).map((each) => each.question).slice(-HISTORY) };
+  }
+}
+
 function finish(turn: Turn, made: Shape<"AnswerBody">): void {
-  const { statements, status, nearest, notes, answer_id } = made;
-  Object.assign(turn, { statements, status, nearest, notes, answerId: answer_id, state: "done" });
+  const { statements, status, nearest, contradictions } = made;
+  const notes = [...made.notes, ...(turn.kept ? [turn.kept] : [])];
+  const more = { understood: made.standalone, answerId: made.answer_id, followUps: made.follow_ups };
+  Object.assign(turn, { statements, status, nearest, notes, contradictions, ...more, state: "done" });
+}
+
+/** Go on with a conversation of before, as far as it may be shown today. Throws a Refusal; one that is gone is left. */
+export async function goOn(thread_id: string): Promise<void> {
+  stop();
+  Object.assign(conversation, { turns: [], threadId: thread_id });
+  try {
+    const found = await done(api.GET("/v1/threads/{thread_id}", { params: { path: { thread_id } } }));
+    if (conversation.threadId === thread_id) conversation.turns = found.turns.map(shownAgain);
+  } catch (thrown) {
+    if (asRefusal(thrown).status !== 404) throw thrown;
+    if (conversation.threadId === thread_id) conversation.threadId = null;
+    throw new Refusal(t.threads.gone, "not-found", 404);
+  }
+}
+
+function shownAgain({ turn, question, standalone, status, statements, withheld, notes }: Shape<"StoredTurn">): Turn {
+  return { ...fresh(turn, question, []), state: "done", understood: standalone, status, statements, withheld, notes };
+}
+
+/** Begin anew; what was said stays among the conversations. */
+export function beginAnew(): void {
+  stop();
+  Object.assign(conversation, { turns: [], threadId: null });
 }
 
 /** Say what one thinks of an answer. Throws a Refusal. */
@@ -97,6 +150,11 @@ export function sourcesOf(turn: Turn): Citation[] {
   return [...found.values()];
 }
 
+/** Where a quote stands, for a person: its document, page, and cells of a sheet. */
+export function whereOf({ title, page, cells }: { title: string; page?: number | null; cells?: string | null }): string {
+  return [title, page ? t.ask.page(page) : "", cells ?? ""].filter(Boolean).join(", ");
+}
+
 export function placeOf(each: Citation): string {
   return `${each.document_id}/${each.version}/${each.start}-${each.end}`;
 }
@@ -107,6 +165,6 @@ export function asText(turn: Turn): string {
   const numbers = (statement: Statement) =>
     statement.citations.map((each) => `[${sources.findIndex((other) => placeOf(other) === placeOf(each)) + 1}]`).join("");
   const said = turn.statements.filter((each) => each.answers).map((each) => `${each.text} ${numbers(each)}`);
-  const listed = sources.map((each, at) => `[${at + 1}] ${each.title}${each.page ? `, ${t.ask.page(each.page)}` : ""}: “${each.quote}”`);
+  const listed = sources.map((each, at) => `[${at + 1}] ${whereOf(each)}: “${each.quote}”`);
   return [turn.question, "", ...said, "", ...listed].join("\n");
 }

@@ -23,6 +23,7 @@ const AT_ONCE = 3;
 const WATCHED = 3; // stages are followed of so many at once; how each ends is told by one stream for all
 const PATIENCE_MS = 2000;
 const TRIES = 5; // without anything arriving
+const WORTH_WAITING_S = 60; // a limit that holds for longer is told at once
 const FINAL: Stage[] = ["indexed", "unchanged", "failed", "refused"];
 
 /** The files of this tab, newest last. They go on while other pages are looked at. */
@@ -85,7 +86,7 @@ async function send(upload: Upload, tries: number): Promise<void> {
     await signed("/v1/collections?limit=1"); // renews what can be renewed
     return send(upload, 1);
   }
-  const later = answered.status === 429 || answered.status === 503;
+  const later = (answered.status === 429 || answered.status === 503) && answered.retryAfterS <= WORTH_WAITING_S;
   if ((later || answered.status === 0) && tries < TRIES) {
     await (later ? pause(answered.retryAfterS * 1000) : connection(PATIENCE_MS * 2 ** tries));
     return send(upload, tries + 1);

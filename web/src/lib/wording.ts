@@ -24,3 +24,12 @@ export async function copyText(text: string): Promise<void> {
   document.execCommand("copy");
   area.remove();
 }
+
+/** Lay a file into the folder of downloads. */
+export function save(file: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
