@@ -12,9 +12,10 @@ from knowlog.api.dependencies import NO_NUL, AsAdmin, AsOwner, Route, TheApp, as
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.repeating import Repeats
 from knowlog.api.sessions import Tokens, device_of
+from knowlog.api.web import wants_page
 from knowlog.database import Connection
 from knowlog.edge import Answer, Cookies, check_hints, new_browser, origin_of_request, visit_of
-from knowlog.kernel.errors import Unavailable
+from knowlog.kernel.errors import KnowlogError, NotFound, Unavailable
 from knowlog.tenants import (
     ATTEMPT_LIFE,
     SIGN_ON_NAME,
@@ -214,9 +215,15 @@ async def begin(
 ) -> Response:
     """Where a person's browser goes to sign in: it is led to the provider, and comes back to `callback` within ten
     minutes. With `return_to`, a path of this server, the session then comes in cookies and the browser goes on there.
+    A browser that was sent here is told in the page why it came to nothing.
     """
     way = await _way(request, tenant_id, name)
-    answer = _on_to(await people.begin(way, return_to, origin_of_request(request)))
+    try:
+        answer = _on_to(await people.begin(way, return_to, origin_of_request(request)))
+    except NotFound as failure:
+        return _refused(request, failure, "unknown")
+    except SignOnFailed as failure:
+        return _refused(request, failure, failure.result)
     _cookies(request).know_browser(answer, way.browser, int(ATTEMPT_LIFE.total_seconds()))
     return answer
 
@@ -247,7 +254,7 @@ async def callback(
         opened, return_to = await people.finish(way, returned, device_of(request))
     except SignOnFailed as failure:
         request.app.state.metrics.signed_on(failure.result)
-        raise
+        return _refused(request, failure, failure.result)
     request.app.state.metrics.signed_on("opened")
     if return_to is None:
         return reply(asdict(opened))
@@ -332,6 +339,13 @@ def _wanted(body: Terms) -> Wanted:
     told |= {each: tuple(told[each]) for each in ("scopes", "domains") if each in told}
     secret = body.client_secret.get_secret_value() if body.client_secret else None
     return Wanted(**told, client_secret=secret)
+
+
+def _refused(request: Request, failure: KnowlogError, why: str) -> Response:
+    """Where a browser goes that came for a page, which has the words for each reason. Programs are told the failure."""
+    if not wants_page(request):
+        raise failure
+    return _on_to(f"/?sign_on={why}")
 
 
 def _on_to(address: str) -> Response:

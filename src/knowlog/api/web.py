@@ -14,7 +14,7 @@ from knowlog.api.dependencies import Route, open_to_all
 from knowlog.kernel.errors import NotFound
 
 BUILT = Path(__file__).resolve().parents[1] / "web"
-PAGES = ("ask", "documents", "search", "chunks", "evaluation", "operations", "people", "accept", "reset")
+PAGES = ("documents", "search", "chunks", "evaluation", "operations", "people", "accept", "reset")
 """First names of the addresses at which the page is. The list in web/src/pages.ts says which file shows what."""
 
 router = APIRouter(

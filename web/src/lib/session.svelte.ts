@@ -69,9 +69,11 @@ async function renew(): Promise<boolean> {
   return renewing;
 }
 
-/** Find out whether somebody is signed in, and who. */
+/** Find out whether somebody is signed in, and who. Where it is another member than before, the page begins anew. */
 export async function lookWho(): Promise<void> {
+  const before = session.present?.member.member_id;
   const found = storedKey() ? await whoseKey() : await whoseCookies();
+  if (before && found.present && before !== found.present.member.member_id) return leaveNothing();
   Object.assign(session, found);
 }
 
@@ -80,7 +82,8 @@ const NOBODY: Session = { state: "out", role: null, name: "", present: null, byK
 async function whoseCookies(): Promise<Session> {
   if (!csrfToken()) return NOBODY;
   const response = await signed("/v1/sessions/current");
-  if (!response.ok) return NOBODY;
+  if (response.status === 401) return NOBODY;
+  if (!response.ok) throw await refusalOf(response);
   const present = (await response.json()) as Present;
   return { state: "in", role: present.member.role as Role, name: present.member.name || present.member.email, present, byKey: false };
 }
@@ -123,7 +126,12 @@ export async function signInByPassword(email: string, password: string, code: st
 
 /** Sign out here; of a key, only this tab forgets it. */
 export async function signOut(): Promise<void> {
-  if (session.byKey) sessionStorage.removeItem(KEY);
-  else await signed("/v1/sessions/current", { method: "DELETE" }).catch(() => undefined);
-  Object.assign(session, NOBODY);
+  if (!session.byKey) await signed("/v1/sessions/current", { method: "DELETE" }).catch(() => undefined);
+  leaveNothing();
+}
+
+/** Begin the page anew, with nothing in it of whoever was here: the next person may be another. */
+function leaveNothing(): void {
+  sessionStorage.clear();
+  location.replace("/");
 }

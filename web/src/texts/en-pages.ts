@@ -121,7 +121,7 @@ export const pages = {
     },
     password: { title: "Password", present: "Present password", next: "New password", change: "Change it", changed: "The password is changed." },
     factor: {
-      title: "Second factor", begin: "Set up an app", enter: "Enter this secret in your authenticator app, then the code that it shows.", open: "Open it in an app on this device",
+      title: "Second factor", begin: "Set up an app", enter: "Scan this with your authenticator app, or enter the secret below it; then enter the code that the app shows.", picture: "The secret as a QR code", open: "Open it in an app on this device",
       code: "Code", password: "Password", confirm: "Confirm", recovery: "These recovery codes are shown this once, and each is good once. Keep them.", kept: "I have kept them",
       remove: "Remove the second factor", removeText: "Signing in asks for the password alone then.", removed: "The second factor is removed.",
     },
