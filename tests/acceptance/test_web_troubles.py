@@ -32,7 +32,7 @@ async def test_a_dead_letter_is_seen_and_taken_in(running: tuple[Stack, str], ch
         await expect(large).to_contain_text("Taken in")
         wrong = letters.get_by_role("row").filter(has_text="cannot be read as JSON")
         await wrong.get_by_role("button", name="Take in").click()
-        await expect(page.get_by_role("alert")).to_contain_text("cannot be read as JSON")
+        await expect(page.get_by_role("status")).to_contain_text("cannot be read as JSON")
         assert await accessible(page) == []
         await wrong.get_by_role("button", name="Delete").click()
         await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
