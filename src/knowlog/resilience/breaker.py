@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Literal
 
 from knowlog.kernel.errors import KnowlogError, Unavailable
-from knowlog.resilience.deadline import DeadlinePassed
+from knowlog.resilience.deadline import DeadlinePassed, remaining_s
 
 State = Literal["closed", "open", "half-open"]
 
@@ -89,7 +89,8 @@ class Breaker:
     def watch(self) -> Iterator[float | None]:
         """Let the block be one call, and tell it how many seconds it has; None: as many as its caller gives it.
 
-        Raises CircuitOpen. A block that is cancelled says nothing of the dependency.
+        Raises CircuitOpen. A block that is cancelled says nothing of the dependency, but where the deadline ended it when
+        it had been slow.
         """
         era, began = self._admit(), self._clock()
         try:
@@ -98,7 +99,8 @@ class Breaker:
             self._settle(era, self._judge(error, self._clock() - began))
             raise
         except BaseException:
-            self._settle(era, None)
+            slow = self._clock() - began >= self._slow_s
+            self._settle(era, True if slow and remaining_s() == 0 else None)
             raise
         took_s = self._clock() - began
         if took_s < self._slow_s:

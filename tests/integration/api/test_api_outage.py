@@ -72,7 +72,7 @@ async def test_an_outage_costs_no_answer(
     app: App, alice: Client, warranty: str, server: ModelServer, outage: str
 ) -> None:
     """The breaker opens within twenty calls, stays open, and closes within five seconds of the recovery."""
-    provider = server.provider(timeout_s=0.4, slow_s=0.3)
+    provider = server.provider(timeout_s=1.0, slow_s=0.8)
     breaker = provider.guard.breaker
     async with asking(app, alice, provider) as people:
         assert set(await people.rungs(20)) == {"generated"}

@@ -8,7 +8,8 @@ import aio_pika
 import pytest
 from pamqp import encode
 
-from conftest import Scene, until, working
+from at_work import all_at_work
+from conftest import Scene, until
 from knowlog.bootstrap import App
 from knowlog.bus import BusSettings, connect_broker
 from knowlog.kernel.errors import Unavailable
@@ -63,7 +64,7 @@ async def test_properties_that_cannot_be_decoded_harm_no_neighbour(
     for what in ("timestamp", "key"):
         await send_undecodable(server, scene.topic, what)
     await scene.submit("2", "b", "Two.")
-    async with working(app):
+    async with all_at_work(app):
 
         async def settled() -> bool:
             state = await scene.now()

@@ -127,8 +127,11 @@ async def test_the_key_opens_nothing_else(provider: Provider) -> None:
         address = route.path
         for name in route.param_convertors:
             address = address.replace(f"{{{name}:uuid}}", STRANGE).replace(f"{{{name}}}", STRANGE)
-        answer = await provider.http.request(min(route.methods), address, json={})
-        problem(answer, 403, "forbidden")
+        method = min(route.methods)
+        answer = await provider.http.request(method, address, json={})
+        assert answer.status_code == 403
+        if method != "HEAD":
+            problem(answer, 403, "forbidden")
 
 
 @pytest.mark.parametrize("role", ["reader", "editor", "admin"])
