@@ -14,6 +14,7 @@ from knowlog.cli.processes import Stack
 from knowlog.database import Scope, open_database
 
 DOCUMENTS = 100_000
+_FILLED_S = 180
 MB = 2**20
 _NOTE_INTERACTIONS = """
 window.slowest = 0;
@@ -50,8 +51,8 @@ async def crowded(running: tuple[Stack, str], alice: tuple[str, str, str]) -> As
     database = await open_database(stack.settings.database, stack.settings.data_dir)
     async with database.transaction(Scope(UUID(tenant_id), "test")) as connection:
         collection = UUID(made["collection_id"])
-        await connection.execute(_DOCUMENTS, collection, DOCUMENTS)
-        await connection.execute(_VERSIONS, collection)
+        await connection.execute(_DOCUMENTS, collection, DOCUMENTS, timeout=_FILLED_S)
+        await connection.execute(_VERSIONS, collection, timeout=_FILLED_S)
     yield
     await database.close()
 

@@ -77,7 +77,7 @@ class Database:
         self._pool = pool
         size = pool.get_max_size()
         self.room = size - min(_MOST_KEPT, size // 4)
-        self._room = asyncio.Semaphore(self.room)
+        self._places = asyncio.Semaphore(self.room)
         self._shares = Shares(self.room)
         self._url = url
         self._owner_url = owner_url
@@ -194,15 +194,15 @@ class Database:
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
         """One of the places for transactions. Raises TimeoutError."""
-        if self._room.locked():
+        if self._places.locked():
             async with asyncio.timeout(_WAIT_S):
-                await self._room.acquire()
+                await self._places.acquire()
         else:
-            await self._room.acquire()
+            await self._places.acquire()
         try:
             yield
         finally:
-            self._room.release()
+            self._places.release()
 
     @asynccontextmanager
     async def _open(self, begin: str) -> AsyncIterator[Connection]:

@@ -1,5 +1,6 @@
 """Whose turn it is: batches of work, and which of them begins next."""
 
+import sys
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from knowlog.bus import Event
 LARGE_BYTES = 64 * 1024
 _LARGE_PLACES = 1
 _EXPRESS_PLACES = 4
+_FEW = 4
+"""So many events of a batch begin at a place beyond the others; the rest waits for its turn."""
 _UNSUSPECTED = 2
 """What was begun so often may travel with others; after that it may be what ended its workers."""
 _SHARE_ABROAD = 4
@@ -57,12 +60,16 @@ class _Lane:
     most_each: int | None = None
     running: Counter[UUID] = field(default_factory=Counter)
 
-    def admits(self, tenant_id: UUID) -> bool:
-        """Whether a batch may begin. A tenant of which nothing runs need not wait for a place, within limits."""
-        taken = self.running.total()
-        if self.most_each is not None and self.running[tenant_id] >= self.most_each:
-            return False
-        return taken < self.places or (not self.running[tenant_id] and taken < self.places + _EXPRESS_PLACES)
+    def admits(self, tenant_id: UUID) -> int:
+        """How many events of a tenant may begin together. One of which nothing runs need not wait for a place, within
+        limits: what begins so is soon done, or many tenants with much would hold these places as long as the others.
+        """
+        taken, own = self.running.total(), self.running[tenant_id]
+        if self.most_each is not None and own >= self.most_each:
+            return 0
+        if taken < self.places:
+            return sys.maxsize
+        return _FEW if not own and taken < self.places + _EXPRESS_PLACES else 0
 
 
 class Turns:
@@ -92,13 +99,20 @@ class Turns:
         for tenant_id in sorted(self._waiting, key=self._clock):
             queue = self._waiting[tenant_id]
             for batch in queue:
-                if self._lanes[batch.lane].admits(tenant_id):
-                    queue.remove(batch)
+                if most := self._lanes[batch.lane].admits(tenant_id):
+                    begun = self._take_out(queue, batch, most)
                     if not queue:
                         del self._waiting[tenant_id]
-                    self._serve(batch)
-                    return batch
+                    self._serve(begun)
+                    return begun
         return None
+
+    def _take_out(self, queue: deque[Batch], batch: Batch, most: int) -> Batch:
+        begun = Batch(batch.events[:most])
+        batch.events = batch.events[most:]
+        if not batch.events:
+            queue.remove(batch)
+        return begun
 
     def end(self, batch: Batch) -> None:
         """Give a batch's place back."""

@@ -223,7 +223,7 @@ def test_a_huge_line_takes_time_in_step_with_its_length(name):
     def seconds(size: int) -> float:
         text = "word, and 知识 " * (size // 24) + "Zm9v" * (size // 8)
         offsets = np.arange(0, len(text), 5)
-        started = time.perf_counter()
+        started = time.process_time()  # what others do on the machine meanwhile is none of its time
         profile = ChunkingProfile(strategy=name)
         chunk(
             text,
@@ -231,7 +231,7 @@ def test_a_huge_line_takes_time_in_step_with_its_length(name):
             lambda piece: offsets if len(piece) == len(text) else np.arange(0, len(piece), 5),
             NOTHING,
         )
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(10_000)
     assert seconds(2_000_000) < 40 * max(seconds(200_000), 0.005)

@@ -138,3 +138,13 @@ def test_what_is_taken_has_a_bound() -> None:
     while turns.room(10)[0]:
         turns.add([Batch([event(1, tenant=uuid4())] * 10)])
     assert turns.waiting().total() <= 2 * 8 * 10
+
+
+def test_beyond_the_places_a_few_events_begin_and_the_rest_waits() -> None:
+    """Or nine tenants with much would hold the places that are kept for a tenth as long as their own."""
+    turns, crowd = Turns(2), [uuid4() for _ in range(9)]
+    turns.add([Batch([event(1, tenant=each) for _ in range(48)]) for each in crowd])
+    begun = [turns.begin() for _ in range(6)]
+    assert [len(each.events) for each in begun if each] == [48, 48, 4, 4, 4, 4]
+    assert turns.begin() is None
+    assert turns.waiting().total() == 9 * 48 - 112
