@@ -10,6 +10,7 @@ writers may have one: a score marks a passage, and decides about nothing else by
 import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from string import ascii_lowercase, digits
 
 FLAGGED = 0.5
 """From here on a passage is flagged."""
@@ -42,10 +43,10 @@ class _Clue:
     """A pattern, looked for only where the text has a word of each group and one of the marks, which is quick to see."""
 
     pattern: re.Pattern[str]
-    words: tuple[frozenset[str], ...]
+    words: tuple[frozenset[bytes], ...]
     marks: tuple[str, ...]
 
-    def stands_in(self, lowered: str, words: AbstractSet[str]) -> bool:
+    def stands_in(self, lowered: str, words: AbstractSet[bytes]) -> bool:
         for group in self.words:
             if group.isdisjoint(words):
                 return False
@@ -55,7 +56,9 @@ class _Clue:
 
 
 def _clue(pattern: str, *words: str, marks: tuple[str, ...] = ()) -> _Clue:
-    return _Clue(re.compile(pattern, re.M), tuple(frozenset(group.split()) for group in words), marks)
+    return _Clue(
+        re.compile(pattern, re.M), tuple(frozenset(group.encode().split()) for group in words), marks
+    )
 
 
 _REPLY_WORDS = "answer response reply replies output message summary completion generated"
@@ -252,7 +255,10 @@ _SIGNS: tuple[tuple[float, tuple[_Clue, ...]], ...] = (
         ),
     ),
 )
-_WORD = re.compile(r"\w+")
+_TELLING = frozenset[bytes]().union(*(each for _, clues in _SIGNS for clue in clues for each in clue.words))
+"""Every word that a clue asks for: of a text, its other words need not be kept."""
+_OF_A_WORD = frozenset(f"{ascii_lowercase}{digits}_".encode())
+_WORDS_APART = bytes(each if each in _OF_A_WORD else ord(" ") for each in range(256))
 _HIDDEN = re.compile("[\U000e0000-\U000e007f]|[\u200b\u2060\ufeff]{3}")
 _HIDDEN_WEIGHT = 0.9
 
@@ -260,7 +266,7 @@ _HIDDEN_WEIGHT = 0.9
 def injection_score(text: str) -> float:
     """Return how much a text looks like an attack: 0, no sign of one, to 1."""
     lowered = text.lower()
-    words = set(_WORD.findall(lowered))
+    words = _TELLING.intersection(lowered.encode(errors="replace").translate(_WORDS_APART).split())
     innocent = 1.0
     for weight, clues in _SIGNS:
         if any(clue.stands_in(lowered, words) for clue in clues):

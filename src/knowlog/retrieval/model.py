@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from knowlog.retrieval.settings import RetrievalProfile
 from knowlog.stores import Filter, TermStatistics
 
 _DEFAULT = RetrievalProfile()
+_KNOWN_FLAGS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Passage:
     @property
     def flagged(self) -> bool:
         """Whether it looks like instructions to a machine."""
-        return is_flagged(self.text)
+        return _is_flagged(self.document_id, self.text)
 
     @property
     def pages(self) -> tuple[int, ...]:
@@ -102,6 +104,12 @@ class Passage:
             return () if self.page is None else (self.page,)
         first = max(0, bisect_right(self.page_starts, start, key=lambda page: page.start) - 1)
         return tuple(page.number for page in self.page_starts[first:] if page.start < end)
+
+
+@lru_cache(maxsize=_KNOWN_FLAGS)
+def _is_flagged(document_id: UUID, text: str) -> bool:
+    """Ask once about a passage that is shown often; by document, so that no tenant's reading hastens another's."""
+    return is_flagged(text)
 
 
 def joined(parts: Sequence[Passage], text: str, score: float) -> Passage:
