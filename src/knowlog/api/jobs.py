@@ -1,6 +1,6 @@
 """Jobs: the work that is done in the background, on documents and for schedules."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -21,7 +21,7 @@ from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
-from knowlog.bus import NO_JOB, OF_ADMINS, Job, JobState, Order, WantedJobs, get_job, list_jobs
+from knowlog.bus import NO_JOB, OF_ADMINS, AskedState, Job, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
 from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
 from knowlog.edge import Answer, decode_cursor
@@ -51,7 +51,7 @@ class Retried(Body):
 async def listing(
     caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50,
     state: Annotated[
-        JobState | Literal["dead"] | None,
+        AskedState | None,
         Query(description="`dead`: failed, and of that document nothing newer was asked."),
     ] = None,
     kind: Annotated[Name | None, Query(description="Only of this kind, such as document.received.")] = None,

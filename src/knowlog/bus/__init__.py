@@ -76,7 +76,7 @@ from knowlog.bus.envelope import (
 from knowlog.bus.following import follow_events
 from knowlog.bus.health import BrokerHealth, broker_health
 from knowlog.bus.log import Wanted, forget_events, get_event, list_events, present
-from knowlog.bus.model import Event, Job, JobState, Order, QueueDepth, WantedJobs
+from knowlog.bus.model import AskedState, Event, Job, JobState, Order, QueueDepth, WantedJobs
 from knowlog.bus.port import Broker, Delivery, Message, PlainSubscription, Subscription
 from knowlog.bus.publishing import published_schema
 from knowlog.bus.registry import connect_broker, open_broker
@@ -121,6 +121,7 @@ __all__ = [
     "QUEUES",
     "SCHEDULED",
     "UNDER_WAY",
+    "AskedState",
     "Broker",
     "BrokerHealth",
     "BusSettings",

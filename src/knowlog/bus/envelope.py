@@ -153,11 +153,11 @@ def read_object(raw: bytes, what: str) -> dict[str, Any]:
     except ValueError as error:
         raise Invalid(f"{what} cannot be read as JSON. It must be one JSON object in UTF-8.") from error
     if not isinstance(found, dict):
-        raise Invalid(f"{what} must be a JSON object.")
+        raise Invalid(f"{what} must be a JSON object, as in {{...}}.")
     if too_deep(found):
         raise Invalid(f"{what} is nested more than {MOST_LEVELS} levels deep.")
     if holds_nul(raw):
-        raise Invalid(f"{what} holds the NUL character, which cannot be stored.")
+        raise Invalid(f"{what} holds the NUL character, which cannot be stored. Take it out.")
     return found
 
 

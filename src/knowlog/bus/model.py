@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+AskedState = Literal[JobState, "dead"]
 Order = Literal["newest", "oldest"]
 
 
@@ -58,7 +59,7 @@ class WantedJobs:
     and of whose subject nothing newer was asked. Kinds in `hidden` are left out.
     """
 
-    state: JobState | Literal["dead"] | None = None
+    state: AskedState | None = None
     kind: str | None = None
     subject: UUID | None = None
     within: Collection[UUID] | None = None

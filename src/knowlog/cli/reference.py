@@ -62,7 +62,7 @@ def _paragraphs(text: str) -> str:
 
 
 def _names(option: Any) -> str:
-    return ", ".join(f"`{name}`" for name in option.opts)
+    return ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
 
 
 def _meaning(option: Any) -> str:

@@ -21,6 +21,8 @@ Name = Annotated[str, typer.Argument(help="Name or id of the source.")]
 Tenant = Annotated[str, typer.Argument(help="The tenant's id.")]
 Letter = Annotated[str, typer.Argument(help="Id of a dead letter.")]
 LetterOfMany = Annotated[str | None, typer.Argument(help="Id of a dead letter.")]
+_SHOWN = 40
+"""Characters of a message's id in a list."""
 
 
 @app.command()
@@ -265,10 +267,21 @@ def _render(listed: dict[str, Any]) -> None:
 
 def _render_dead(listed: dict[str, Any]) -> None:
     rows = (
-        [each["dead_letter_id"], each["source"], each["message_id"], each["received_at"], each["cause"]]
+        [
+            each["dead_letter_id"],
+            each["source"],
+            _short(each["message_id"]),
+            each["received_at"],
+            each["cause"],
+        ]
         for each in listed["items"]
     )
     show_table(table(("Dead letter", "Source", "Message", "Came", "Cause"), rows))
+
+
+def _short(message_id: str | None) -> str | None:
+    """The beginning of an id that would push the cause out of sight; `letter` and --json have it whole."""
+    return f"{message_id[:_SHOWN]}..." if message_id and len(message_id) > _SHOWN + 3 else message_id
 
 
 def _render_replayed(outcome: dict[str, Any]) -> None:

@@ -63,7 +63,7 @@ def worker(queues: Queues = None, concurrency: Concurrency = None, as_json: AsJs
     emit(
         {"worker": "started", "pid": os.getpid()},
         as_json,
-        lambda value: say(f"Worker {value['pid']} takes jobs."),
+        lambda value: say(f"Worker {value['pid']} starts."),
     )
     set_up_logging(settings.telemetry)
     set_up_spans(settings.telemetry)

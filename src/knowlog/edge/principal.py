@@ -21,6 +21,7 @@ from knowlog.tenants import KeyRole, Limiter, OverRate, Principal, authenticate
 
 _OPERATOR = "operator"
 _HOW = "Send the header `Authorization: Bearer <API key or access token>`."
+_HOW_OPERATOR = "Send that one as `Authorization: Bearer <key>`; `knowlog up` keeps it in its data directory."
 
 
 def credential_of(request: Request) -> str:
@@ -94,7 +95,9 @@ class Operator(Demand, SecurityBase):
     """Dependency: the operator of the installation, known by the key in the settings."""
 
     def __init__(self) -> None:
-        self.model = HTTPBearer(description=f"The operator's key, as KNOWLOG_API_OPERATOR_KEY has it. {_HOW}")
+        self.model = HTTPBearer(
+            description=f"The operator's key, as KNOWLOG_API_OPERATOR_KEY has it. {_HOW_OPERATOR}"
+        )
         self.scheme_name = "operator_key"
 
     async def __call__(self, request: Request) -> None:
@@ -106,10 +109,12 @@ class Operator(Demand, SecurityBase):
         with _counted(request) as offered:
             if key is None:
                 raise Forbidden(
-                    "This is for the operator alone, and KNOWLOG_API_OPERATOR_KEY is not set here."
+                    "This is for the operator alone. Start the server with KNOWLOG_API_OPERATOR_KEY to have one."
                 )
             if not hmac.compare_digest(_digest(offered), _digest(key.get_secret_value())):
-                raise Unauthenticated(f"This is not the operator's key, which is needed here. {_HOW}")
+                raise Unauthenticated(
+                    f"This is not the operator's key, which is needed here. {_HOW_OPERATOR}"
+                )
         await check_hints(request.app.state.database, visit.hints, None)
         await check_origin(request.app.state.database, None, visit.origin)
         visit.principal = _OPERATOR

@@ -138,7 +138,10 @@ def _http(caught: HTTPException) -> KnowlogError:
     if isinstance(caught.__cause__, KnowlogError):
         return caught.__cause__
     if caught.status_code == 404:
-        return NotFound("There is nothing at this address. The addresses that exist are listed at /docs.")
+        return NotFound(
+            "There is nothing at this address. The addresses that exist are listed at /docs; an id in one is whole,"
+            " such as 0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b."
+        )
     if caught.status_code == 405:
         return MethodNotAllowed(
             "This address does not answer that method; the Allow header says which it does."

@@ -180,8 +180,7 @@ class Inbox:
             ready = [each for each in items if isinstance(each, _Ready)]
             fresh, repeated, conflicting = await self._register(connection, inlet, ready)
             await self._perform(connection, inlet, fresh)
-            refused = [each for each in items if isinstance(each, _Refused)] + conflicting
-            pairs = [(each.delivery, each.unfit) for each in refused]
+            pairs = _as_they_came(items, conflicting)
             done = Taken(len(fresh), repeated, await bury(connection, self._blobs, inlet, pairs))
             ours = await connection.fetchval(
                 SQL["count"],
@@ -246,6 +245,14 @@ class Inbox:
 def scope_of(inlet: Inlet) -> Scope:
     """As whom a source acts: within its tenant, named in the record."""
     return Scope(inlet.tenant_id, f"source:{inlet.source_id}")
+
+
+def _as_they_came(items: Sequence[_Item], conflicting: Sequence[_Refused]) -> list[tuple[Delivery, Unfit]]:
+    """What is buried, in the order of the messages: so it is replayed."""
+    refused = {id(each.delivery): each for each in items if isinstance(each, _Refused)}
+    refused |= {id(each.delivery): each for each in conflicting}
+    found = [refused[id(each.delivery)] for each in items if id(each.delivery) in refused]
+    return [(each.delivery, each.unfit) for each in found]
 
 
 def _same_id(item: _Ready) -> Unfit:

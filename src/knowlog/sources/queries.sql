@@ -61,13 +61,15 @@ returning 1
 update sources set taken = taken + 1 where tenant_id = tenant() and source_id = $1
 
 -- name: bury
--- Keep messages that could not be taken. One that is delivered once more is the same dead letter, and open again.
+-- Keep messages that could not be taken. One that is delivered once more is the same dead letter, and open again. Of
+-- those that come together each came a microsecond after the one before it, so that they are replayed in their order.
 insert into dead_letters (tenant_id, dead_letter_id, source_id, message_id, place, key, headers, cause, body, blob,
-                          size_bytes, withheld)
-select tenant(), n.dead_letter_id, $1, n.message_id, n.place, n.key, n.headers, n.cause, n.body, n.blob, n.size_bytes, n.withheld
+                          size_bytes, withheld, received_at)
+select tenant(), n.dead_letter_id, $1, n.message_id, n.place, n.key, n.headers, n.cause, n.body, n.blob, n.size_bytes, n.withheld,
+       (select clock_timestamp()) + n.turn * interval '1 microsecond'
 from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::bytea[], $9::text[], $10::bigint[],
-            $11::boolean[])
-     as n (dead_letter_id, message_id, place, key, headers, cause, body, blob, size_bytes, withheld)
+            $11::boolean[]) with ordinality
+     as n (dead_letter_id, message_id, place, key, headers, cause, body, blob, size_bytes, withheld, turn)
 order by n.dead_letter_id
 on conflict (tenant_id, dead_letter_id) do update set cause = excluded.cause, replayed_at = null
 returning xmax = 0 as is_new

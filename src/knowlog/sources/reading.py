@@ -33,7 +33,14 @@ MAPPABLE = frozenset({*ENVELOPE_MEMBERS, *DocumentSubmitted.model_fields})
 """What a mapping may say where to find it in a plain message."""
 
 
-_FOREIGN = "The message's tenantid is not the tenant of the source. Its body is kept from the tenant."
+_FOREIGN = (
+    "The message's tenantid is not the tenant of the source. Send it to a source of that tenant; its body is kept from"
+    " this one."
+)
+_WANTED = {
+    "id": "Give every message an id of its own.",
+    "source": "Set it to an address of what publishes, such as urn:shop.",
+}
 
 
 class _Foreign(Invalid):
@@ -114,7 +121,8 @@ def _checked(said: _Said, delivery: Delivery, inlet: Inlet) -> Incoming:
         raise _Foreign(_FOREIGN)
     if not plain and said.attributes.get("specversion") != "1.0":
         raise Invalid(
-            f"The message is no CloudEvent 1.0: specversion is {said.attributes.get('specversion')!r:.40}."
+            f"The message is no CloudEvent 1.0: specversion is {said.attributes.get('specversion')!r:.40}. Set"
+            " it to '1.0', or make the source with --plain for messages that are none."
         )
     _check_tenant(said, inlet)
     kind = _kind(said, plain)
@@ -197,7 +205,7 @@ def _id(said: _Said, delivery: Delivery, inlet: Inlet) -> str:
 def _text(attributes: Mapping[str, Any], name: str) -> str:
     value = attributes.get(name)
     if value is None or value == "":
-        raise Invalid(f"The message has no {name}.")
+        raise Invalid(f"The message has no {name}. {_WANTED[name]}")
     if not isinstance(value, str) or len(value) > _ID_CHARS or "\0" in value:
         raise Invalid(f"The message's {name} must be text of at most {_ID_CHARS} characters.")
     return value

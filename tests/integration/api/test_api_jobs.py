@@ -63,6 +63,8 @@ async def test_jobs_are_filtered(app: App, alice: Client) -> None:
     await alice.post(f"/v1/jobs/{job}:cancel")
     assert await found(state="cancelled") == [job]
     problem(await alice.get("/v1/jobs", params={"kind": "x"}), 422, "invalid")
+    told = problem(await alice.get("/v1/jobs", params={"state": "x"}), 422, "invalid")["detail"]
+    assert told == "state must be one of waiting, running, done, failed, cancelled or dead."
     problem(await alice.get("/v1/jobs", params={"collection": "nowhere"}), 404, "not-found")
 
 

@@ -116,6 +116,18 @@ async def test_dead_letters_are_listed_shown_replayed_and_deleted(
     assert (await alice.get("/v1/dead-letters", params={"replayed": "true"})).json()["items"] == []
 
 
+async def test_dead_letters_that_came_together_keep_their_order(
+    app: App, alice: Client, tenant: Scope, source: Source
+) -> None:
+    """Whatever was wrong with each: they are replayed as they came, and the last about a document wins."""
+    poison = [event(tenant, str(number), "x" * number, colour=7, title=5) for number in range(1, 9)]
+    await take(
+        app, tenant, source, event(tenant, "a", "Good."), *poison[:4], event(tenant, "a", "!"), *poison[4:]
+    )
+    listed = (await alice.get("/v1/dead-letters")).json()["items"]
+    assert [each["message_id"] for each in reversed(listed)] == ["1", "2", "3", "4", "a", "5", "6", "7", "8"]
+
+
 async def test_all_dead_letters_of_a_source_are_deleted_at_once(
     app: App, alice: Client, bob: Client, charlie: Client, tenant: Scope, source: Source
 ) -> None:

@@ -21,6 +21,22 @@ async def test_work_for_later_is_told_from_what_is_due(database: Database, tenan
     assert found["later"] >= 1
 
 
+async def test_what_waits_behind_another_is_for_later(database: Database, tenant) -> None:
+    """A delivery behind one that is tried again in hours is nothing that a worker could take."""
+    subject = new_id()
+    async with database.transaction(tenant) as connection:
+        await append_events(connection, "document.deleted", [(subject, {"blobs": []}) for _ in range(3)])
+        await connection.execute(
+            "update events set due_at = case when position ="
+            " (select min(position) from events where subject = $1) then now() + interval '1 hour'"
+            " else now() - interval '1 hour' end where subject = $1", subject,
+        )  # fmt: skip
+    async with database.system() as connection:
+        rows = {row["type"]: row for row in await connection.fetch("select * from due_work()")}
+    assert rows["document.deleted"]["later"] >= 3
+    assert rows["document.deleted"]["oldest_s"] < 1800
+
+
 @pytest.mark.parametrize("asked", [
     "due_work()", "source_troubles(5)", "rechunking_overview()", "thread_overview(365)", "summary_overview()",
     "own_model_places()",

@@ -95,7 +95,7 @@ def poison(scene: Scene) -> list[tuple[Any, str]]:
     return [
         (b"\xff not JSON", "cannot be read as JSON"),
         (b"[1, 2]", "must be a JSON object"),
-        ({**good, "id": ""}, "has no id"),
+        ({**good, "id": ""}, "has no id. Give every"),
         ({name: value for name, value in good.items() if name != "id"}, "has no id"),
         ({**good, "id": "x" * 300}, "at most 255 characters"),
         ({name: value for name, value in good.items() if name != "tenantid"}, "has no tenantid"),

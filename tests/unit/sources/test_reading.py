@@ -139,3 +139,14 @@ def test_what_speaks_of_nobody_else_is_shown(body: bytes, headers: dict[str, str
     found = read(body, inlet(), **headers)
     assert isinstance(found, Unfit)
     assert not found.withheld
+
+
+@pytest.mark.parametrize("other", [
+    {"id": ""}, {"source": None}, {"specversion": "0.3"}, {"tenantid": None}, {"tenantid": str(UUID(int=1))},
+    {"data": 1},
+])  # fmt: skip
+def test_every_cause_says_what_to_do(other: dict[str, object]) -> None:
+    """More than that something is wrong: what to set, send or give."""
+    found = read(event(**other), inlet())
+    assert isinstance(found, Unfit)
+    assert any(word in found.cause for word in ("Give", "Set", "Send", "must be")), found.cause
