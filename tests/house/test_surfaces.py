@@ -158,7 +158,7 @@ def test_no_socket_is_served() -> None:
         tls_certificate=None,
         tls_key=None,
     )
-    api: Any = SimpleNamespace(state=SimpleNamespace(connections=None))
+    api: Any = SimpleNamespace(state=SimpleNamespace(connections=None, early=None))
     assert server.configuration(api, settings).ws == "none"  # type: ignore[arg-type]
 
 

@@ -67,6 +67,8 @@ from knowlog.edge import (
     Admission,
     Connections,
     Cookies,
+    Crowd,
+    Early,
     Gate,
     Metrics,
     Pace,
@@ -170,6 +172,7 @@ def create_api(app: App) -> FastAPI:
         pace=api.state.pace,
         asks=_asks,
         turns=api.state.turns,
+        crowd=api.state.crowd,
     )
     return api
 
@@ -194,6 +197,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     )
     at_once = min(settings.questions_at_once, app.database.room)  # each has a transaction
     api.state.turns = Turns(AdaptiveLimit(most=at_once), settings.question_wait_s)
+    api.state.crowd = Crowd(api.state.turns)
     api.state.connections = Connections(settings.concurrency, settings.waiting_per_address)
     api.state.strangers = Strangers(settings.wrong_keys_per_minute)
     people = app.settings.people
@@ -204,6 +208,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.signing_on = SigningOn(app.database, app.vault, api.state.sessions, api.state.line)
     api.state.logging_out = LoggingOut(app.database, api.state.signing_on.providers)
     api.state.metrics = Metrics(api.state.admission, api.state.connections)
+    api.state.early = Early(api.state.crowd, _asks, api.state.metrics)
     api.state.pace = Pace()
     api.state.metrics.watch_limits(app.limiter.meters.takes, lambda: app.limiter.meters.resting)
     api.state.metrics.watch_turns(api.state.turns)

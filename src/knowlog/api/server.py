@@ -94,7 +94,9 @@ def configuration(api: FastAPI, settings: ApiSettings) -> uvicorn.Config:
     """How uvicorn is to serve the application."""
     return uvicorn.Config(
         api,
-        http=bounded_protocol(settings.max_header_bytes, settings.header_timeout_s, api.state.connections),
+        http=bounded_protocol(
+            settings.max_header_bytes, settings.header_timeout_s, api.state.connections, api.state.early
+        ),
         ws="none",
         lifespan="on",
         log_config=None,

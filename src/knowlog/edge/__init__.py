@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from knowlog.edge.admission import Admission
     from knowlog.edge.connections import Connections
     from knowlog.edge.cookies import CSRF_HEADER, Cookies, check_named, new_browser
+    from knowlog.edge.crowd import Crowd
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.demand import Demand, Open
+    from knowlog.edge.early import Early
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
     from knowlog.edge.hints import WrongTenant, check_hints, hinted_tenant
@@ -59,8 +61,10 @@ _PLACES = {
     "admission": ("Admission",),
     "connections": ("Connections",),
     "cookies": ("CSRF_HEADER", "Cookies", "check_named", "new_browser"),
+    "crowd": ("Crowd",),
     "cursor": ("decode_cursor", "encode_cursor"),
     "demand": ("Demand", "Open"),
+    "early": ("Early",),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
     "hints": ("WrongTenant", "check_hints", "hinted_tenant"),
@@ -108,7 +112,9 @@ __all__ = [
     "Caller",
     "Connections",
     "Cookies",
+    "Crowd",
     "Demand",
+    "Early",
     "FetchFailed",
     "Fetched",
     "Gate",

@@ -1,11 +1,17 @@
 """In an overload, who asks far more than its share is refused before anybody looks whose key it is."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from knowlog.kernel.errors import Unavailable
 from knowlog.resilience import LATER_S, Turns
+
+TOO_MANY = Unavailable(
+    "More questions are asked than this server can answer at once. Send this again in a moment.",
+    retry_after_s=LATER_S,
+)
+"""The same for everybody: it is told before anybody knows whom."""
 
 
 class Crowd:
@@ -15,15 +21,25 @@ class Crowd:
         self._turns = turns
         self._under_way: Counter[bytes] = Counter()
 
+    @property
+    def pressed(self) -> bool:
+        """Whether anybody is refused at all."""
+        return self._turns.pressed
+
+    def is_too_much(self, credential: bytes) -> bool:
+        """Whether one more question with this credential is refused."""
+        return self.pressed and self._under_way[credential] >= self._turns.bearable
+
+    def refused(self) -> None:
+        """Count a question that was refused."""
+        self._turns.turn_away()
+
     @contextmanager
     def one_more(self, credential: bytes) -> Iterator[None]:
         """Count a question while it is here. Raises Unavailable for one too many in an overload."""
-        if self._turns.pressed and self._under_way[credential] >= self._turns.bearable:
-            self._turns.refused += 1
-            raise Unavailable(
-                "More questions are asked than this server can answer at once. Send this again in a moment.",
-                retry_after_s=LATER_S,
-            )
+        if self.is_too_much(credential):
+            self.refused()
+            raise Unavailable(TOO_MANY.detail, **TOO_MANY.extra)
         self._under_way[credential] += 1
         try:
             yield
@@ -33,6 +49,6 @@ class Crowd:
                 del self._under_way[credential]
 
 
-def credential(headers: dict[bytes, bytes]) -> bytes:
+def credential(headers: Mapping[bytes, bytes]) -> bytes:
     """What a request says of its sender, unread."""
     return headers.get(b"authorization") or headers.get(b"cookie", b"")

@@ -14,6 +14,7 @@ from knowlog.database import Database
 from knowlog.edge import cors, problem
 from knowlog.edge.admission import Admission, Stay
 from knowlog.edge.crowd import Crowd, credential
+from knowlog.edge.headers import DEFAULTS
 from knowlog.edge.hints import Hints
 from knowlog.edge.metrics import Metrics
 from knowlog.edge.pace import Pace
@@ -38,15 +39,6 @@ _tracer = trace.get_tracer("knowlog")
 _DRAIN_S = 5
 _PIECE_BYTES = 128 * 1024
 _MOST_HEADERS = 100
-_DEFAULTS = {
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"cache-control": b"no-store",
-    b"content-security-policy": b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    b"x-frame-options": b"DENY",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"cross-origin-opener-policy": b"same-origin",
-}
 
 
 class Gate:
@@ -66,6 +58,7 @@ class Gate:
         pace: Pace,
         asks: Asks,
         turns: Turns,
+        crowd: Crowd,
     ) -> None:
         self._app = app
         self._database = database
@@ -73,7 +66,7 @@ class Gate:
         self._pace = pace
         self._asks = asks
         self._turns = turns
-        self._crowd = Crowd(turns)
+        self._crowd = crowd
         self._hints = Hints(settings)
         self._settings = settings
         self._body_limit = body_limit
@@ -302,7 +295,7 @@ class _Exchange:
             self.visit.turn.end()
         headers = [self._within_prefix(item) for item in message["headers"]]
         present = {name for name, _ in headers}
-        headers += [item for item in _DEFAULTS.items() if item[0] not in present]
+        headers += [item for item in DEFAULTS.items() if item[0] not in present]
         headers.append((b"x-request-id", self.visit.request_id.encode()))
         if self.visit.origin is not None:
             headers.append((b"vary", b"Origin"))

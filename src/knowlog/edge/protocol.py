@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from knowlog.edge.addresses import origin_of
 from knowlog.edge.connections import Connections
+from knowlog.edge.early import Early
 from knowlog.edge.problem import HeadersTooLarge, RequestTimeout, problem_document
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import BadRequest, KnowlogError
@@ -45,8 +46,11 @@ class BoundedProtocol(HttpToolsProtocol):
     max_header_bytes: ClassVar[int]
     header_timeout_s: ClassVar[float]
     crowd: ClassVar[Connections]
+    early: ClassVar[Early]
     origin = ""
     _unread = 0
+    _unbegun: list[bytes] | None = None
+    """The body, so far, of what may be refused before it becomes a request."""
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -73,21 +77,38 @@ class BoundedProtocol(HttpToolsProtocol):
         """Parse, and count what brings neither a request nor a body."""
         self._unread += len(data)
         super().data_received(data)
+        if self._unbegun is not None:
+            self._begin()
         if self._unread > self.max_header_bytes + _SLACK:
             self._refuse(_TOO_LARGE)
-        elif self._timer is None and self._idle:
+        elif self._timer is None and self._idle and self._unread:
             self._expect_headers()  # bytes between two requests must not hold the connection
 
     def on_headers_complete(self) -> None:
-        """Stop waiting: the request begins."""
+        """Stop waiting: the request begins, unless it is to be refused as soon as it is whole."""
         self._headers_came()
         self._unread = 0
-        super().on_headers_complete()
+        if self._is_plain and self.early.may_refuse(self.parser.get_method(), self.url, self.headers):
+            self._unbegun = []
+        else:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._unread = 0
-        super().on_body(body)
+        if self._unbegun is not None:
+            self._unbegun.append(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if self._unbegun is None:
+            super().on_message_complete()
+            return
+        self._unbegun = None
+        self.transport.write(self.early.refuse(self.headers, self.server_state.default_headers))
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -106,6 +127,22 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in the form that every error has."""
         self._refuse(_MALFORMED)
+
+    def _begin(self) -> None:
+        """It did not come in one piece: it is a request like others."""
+        body, self._unbegun = self._unbegun or [], None
+        if self.transport.is_closing():
+            return
+        super().on_headers_complete()
+        for piece in body:
+            super().on_body(piece)
+
+    @property
+    def _is_plain(self) -> bool:
+        """The connection stays as it is, and everything before was answered and taken."""
+        parser = self.parser
+        taken = self._idle and not self.pipeline and not self.transport.get_write_buffer_size()
+        return taken and parser.get_http_version() == "1.1" and parser.should_keep_alive()
 
     @property
     def _idle(self) -> bool:
@@ -128,8 +165,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(
-    max_header_bytes: int, header_timeout_s: float, crowd: Connections
+    max_header_bytes: int, header_timeout_s: float, crowd: Connections, early: Early
 ) -> type[BoundedProtocol]:
     """Make the protocol class for these limits."""
-    limits = {"max_header_bytes": max_header_bytes, "header_timeout_s": header_timeout_s, "crowd": crowd}
+    limits = {
+        "max_header_bytes": max_header_bytes,
+        "header_timeout_s": header_timeout_s,
+        "crowd": crowd,
+        "early": early,
+    }
     return type("LimitedProtocol", (BoundedProtocol,), limits)

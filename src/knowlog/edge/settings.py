@@ -230,7 +230,10 @@ class TelemetrySettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least grave line that is logged."
     )
-    access_log: bool = Field(True, description="Log one JSON line for each request.")
+    access_log: bool = Field(
+        True,
+        description="Log one JSON line for each request; of questions refused in an overload, one a second.",
+    )
     otlp_endpoint: str | None = Field(
         None, description="OTLP/HTTP collector for spans, such as http://localhost:4318. Needs knowlog[otel]."
     )

@@ -19,8 +19,8 @@ from knowlog.resilience.adaptive import AdaptiveLimit
 MOMENT_S = 1.0
 """A queue that stands for longer is no burst."""
 PRESSED_WAIT_S = 0.05
-PRESSED_WAITING = 3
-"""Of each tenant, in an overload."""
+PRESSED_WAITING = 1
+"""Of each tenant, in an overload. Whoever waits has cost the look at its key; of more, most would wait in vain."""
 LATER_S = 1
 _TURN: ContextVar["Turn | None"] = ContextVar("turn", default=None)
 
@@ -93,6 +93,12 @@ class Turns:
     def bearable(self) -> int:
         """In an overload: so many questions of one holder may be under way, its share of turns and those that wait."""
         return self.limit.now // max(1, len(self._of.keys() | self._waiting.keys())) + PRESSED_WAITING
+
+    def turn_away(self) -> None:
+        """A question was refused before anybody knew whose it is; while all turns are taken, as if it had waited."""
+        self.refused += 1
+        if self.working >= self.limit.now:
+            self._last_waited = self._clock()
 
     async def take(self, holder: str) -> Turn:
         """Take a turn, perhaps after a while. Raises LimitReached where the tenant asks for more than its share,

@@ -132,6 +132,20 @@ async def test_an_overload_is_refused_at_once_and_the_newest_goes_first() -> Non
         task.cancel()
 
 
+@pytest.mark.parametrize("free", [0, 1])
+async def test_an_overload_lasts_while_questions_are_turned_away_and_all_turns_are_taken(free: int) -> None:
+    """Who is refused unseen does not wait, and is no less one too many; where turns are free, nobody is one."""
+    desk = Desk(4 + free)
+    await desk.come("alice", "alice", "charlie", "charlie")
+    desk.turns._overload = True
+    for _ in range(3):
+        desk.now += MOMENT_S * 0.9
+        desk.turns.turn_away()
+        await desk.give_back("alice")
+        await desk.come("alice")
+    assert desk.turns.pressed == (not free)
+
+
 async def test_who_has_its_share_is_told_so_and_who_has_not_too() -> None:
     """The one by 429, the other by 503; both may come again."""
     desk = Desk(4, wait_s=0.01)

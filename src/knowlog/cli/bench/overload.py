@@ -5,9 +5,9 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Annotated
 
 import typer
@@ -63,6 +63,8 @@ def overload(seconds: Seconds = 15, json: JsonFile = None) -> None:
     `goodput_ratio` is what is answered in a second during the overload, to what was before it. `others_p99_ratio`
     compares what other tenants wait for the answers that they get, once the overload has lasted for three seconds.
     `memory_grown_mb` is what all processes hold after the overload and did not before it.
+    `refused_at_capacity`: what was refused before the overload. `generator_cores`: what of a core the asking itself takes
+    during the overload, which the answering then lacks.
     `recovered_s`: until five questions in a row take no longer than half as long again as on the idle server.
     """
     require_proc()
@@ -86,10 +88,13 @@ async def _measure(system: System, seconds: int) -> Report:
         capacity = sum(len(each.answered_ms) for each in before) / seconds
         memory = _memory_bytes()
         say(f"Asking {_TIMES} times as much, and {_HEAVY_TIMES} times its share for one tenant ...")
+        own = process_time()
         during = await _flood(others, heavy, capacity, seconds)
+        generator = (process_time() - own) / (seconds + _SHED_AFTER_S)
         grown = _memory_bytes() - memory
         recovered_s = await _recovery(others[0], idle_ms)
-    return _report(before, during, capacity, seconds, idle_ms, grown, recovered_s)
+    report = _report(before, during, capacity, seconds, idle_ms, grown, recovered_s)
+    return replace(report, metrics={**report.metrics, "generator_cores": generator})
 
 
 def _report(
@@ -117,6 +122,7 @@ def _report(
         "idle_p50_ms": idle_ms,
         "others_p99_at_capacity_ms": at_capacity,
         "others_p99_ms": at_overload,
+        "refused_at_capacity": sum(each.outcomes.total() - each.outcomes["answered"] for each in before),
         "refused_429": everything.outcomes["429"],
         "refused_503": everything.outcomes["503"],
         "not_sent": everything.outcomes["not sent"],
