@@ -1,8 +1,11 @@
 """Datasets as a tenant keeps them: checked against the documents when they come in, and never changed."""
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +13,7 @@ import orjson
 
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents import get_collection, within
-from knowlog.evaluation.locating import plain, texts_of
+from knowlog.evaluation.locating import DocumentText, PlainText, plain, texts_of
 from knowlog.evaluation.model import Answers, Dataset, Origin, Question
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
@@ -21,6 +24,8 @@ MOST_DATASETS = 200
 MOST_QUESTIONS = 20_000
 _SQL = load_queries("knowlog.evaluation", "datasets.sql")
 _NAMED = 5
+_LOOK_S = 25.0
+"""So long answers and excerpts are looked for: less than a transaction may be idle (30 s)."""
 
 
 async def create_dataset(
@@ -145,48 +150,78 @@ async def _check_texts(
     connection: Connection, collection_id: UUID, questions: Sequence[Question], answers: Answers
 ) -> None:
     """Look for each excerpt, and each question's answers, in the texts, document by document."""
-    open_excerpts = {
-        (each.question_id, excerpt.document, plain(excerpt.text))
-        for each in questions
-        for excerpt in each.excerpts
-    }
-    open_answers = (
-        {each.question_id: each for each in questions if each.answers} if answers == "quoted" else {}
-    )
-    only = None if any(not _named(each) for each in open_answers.values()) else list(_all_named(questions))
+    sought = _Sought.of(questions, answers)
+    only = None if sought.anywhere else list(sought.by_document)
     if only != []:
         async for document in texts_of(connection, collection_id, only):
-            text = plain(document.text)
-            open_excerpts -= {
-                each for each in open_excerpts if each[1] == document.external_id and each[2] in text
-            }
-            for question in [
-                each for each in open_answers.values() if _holds(each, document.external_id, text)
-            ]:
-                del open_answers[question.question_id]
-    if open_excerpts:
+            await asyncio.to_thread(sought.look, document)
+    if sought.excerpts:
         raise Invalid(
-            f"The excerpts of {_ids(sorted({each[0] for each in open_excerpts}))} do not stand in their documents. "
+            f"The excerpts of {_ids(sorted({each[0] for each in sought.excerpts}))} do not stand in their documents. "
             "Copy them as they stand there."
         )
-    if open_answers:
+    if sought.answers:
         raise Invalid(
-            f"No document holds an answer of {_ids(list(open_answers))} ({len(open_answers):,} of {len(questions):,} "
-            'questions). Correct them, or say that answers are in words of their own ("answers": "free").'
+            f"No document holds an answer of {_ids(list(sought.answers))} ({len(sought.answers):,} of"
+            f" {len(questions):,} questions). Correct them, or say that answers are in words of their own"
+            ' ("answers": "free").'
         )
 
 
-def _holds(question: Question, external_id: str, text: str) -> bool:
-    named = _named(question)
-    return (not named or external_id in named) and any(plain(each) in text for each in question.answers)
+@dataclass(slots=True)
+class _Sought:
+    """What is still to be found: excerpts by question, document and words; answers, as `plain` has them, by question.
+
+    `by_document` says of which questions something may stand in a document, `anywhere` which name none.
+    """
+
+    excerpts: dict[tuple[str, str, str], None]
+    answers: dict[str, list[str]]
+    by_document: dict[str, list[Question]]
+    anywhere: list[str]
+    until: float
+
+    @classmethod
+    def of(cls, questions: Sequence[Question], answers: Answers) -> "_Sought":
+        quoted = [each for each in questions if each.answers and answers == "quoted"]
+        by_document: dict[str, list[Question]] = {}
+        for each in questions:
+            for name in _named(each) if each.excerpts or each.answers else ():
+                by_document.setdefault(name, []).append(each)
+        return cls(
+            {(each.question_id, one.document, plain(one.text)): None for each in questions for one in each.excerpts},
+            {each.question_id: list(map(plain, each.answers)) for each in quoted},
+            by_document, [each.question_id for each in quoted if not _named(each)], monotonic() + _LOOK_S,
+        )  # fmt: skip
+
+    def look(self, document: DocumentText) -> None:
+        """Strike out what stands in a document. Raises Invalid when looking takes too long."""
+        text = PlainText(document.text)
+        for each in self.by_document.get(document.external_id, ()):
+            for excerpt in each.excerpts:
+                self._require_time()
+                words = plain(excerpt.text)
+                if excerpt.document == document.external_id and words in text:
+                    self.excerpts.pop((each.question_id, excerpt.document, words), None)
+            self._strike(each.question_id, text)
+        for question_id in self.anywhere:
+            self._strike(question_id, text)
+
+    def _strike(self, question_id: str, text: PlainText) -> None:
+        self._require_time()
+        if any(each in text for each in self.answers.get(question_id, ())):
+            del self.answers[question_id]
+
+    def _require_time(self) -> None:
+        if monotonic() > self.until:
+            raise Invalid(
+                "To look for so many answers and excerpts in the documents takes more than"
+                f" {_LOOK_S:.0f} seconds. Name the documents in which answers stand, or make several datasets."
+            )
 
 
 def _named(question: Question) -> set[str]:
     return {*question.documents, *(each.document for each in question.excerpts)}
-
-
-def _all_named(questions: Sequence[Question]) -> set[str]:
-    return {name for each in questions for name in _named(each) if each.answers or each.excerpts}
 
 
 def _ids(found: Sequence[str]) -> str:

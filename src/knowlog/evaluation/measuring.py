@@ -12,7 +12,7 @@ from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import Answering
 from knowlog.embedding import Embedder, OpenModel
 from knowlog.evaluation import metrics
-from knowlog.evaluation.locating import find_span, texts_of
+from knowlog.evaluation.locating import find_spans, texts_of
 from knowlog.evaluation.metrics import Cited, Range
 from knowlog.evaluation.model import Question, Wanted
 from knowlog.faithfulness import Judge, Judgement
@@ -176,11 +176,11 @@ async def _place(
 async def _excerpts(
     connection: Connection, collection_id: UUID, question: Question, names: Sequence[str]
 ) -> tuple[Cited, ...]:
-    found = []
+    found: list[Cited] = []
     async for document in texts_of(connection, collection_id, names):
-        for excerpt in question.excerpts:
-            if excerpt.document == document.external_id and (span := find_span(document.text, excerpt.text)):
-                found.append((document.external_id, *span))
+        own = [each.text for each in question.excerpts if each.document == document.external_id]
+        spans = await find_spans(connection, document.text, own)
+        found += [(document.external_id, *span) for span in spans if span]
     return tuple(found)
 
 

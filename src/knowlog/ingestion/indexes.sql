@@ -51,11 +51,14 @@ where i.tenant_id = tenant() and i.index_id = $1 and i.expires_at < clock_timest
 for update of i
 
 -- name: drop_chunks
--- A share of the chunks of an index go, except of documents that somebody else is changing.
+-- A share of the chunks of an index go, except of documents that somebody else is changing. Each document's go at once: one
+-- with any is taken for whole by whoever goes on with the index.
 with chosen as materialized (
-    select v.chunk_id from vectors v join documents d on d.tenant_id = v.tenant_id and d.document_id = v.document_id
+    select v.document_id from vectors v join documents d on d.tenant_id = v.tenant_id and d.document_id = v.document_id
     where v.tenant_id = tenant() and v.collection_id = $1 limit $2 for key share of d skip locked),
-gone as (delete from chunks k using chosen c where k.tenant_id = tenant() and k.chunk_id = c.chunk_id returning 1)
+gone as (
+    delete from chunks k using (select distinct document_id from chosen) c
+    where k.tenant_id = tenant() and k.document_id = c.document_id and k.collection_id = $1 returning 1)
 select count(*) from gone
 
 -- name: index_is_empty

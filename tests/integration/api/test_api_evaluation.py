@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -83,6 +84,35 @@ async def test_a_dataset_with_something_wrong_is_told_and_not_kept(handbook: Cli
     answer = await handbook.post("/v1/datasets", json=wanted(questions=wrong.questions))
     assert wrong.told in str(problem(answer, 422, "invalid")["detail"])
     assert (await handbook.get("/v1/datasets")).json()["items"] == []
+
+
+async def longest_pause(over: asyncio.Event) -> float:
+    """For how long the event loop did nothing else, at most, in seconds."""
+    longest, last = 0.0, perf_counter()
+    while not over.is_set():
+        await asyncio.sleep(0.01)
+        longest, last = max(longest, perf_counter() - last), perf_counter()
+    return longest
+
+
+async def test_others_are_answered_while_a_dataset_is_checked(
+    handbook: Client, app: App, tenant: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand answers that stand nowhere, in a long document; and it may not take for ever."""
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute("update versions set text = text || repeat(' lorem ipsum', 200000)")
+    asked = [
+        {"id": str(n), "question": "Where?", "answers": [f"lorem nowhere {n} lorem"]} for n in range(1000)
+    ]
+    over = asyncio.Event()
+    watch = asyncio.create_task(longest_pause(over))
+    answer = await handbook.post("/v1/datasets", json=wanted(questions=asked))
+    over.set()
+    assert "(1,000 of 1,000 questions)" in str(problem(answer, 422, "invalid")["detail"])
+    assert await watch < 1
+    monkeypatch.setattr("knowlog.evaluation.keeping._LOOK_S", 0.0)
+    answer = await handbook.post("/v1/datasets", json=wanted(questions=asked))
+    assert "takes more than 0 seconds" in str(problem(answer, 422, "invalid")["detail"])
 
 
 async def test_answers_in_words_of_their_own_are_taken_when_that_is_said(handbook: Client) -> None:

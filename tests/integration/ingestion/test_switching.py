@@ -14,7 +14,7 @@ import pytest
 from at_work import at_work, environ_of, fake_app
 from knowlog.bootstrap import App
 from knowlog.cli.doctor.database import judge_indexes
-from knowlog.database import Database, Scope
+from knowlog.database import Database, Scope, load_queries
 from knowlog.documents import Profile, Upload, create_collection, get_collection, update_collection
 from knowlog.ingestion import (
     Plan,
@@ -30,6 +30,7 @@ from knowlog.kernel.errors import Conflict
 from knowlog.retrieval import Retrieved, Search, retrieve
 from knowlog.stores import parse_filter
 
+REMOVED = load_queries("knowlog.ingestion", "indexes.sql")
 FINE = Profile(chunking={"size_tokens": 16, "overlap": 0.0})
 PARENTS = Profile(chunking={"strategy": "parent_child", "size_tokens": 64, "child_tokens": 16})
 TEXT = " ".join(f"Zebra number {n} sleeps in stable {n} at noon." for n in range(12))
@@ -282,6 +283,18 @@ async def test_the_old_index_goes_when_its_time_is_up(app, tenant, notes) -> Non
     assert sizes(await find(app, tenant, notes)) == {"new"}
     with pytest.raises(Conflict, match="is gone"):
         await back(app, tenant)
+
+
+async def test_an_index_that_is_wanted_again_while_it_is_removed_is_made_whole(app, tenant, notes) -> None:
+    """No document is left in it with a part of its chunks, which would be taken for all of them."""
+    plan = Plan(notes, new_id(), app.complete_profile(FINE).chunking, app.embedder.profile.key)
+    await app.builder.complete(tenant, plan)
+    whole = (await chunk_counts(app, tenant))[plan.index_id]
+    async with app.database.transaction(tenant) as connection:
+        removed = await connection.fetchval(REMOVED["drop_chunks"], plan.index_id, 3)
+    assert 0 < removed < whole
+    await app.builder.complete(tenant, plan)
+    assert (await chunk_counts(app, tenant))[plan.index_id] == whole
 
 
 async def test_deleting_the_collection_leaves_nothing(app, tenant, notes) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from knowlog.database import Scope, load_queries
 from knowlog.documents import Answering
 from knowlog.evaluation import metrics
-from knowlog.evaluation.locating import find_span, texts_of
+from knowlog.evaluation.locating import find_spans, texts_of
 from knowlog.evaluation.measuring import Asked, on_one_line
 from knowlog.evaluation.metrics import Cited, mean
 from knowlog.evaluation.model import Question
@@ -127,9 +127,10 @@ async def located(
     places: dict[tuple[str, str], Cited] = {}
     async with asked.database.transaction(scope) as connection:
         async for document in texts_of(connection, collection_id, sorted(wanted)):
-            for text in wanted[document.external_id]:
-                if span := find_span(document.text, text):
-                    places[document.external_id, text] = (document.external_id, *span)
+            texts = sorted(wanted[document.external_id])
+            for text, place in zip(texts, await find_spans(connection, document.text, texts), strict=True):
+                if place:
+                    places[document.external_id, text] = (document.external_id, *place)
     found = []
     for each in questions:
         keys = [(one.document, one.text) for one in each.excerpts]
