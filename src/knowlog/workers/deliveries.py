@@ -22,6 +22,7 @@ from knowlog.bootstrap import App
 from knowlog.bus import (
     CONTENT_TYPE,
     Event,
+    LeaseLost,
     Outcome,
     Parcel,
     Resting,
@@ -29,6 +30,7 @@ from knowlog.bus import (
     feed,
     parcel_of,
     put_off,
+    require_ours,
     settle_delivery,
 )
 from knowlog.database import Scope
@@ -65,19 +67,23 @@ class Deliverer:
         self._tls = httpx.create_ssl_context()
 
     async def deliver(self, worker: str, events: Sequence[Event]) -> None:
-        """Send what each delivery asks for, and write down how that went."""
+        """Send what each delivery asks for, and write down how that went. What was cancelled or taken over is not."""
         for event in events:
-            await self._deliver(worker, event)
+            with contextlib.suppress(LeaseLost):
+                await self._deliver(worker, event)
 
     async def _deliver(self, worker: str, event: Event) -> None:
         scope = Scope(event.tenant_id, f"worker:{worker}")
         try:
             async with self._database.transaction(scope) as connection:
+                await require_ours(connection, worker, event)
                 parcel = await parcel_of(connection, scope, event, self._vault)
         except Resting as error:
             async with self._database.transaction(scope) as connection:
                 await put_off(connection, worker, event, error.extra["until"])
             return
+        except LeaseLost:
+            raise
         except (NotFound, Conflict) as error:
             async with self._database.transaction(scope) as connection:
                 await fail(connection, worker, event, error.detail, None)

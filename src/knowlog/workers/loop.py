@@ -222,7 +222,13 @@ class Worker:
             await asyncio.sleep(_LOOK_AROUND_S)
 
     def _stop_lost(self, lost: set[UUID]) -> None:
-        """Stop batches of which nothing is ours any more: cancelled, deleted, or taken over while this one slept."""
+        """Stop batches of which nothing is ours any more: cancelled, deleted, or taken over while this one slept.
+        What has not begun begins no more.
+        """
+        running = {event.event_id for batch in self._running.values() for event in batch.events}
+        self._turns.drop(lost)
+        for event_id in lost - running:
+            self._held.pop(event_id, None)
         for task, batch in list(self._running.items()):
             if all(event.event_id in lost for event in batch.events):
                 _LOG.info("a batch of %s is given up: it is not ours any more", batch.type)

@@ -1,9 +1,10 @@
 """Mail, as jobs ask for it: a slow server holds a worker's turn and nobody's request."""
 
+import contextlib
 from collections.abc import Sequence
 
 from knowlog.bootstrap import App
-from knowlog.bus import Event, complete, fail
+from knowlog.bus import Event, LeaseLost, complete, fail, require_ours
 from knowlog.database import Scope
 from knowlog.kernel.errors import KnowlogError, Misconfigured
 from knowlog.tenants import note_sending, open_mail, write_letter
@@ -20,12 +21,15 @@ class Mailer:
         self._mail = open_mail(app.settings.mail)
 
     async def send(self, worker: str, events: Sequence[Event]) -> None:
-        """Write and send what each event asks for."""
+        """Write and send what each event asks for. What was cancelled or taken over is not sent."""
         for event in events:
-            await self._send(worker, event, Scope(event.tenant_id, f"worker:{worker}"))
+            with contextlib.suppress(LeaseLost):
+                await self._send(worker, event, Scope(event.tenant_id, f"worker:{worker}"))
 
     async def _send(self, worker: str, event: Event, scope: Scope) -> None:
         database, kind, home = self._app.database, event.data["letter"], home_of(self._app)
+        async with database.transaction(scope) as connection:
+            await require_ours(connection, worker, event)
         letter = await write_letter(database, scope, kind, event.subject, home)
         try:
             if letter is not None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -119,6 +119,16 @@ class Turns:
         running = self._lanes[batch.lane].running
         running[batch.tenant_id] -= 1
         running += Counter()  # drops what is down to nothing
+
+    def drop(self, lost: Collection[UUID]) -> None:
+        """Take out events that are not to begin any more."""
+        for tenant_id, queue in list(self._waiting.items()):
+            for batch in list(queue):
+                batch.events = [event for event in batch.events if event.event_id not in lost]
+                if not batch.events:
+                    queue.remove(batch)
+            if not queue:
+                del self._waiting[tenant_id]
 
     def waiting(self) -> Counter[UUID]:
         """How many events of each tenant wait for their turn here."""

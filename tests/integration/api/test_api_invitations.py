@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.message import Message
 from typing import Any
 
@@ -14,9 +15,11 @@ from api_scene import Client, problem
 from people_scene import PASSWORD, People, mailed, new_email
 
 from knowlog.bootstrap import App
+from knowlog.bus import claim
 from knowlog.database import Database, Scope
 from knowlog.kernel.errors import Invalid, KnowlogError, Unavailable
 from knowlog.tenants import Letter, MailSettings, open_mail
+from knowlog.workers.mail import Mailer
 
 
 async def test_a_link_is_good_once(people: People, alice: Client, tenant: Scope) -> None:
@@ -308,3 +311,28 @@ async def test_a_line_break_makes_no_other_header(serving) -> None:
     with pytest.raises(KnowlogError):
         await open_mail(settings).send(Letter("bob@example.com", "Hello\r\nBcc: x@example.com", "x"))
     assert server.taken == []
+
+
+async def test_a_cancelled_mail_is_not_sent(serving, app: App, alice: Client, tenant: Scope) -> None:
+    """Though a worker had claimed it before; the one beside it is."""
+    server, settings = await serving()
+    mailer = Mailer(replace(app, settings=replace(app.settings, mail=settings)))
+    for name in ("bob", "charlie"):
+        await alice.post("/v1/invitations", json={"email": new_email(name), "role": "reader"})
+    claimed = await claim(app.database, "w", 30, 100, ["mail.requested"])
+    cancelled, ours = [each for each in claimed if each.tenant_id == tenant.tenant_id]
+    assert (await alice.post(f"/v1/jobs/{cancelled.event_id}:cancel")).status_code == 200
+    await mailer.send("w", [cancelled, ours])
+    (taken,) = server.taken
+    assert taken.rcpt_tos[0].startswith("charlie-")
+
+
+async def test_a_mail_that_is_cancelled_lets_go_of_its_server_at_once(serving) -> None:
+    """Not after a word of parting that a server which hangs does not answer."""
+    _, settings = await serving(slow_s=4)
+    sending = asyncio.create_task(open_mail(settings.model_copy(update={"timeout_s": 3})).send(LETTER))
+    await asyncio.sleep(0.3)
+    sending.cancel()
+    done, _ = await asyncio.wait([sending], timeout=1)
+    assert done
+    assert sending.cancelled()

@@ -12,6 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from knowlog.bus import (
     Wish,
     append_events,
+    cancel,
     claim,
     feed,
     get_delivery,
@@ -127,6 +128,19 @@ async def test_the_address_that_was_checked_is_the_one_that_is_called(app, recei
     asked.clear()
     await Deliverer(replace(app, settings=settings), changing_its_mind).deliver("w", [second])
     assert len(receiver.taken) == 1
+
+
+async def test_what_was_cancelled_before_its_turn_is_not_sent(app, receiver, tenant) -> None:
+    """Nor what another worker has taken over: the lease is asked for in the transaction that reads what is to be sent."""
+    await make(app, tenant, receiver.url)
+    *_, wanted = await happen(app, tenant, 3)
+    await feed(app.database, app.settings.webhooks, "w")
+    cancelled, lost, ours = await claim(app.database, "w", 30, 3, ["delivery.requested"])
+    async with app.database.transaction(tenant) as connection:
+        await cancel(connection, cancelled.event_id, "Cancelled by alice.")
+        await connection.execute("update events set worker = 'other' where event_id = $1", lost.event_id)
+    await Deliverer(app).deliver("w", [cancelled, lost, ours])
+    assert [taken.message_id for taken in receiver.taken] == [str(wanted)]
 
 
 async def test_order_is_kept_for_each_document(app, working, receiver, tenant) -> None:

@@ -28,6 +28,17 @@ def test_small_documents_travel_together() -> None:
     assert sizes(split([event(10), event(20), event(30)], 100)) == [[10, 20, 30]]
 
 
+def test_what_was_lost_while_it_waited_does_not_begin() -> None:
+    """Cancelled or taken over: the others of its batch begin, and a tenant with nothing left has no turn."""
+    lost, kept, whole = event(1), event(2), event(3, tenant=BOB)
+    turns = Turns(2)
+    turns.add([Batch([lost, kept]), Batch([whole])])
+    turns.drop({lost.event_id, whole.event_id})
+    begun = turns.begin()
+    assert begun is not None
+    assert (begun.events, turns.begin(), turns.waiting()) == ([kept], None, Counter())
+
+
 def test_a_large_document_goes_alone() -> None:
     """One that is larger than small ones are is a batch of its own."""
     assert sizes(split([event(10), event(100_000), event(20)], 200_000)) == [[10, 20], [100_000]]

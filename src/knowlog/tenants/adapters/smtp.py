@@ -45,7 +45,11 @@ class Smtp:
                     tls_context=ssl.create_default_context(),
                 )  # fmt: skip
                 async with server:
-                    yield server
+                    try:
+                        yield server
+                    except asyncio.CancelledError:
+                        server.close()  # or the client would part with a word, and wait for its answer
+                        raise
         except TimeoutError as error:
             raise Unavailable(
                 f"{self._named()} did not take the mail in {settings.timeout_s:g} s."
