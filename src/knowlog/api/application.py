@@ -69,6 +69,7 @@ from knowlog.edge import (
     Cookies,
     Crowd,
     Early,
+    Fetches,
     Gate,
     Metrics,
     Pace,
@@ -214,7 +215,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.metrics.watch_turns(api.state.turns)
     api.state.metrics.watch_answers(STANDING, get_args(Rung))
     api.state.slots = Slots(settings.streams_per_tenant, settings.concurrency // 2)
-    api.state.fetches = asyncio.Semaphore(settings.fetches_at_once)
+    api.state.fetches = Fetches(settings.fetches_at_once)
     api.state.cutting = asyncio.Semaphore(settings.cuts_at_once)
     api.state.progress = Progress(app.database)
     api.state.readiness = health.Readiness()

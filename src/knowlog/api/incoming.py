@@ -31,7 +31,6 @@ from knowlog.kernel.errors import (
     BadRequest,
     Invalid,
     KnowlogError,
-    LimitReached,
     StorageFull,
     TooLarge,
     UnsupportedType,
@@ -116,12 +115,10 @@ async def read_uploads(
 
 async def fetch_document(request: Request, app: App, wanted: UrlDocument) -> Upload:
     """Fetch a document by its URL. Raises LimitReached while too many are being fetched, UnsupportedType, FetchFailed."""
-    fetches: asyncio.Semaphore = request.app.state.fetches
-    if fetches.locked():
-        raise LimitReached("Too many documents are being fetched by URL. Try again soon.", retry_after_s=5)
-    async with fetches:
+    visit, fetches = visit_of(request.scope), request.app.state.fetches
+    with fetches.one_of(visit.tenant):
         most = app.settings.documents.max_upload_bytes
-        got = await fetch(wanted.url, app.settings.api, most, took=visit_of(request.scope).stay.take)
+        got = await fetch(wanted.url, app.settings.api, most, took=visit.stay.take)
     name = wanted.external_id or wanted.url
     upload = Upload(
         name, got.filename, got.content, got.media_type, wanted.title, wanted.metadata, wanted.audience

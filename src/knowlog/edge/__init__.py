@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from knowlog.edge.cursor import decode_cursor, encode_cursor
     from knowlog.edge.demand import Demand, Open
     from knowlog.edge.early import Early
+    from knowlog.edge.fetches import Fetches
     from knowlog.edge.fetching import Fetched, FetchFailed, fetch
     from knowlog.edge.gate import Gate
     from knowlog.edge.hints import WrongTenant, check_hints, hinted_tenant
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from knowlog.edge.leave import Leave, pass_while
     from knowlog.edge.metrics import METRICS_TYPE, Metrics
+    from knowlog.edge.names import Resolver, names_on_account_of, resolve
     from knowlog.edge.outgoing import ReachTransport, reach_of_models, require_safe_form
     from knowlog.edge.pace import Pace
     from knowlog.edge.preconditions import entity_tag, expected_revision
@@ -41,15 +43,7 @@ if TYPE_CHECKING:
     from knowlog.edge.protocol import bounded_protocol
     from knowlog.edge.provider_line import ProviderLine
     from knowlog.edge.ranges import wanted_span
-    from knowlog.edge.reach import (
-        Reach,
-        Resolver,
-        checked_address,
-        connection_to,
-        parse_url,
-        reach_of_webhooks,
-        resolve,
-    )
+    from knowlog.edge.reach import Reach, checked_address, connection_to, parse_url, reach_of_webhooks
     from knowlog.edge.routing import ScopedRoute
     from knowlog.edge.servers_beside import figures_beside
     from knowlog.edge.strangers import Strangers
@@ -65,12 +59,14 @@ _PLACES = {
     "cursor": ("decode_cursor", "encode_cursor"),
     "demand": ("Demand", "Open"),
     "early": ("Early",),
+    "fetches": ("Fetches",),
     "fetching": ("FetchFailed", "Fetched", "fetch"),
     "gate": ("Gate",),
     "hints": ("WrongTenant", "check_hints", "hinted_tenant"),
     "idempotency": ("KEPT", "Answer", "check_key", "fingerprint", "kept_answer", "once", "once_claimed"),
     "leave": ("Leave", "pass_while"),
     "metrics": ("METRICS_TYPE", "Metrics"),
+    "names": ("Resolver", "names_on_account_of", "resolve"),
     "pace": ("Pace",),
     "outgoing": ("ReachTransport", "reach_of_models", "require_safe_form"),
     "preconditions": ("entity_tag", "expected_revision"),
@@ -80,15 +76,7 @@ _PLACES = {
     "protocol": ("bounded_protocol",),
     "provider_line": ("ProviderLine",),
     "ranges": ("wanted_span",),
-    "reach": (
-        "Reach",
-        "Resolver",
-        "checked_address",
-        "connection_to",
-        "parse_url",
-        "reach_of_webhooks",
-        "resolve",
-    ),
+    "reach": ("Reach", "checked_address", "connection_to", "parse_url", "reach_of_webhooks"),
     "routing": ("ScopedRoute",),
     "servers_beside": ("figures_beside",),
     "strangers": ("Strangers",),
@@ -117,6 +105,7 @@ __all__ = [
     "Early",
     "FetchFailed",
     "Fetched",
+    "Fetches",
     "Gate",
     "Leave",
     "Metrics",
@@ -156,6 +145,7 @@ __all__ = [
     "handle",
     "hinted_tenant",
     "kept_answer",
+    "names_on_account_of",
     "new_browser",
     "once",
     "once_claimed",

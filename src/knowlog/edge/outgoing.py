@@ -6,7 +6,8 @@ nowhere else.
 
 import httpx
 
-from knowlog.edge.reach import Reach, Resolver, checked_address, connection_to, parse_url, resolve
+from knowlog.edge.names import Resolver, resolve
+from knowlog.edge.reach import Reach, checked_address, connection_to, parse_url
 from knowlog.kernel.errors import Invalid
 
 

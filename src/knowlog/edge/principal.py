@@ -14,6 +14,7 @@ from knowlog.edge.cookies import Cookies, check_forgery
 from knowlog.edge.cors import check_origin
 from knowlog.edge.demand import Demand
 from knowlog.edge.hints import check_hints
+from knowlog.edge.names import names_on_account_of
 from knowlog.edge.strangers import Strangers
 from knowlog.edge.visit import Visit, visit_of
 from knowlog.kernel.errors import Forbidden, Unauthenticated
@@ -81,6 +82,7 @@ class Caller(Demand, SecurityBase):
             if not _bearer(request):
                 check_forgery(request, secret)
         visit.tenant, visit.principal = str(principal.scope.tenant_id), principal.scope.principal
+        names_on_account_of(visit.tenant)
         await check_hints(request.app.state.database, visit.hints, principal.scope.tenant_id)
         visit.readable_by = await check_origin(request.app.state.database, principal.scope, visit.origin)
         await _hold_to_rate(request, visit, principal)

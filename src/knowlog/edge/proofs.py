@@ -9,7 +9,8 @@ import dns.nameserver
 import dns.resolver
 
 from knowlog.edge.fetching import FetchFailed, fetch
-from knowlog.edge.reach import Resolver, parse_url, resolve
+from knowlog.edge.names import Resolver, resolve
+from knowlog.edge.reach import parse_url
 from knowlog.edge.settings import ApiSettings
 from knowlog.kernel.errors import KnowlogError
 from knowlog.tenants import Domain, ProofKind

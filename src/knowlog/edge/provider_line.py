@@ -9,7 +9,8 @@ import asyncio
 
 import httpx
 
-from knowlog.edge.reach import Reach, Resolver, checked_address, connection_to, parse_url, resolve
+from knowlog.edge.names import Resolver, resolve
+from knowlog.edge.reach import Reach, checked_address, connection_to, parse_url
 from knowlog.edge.settings import ApiSettings
 from knowlog.kernel.errors import Invalid
 from knowlog.tenants import ProviderTrouble, Question, Reply

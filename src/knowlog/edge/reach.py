@@ -4,27 +4,16 @@ A name is resolved once, every address it has must be public, and the caller con
 as a number, so that a name which changes its mind meanwhile gains nothing.
 """
 
-import asyncio
 import re
-import socket
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 import httpx
 
 from knowlog.edge.addresses import is_public
+from knowlog.edge.names import PATIENCE_S, Resolver, addresses_of, resolve
 from knowlog.kernel.errors import Invalid
 
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""(host, port) -> every address of the host, as numbers."""
-
 _LONGEST_URL = 2000
-_LOOKUPS = ThreadPoolExecutor(128, "names")
-"""The loop has four threads for names, and a name server that does not answer holds one for up to half a minute. These
-are enough for all deliveries that a worker makes at a time, so that nobody waits for a stranger's name.
-"""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 
 
@@ -44,14 +33,6 @@ def reach_of_webhooks(ports: frozenset[int], private_hosts: frozenset[str]) -> R
     """Where the endpoints of webhooks may stand."""
     refusal = "nothing is sent there. Give another"
     return Reach(ports, private_hosts, "KNOWLOG_WEBHOOKS_PRIVATE_HOSTS", refusal)
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Ask the system's resolver, which also reads addresses written in decimal, octal and hexadecimal."""
-    loop = asyncio.get_running_loop()
-    asking = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    found = await loop.run_in_executor(_LOOKUPS, asking)
-    return [str(entry[4][0]) for entry in found]
 
 
 def parse_url(url: str) -> httpx.URL:
@@ -87,7 +68,11 @@ async def checked_address(url: httpx.URL, reach: Reach, resolver: Resolver = res
         f" {reach.setting}."
     )
     try:
-        addresses = await resolver(host, port)
+        addresses = await addresses_of(host, port, resolver)
+    except TimeoutError as error:
+        raise Invalid(
+            f"The address of {host} was not found in {PATIENCE_S} seconds. Check the name, or try again in a moment."
+        ) from error
     except (OSError, UnicodeError) as error:
         raise Invalid(refused) from error
     if not addresses or not (trusted or all(map(is_public, addresses))):

@@ -175,7 +175,9 @@ class ApiSettings(BaseModel):
         ge=1,
         description="Most documents cut at the same time to be looked at (POST /v1/documents/{id}/cuts).",
     )
-    fetches_at_once: int = Field(16, ge=1, description="Most documents by URL fetched at the same time.")
+    fetches_at_once: int = Field(
+        16, ge=1, description="Most documents by URL fetched at the same time, a quarter for each tenant."
+    )
     fetch_ports: frozenset[int] = Field(
         frozenset({80, 443}), description="Ports from which documents by URL may be fetched."
     )

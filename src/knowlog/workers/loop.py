@@ -12,6 +12,7 @@ from uuid import UUID
 from knowlog.bootstrap import App, open_app, require_key_of_stored, require_safe
 from knowlog.bus import Broker, Event, claim_orphans, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
+from knowlog.edge import names_on_account_of
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.settings import Settings
@@ -163,6 +164,7 @@ class Worker:
         metrics.hold(self.name, len(self._held))
 
     async def _handle(self, batch: Batch) -> None:
+        names_on_account_of(batch.tenant_id)
         try:
             self._refuse_deadly(batch)
             async with asyncio.timeout(self._settings.job_timeout_s):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from knowlog.bootstrap import App
 from knowlog.bus import Broker, Delivery, PlainSubscription, connect_broker
+from knowlog.edge import names_on_account_of
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, StorageFull, Unavailable
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import (
@@ -110,6 +111,7 @@ class _Reader:
 
     async def run(self) -> None:
         """Go on for ever; what fails is tried again, less often each time."""
+        names_on_account_of(self._inlet.tenant_id)
         while not asked_to_end():
             try:
                 async with self._turn():
