@@ -21,6 +21,17 @@ PUMPS = {
 }
 CERTIFICATE = "For how long is the calibration certificate of a sensor valid in pharmaceutical storage?"
 
+COVERED = """() => {
+  const [it, box] = [document.activeElement, document.activeElement.getBoundingClientRect()];
+  const places = [[0.5, 0.5], [0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]];
+  const seen = places.some(([x, y]) => {
+    const top = document.elementFromPoint(box.left + box.width * x, box.top + box.height * y);
+    return top && (it.contains(top) || top.contains(it));
+  });
+  return seen || it === document.body ? null : it.outerHTML;
+}"""
+"""What has the focus, if none of it can be seen (WCAG 2.4.11)."""
+
 
 @pytest.fixture(scope="module")
 async def alice(running: tuple[Stack, str], chromium: Browser) -> tuple[str, str, str]:
@@ -166,6 +177,25 @@ async def test_what_could_be_asked_next_is_a_button(alice: tuple[str, str, str],
         wanted = await next_one.inner_text()
         await next_one.click()
         await expect(page.get_by_role("article", name=wanted)).to_be_visible()
+
+
+async def test_a_conversation_that_is_gone_is_no_dead_end(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """The next question begins another one, says so, and is answered; what has the focus is not below the box."""
+    url, key, _ = alice
+    async with tab(chromium, url, key, viewport={"width": 390, "height": 700}) as page:
+        await asked(page, LEAVE)
+        thread = page.url.rpartition("=")[2]
+        httpx.delete(f"{url}/v1/threads/{thread}", headers=bearer(key)).raise_for_status()
+        await asked(page, LEAVE)
+        await expect(page.get_by_text("This begins another one.")).to_be_visible()
+        assert thread not in page.url
+        await page.locator("a.brand").focus()
+        for _ in range(14):
+            await page.keyboard.press("Tab")
+            await page.wait_for_timeout(200)  # a quote that the focus has left goes
+            assert await page.evaluate(COVERED) is None
 
 
 async def test_what_is_not_in_the_documents_is_said_so(

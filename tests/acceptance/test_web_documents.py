@@ -79,7 +79,7 @@ async def test_a_phone_shows_every_page_without_scrolling_sideways(
     """At 320 pixels, which is 1280 at 400 % (WCAG 1.4.10)."""
     url, key = alice
     async with tab(chromium, url, key, viewport={"width": 320, "height": 640}) as page:
-        for path in ("/", "/documents"):
+        for path in ("/", "/documents", "/search", "/chunks", "/evaluation", "/operations", "/people"):
             await page.goto(path)
             await expect(page.get_by_role("heading", level=1)).to_have_count(1)
             wide = await page.evaluate("document.documentElement.scrollWidth")

@@ -1,5 +1,6 @@
 """The web application in a real browser: second factors, single sign-on, two tenants of one person, sessions that end."""
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from knowlog.cli.processes import Stack
 from openid_provider import Provider
 
 BOB, CAROL = "bob-who-signs-in@example.com", "carol-who-signs-in@example.com"
+CAROL_TOO, ERNA_TOO = "carol-who-goes@example.com", "erna-who-signs-in@example.com"
+ERNA = {"email": ERNA_TOO, "password": PASSWORD, "cookies": True}
+SIGNING_IN = {"method": "POST", "headers": {"Content-Type": "application/json"}}
 ABROAD = "https://fonts.googleapis.com"  # what the pages of the provider ask for
 
 
@@ -32,9 +36,11 @@ async def world(running: tuple[Stack, str]) -> World:
     """Both tenants, each with a collection that the other has not."""
     stack, _ = running
     tenant_id, alice = tenant_of(stack, "alice who lets people in")
-    _, dora = tenant_of(stack, "dora who lets people in")
+    abroad, dora = tenant_of(stack, "dora who lets people in")
     await joined(stack, tenant_id, alice, BOB, "admin")
     await joined(stack, tenant_id, alice, CAROL)
+    await joined(stack, tenant_id, alice, CAROL_TOO)
+    await joined(stack, abroad, dora, ERNA_TOO, "editor")
     for key, collection in ((alice, "zebras"), (dora, "okapis")):
         httpx.post(f"{stack.url}/v1/collections", json={"name": collection}, headers=bearer(key))
     httpx.post(f"{stack.url}/v1/members", json={"email": BOB, "role": "reader"}, headers=bearer(dora))
@@ -139,9 +145,15 @@ async def start(world: World, openid: Provider) -> str:
 
 
 async def test_a_member_of_two_tenants_goes_from_one_to_the_other(world: World, chromium: Browser) -> None:
-    """Each shows its own, and nothing of the other's."""
-    async with tab(chromium, world.url, path="/people/collections") as page:
+    """Each shows its own, and nothing of the other's: neither what was typed, nor in another tab."""
+    async with tab(chromium, world.url) as page:
         await sign_in(page, BOB)
+        await page.get_by_label("Your question").fill("Does Alice sell her zebras?")
+        other = await page.context.new_page()
+        await other.goto("/people/collections")
+        await expect(other.get_by_role("heading", name="zebras")).to_be_visible()
+        await page.get_by_role("link", name="People").click()
+        await page.get_by_role("link", name="Collections").click()
         await expect(page.get_by_role("heading", name="zebras")).to_be_visible()
         await page.get_by_role("link", name="You").click()
         await expect(page.get_by_text("dora who lets people in")).to_be_visible()
@@ -152,6 +164,10 @@ async def test_a_member_of_two_tenants_goes_from_one_to_the_other(world: World, 
         await page.get_by_role("link", name="Collections").click()
         await expect(page.get_by_role("heading", name="okapis")).to_be_visible()
         await expect(page.get_by_role("heading", name="zebras")).to_have_count(0)
+        await expect(other.get_by_label("Your question")).to_have_value("")
+        await page.get_by_role("link", name="Ask", exact=True).click()
+        await expect(page.get_by_label("Your question")).to_have_value("")
+        await page.get_by_role("link", name="People").click()
         await page.get_by_role("link", name="You").click()
         await press(page, "Go there")
         alice = page.get_by_role("listitem").filter(has_text="alice who lets people in")
@@ -172,6 +188,41 @@ async def test_who_signs_out_leaves_nothing_to_the_next(world: World, chromium: 
         await press(page, "Sign in")
         await expect(page.get_by_label("Your question")).to_have_value("")
         assert "Bob alone" not in await page.content()
+
+
+async def test_a_tab_sends_nothing_to_whom_another_tab_belongs_now(
+    world: World, chromium: Browser
+) -> None:
+    """Somebody else signs in beside it, without that it was told: what is dropped there comes to neither of them."""
+    async with tab(chromium, world.url, path="/documents") as page:
+        await sign_in(page, BOB)
+        await expect(page.get_by_text("There are no documents yet.")).to_be_visible()
+        await page.evaluate("told => fetch('/v1/sessions', told)", SIGNING_IN | {"body": json.dumps(ERNA)})
+        note = {"name": "bob.md", "mimeType": "text/markdown", "buffer": b"What Bob alone knows."}
+        await page.locator("input[type=file][multiple]").set_input_files([note])  # type: ignore[list-item]
+        await expect(page.get_by_label("Your question")).to_be_visible()  # it has begun anew, for Erna
+        await page.get_by_role("link", name="Documents").click()
+        await expect(page.get_by_text("There are no documents yet.")).to_be_visible()
+    for key in (world.alice, world.dora):
+        assert httpx.get(f"{world.url}/v1/documents", headers=bearer(key)).json()["items"] == []
+
+
+async def test_a_sign_out_that_fails_is_told(world: World, chromium: Browser) -> None:
+    """Who walks away would leave everything to the next; and other tabs go along with one that works."""
+    async with tab(chromium, world.url) as page:
+        await sign_in(page, CAROL_TOO)
+        await expect(page.get_by_label("Your question")).to_be_visible()
+        other = await page.context.new_page()
+        await other.goto("/people")
+        await expect(other.get_by_text(CAROL_TOO).first).to_be_visible()
+        await page.context.set_offline(True)
+        await press(page, "Sign out")
+        await expect(page.get_by_role("status")).to_contain_text("You are still signed in.")
+        await page.context.set_offline(False)
+        await press(page, "Sign out")
+        for each in (page, other):
+            await expect(each.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert CAROL_TOO not in await other.inner_text("body")
 
 
 async def test_a_session_that_ends_in_the_middle_of_a_form_costs_no_word(

@@ -18,6 +18,7 @@ from knowlog.resilience import dependencies
 router = APIRouter(tags=["health"], route_class=Route)
 
 _HEALTH = open_to_all("it tells the state of the process and holds no tenant's data")
+_ROOT = open_to_all("it names addresses of this server, and no tenant")
 _CHECK_TIMEOUT_S = 5.0
 Alone = Annotated[bool, Query(description="Only the figures of the process that answers.")]
 _FRESH_S = 1.0
@@ -48,11 +49,8 @@ class Readiness:
             return self._result
 
 
-@router.get(
-    "/",
-    dependencies=[open_to_all("it names addresses of this server, and no tenant")],
-    summary="Where to go from here",
-)
+@router.head("/", include_in_schema=False, dependencies=[_ROOT])
+@router.get("/", dependencies=[_ROOT], summary="Where to go from here")
 async def root(request: Request) -> Response:
     """Show a browser the web application; name the addresses worth knowing to a program."""
     if wants_page(request):

@@ -5,6 +5,7 @@ keeps those for good and asks for the page alone. Its policy lets in nothing tha
 style that stands in the page itself.
 """
 
+from os.path import isfile
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,8 @@ from knowlog.kernel.errors import NotFound
 BUILT = Path(__file__).resolve().parents[1] / "web"
 PAGES = ("documents", "search", "chunks", "evaluation", "operations", "people", "accept", "reset")
 """First names of the addresses at which the page is. The list in web/src/pages.ts says which file shows what."""
+READ = ["GET", "HEAD"]
+"""A CDN, or who looks whether a link leads anywhere, asks for the head alone."""
 
 router = APIRouter(
     include_in_schema=False,
@@ -46,20 +49,20 @@ async def page() -> Response:
 
 
 for _name in PAGES:
-    router.add_api_route(f"/{_name}", page)
-    router.add_api_route(f"/{_name}/{{rest:path}}", page)
+    router.add_api_route(f"/{_name}", page, methods=READ)
+    router.add_api_route(f"/{_name}/{{rest:path}}", page, methods=READ)
 
 
-@router.get("/assets/{name}")
+@router.api_route("/assets/{name}", methods=READ)
 async def asset(name: str, request: Request) -> Response:
     """Answer one of the page's files, compressed where the browser takes that."""
     path = BUILT / "assets" / name
     kind = _TYPES.get(path.suffix)
-    if kind is None or path.parent != BUILT / "assets" or not path.is_file():
+    if kind is None or path.parent != BUILT / "assets" or not isfile(path):  # no error for any name
         raise NotFound("The web application has no such file. Load its page anew: there is a new release.")
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     packed = path.with_name(f"{name}.gz")
-    if "gzip" in request.headers.get("accept-encoding", "") and packed.is_file():
+    if "gzip" in request.headers.get("accept-encoding", "") and isfile(packed):
         return FileResponse(packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
     return FileResponse(path, headers=headers, media_type=kind)
 

@@ -11,6 +11,7 @@ from servers import missing
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip"}
 FIRST_LOAD_BYTES = 200_000
+HEAD = ("content-type", "content-length", "cache-control", "etag", "content-security-policy")
 
 
 @pytest.fixture(autouse=True)
@@ -52,11 +53,22 @@ async def test_files_are_kept_for_good_and_come_compressed(alice: Client) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["index.html", "nothing.js", "..%2findex.html", "..%2f..%2fapi%2fweb.py", "x.js.gz"]
-)
+    "name",
+    [
+        "index.html", "nothing.js", "..%2findex.html", "..%2f..%2fapi%2fweb.py", "x.js.gz", "long" * 99 + ".js"
+    ],
+)  # fmt: skip
 async def test_nothing_else_is_served(alice: Client, name: str) -> None:
     """Neither other files nor folders."""
     problem(await alice.get(f"/assets/{name}"), 404, "not-found")
+
+
+async def test_who_asks_for_the_head_alone_gets_it(alice: Client) -> None:
+    """As a CDN does, and who looks whether a link leads anywhere; it is the one that the whole has."""
+    for path in ("/", "/documents", "/people/keys", f"/assets/{first_scripts()[0]}"):
+        head, whole = await alice.head(path, headers=BROWSER), await alice.get(path, headers=BROWSER)
+        assert (head.status_code, head.content) == (200, b"")
+        assert {each: head.headers[each] for each in HEAD} == {each: whole.headers[each] for each in HEAD}
 
 
 async def test_programs_get_what_they_got(alice: Client) -> None:

@@ -17,7 +17,7 @@ export interface Turn {
   status: "answered" | "not_in_documents" | null;
   nearest: Nearest[];
   notes: string[];
-  kept: string | null; // why it is not kept among the conversations
+  kept: string | null; // why it is not kept with the conversation
   understood: string | null; // the question after those before it, where that changes it
   withheld: number;
   contradictions: Shape<"Contradicted">[];
@@ -82,9 +82,23 @@ async function answer(turn: Turn): Promise<void> {
     if (turn.state !== "done") throw new Refusal(t.failures.cut, "cut", 0);
   } catch (thrown) {
     const refusal = asRefusal(thrown);
+    if (refusal.status === ABSENT && (await isGone(conversation.threadId))) {
+      Object.assign(conversation, { threadId: null });
+      turn.kept = t.threads.begunAnew;
+      return answer(turn);
+    }
     const cut = refusal.code === "unreachable" && turn.state === "writing";
     Object.assign(turn, { state: "failed", failure: cut ? new Refusal(t.failures.cut, "cut", 0) : refusal });
   }
+}
+
+const ABSENT = 404;
+
+/** Whether the conversation was deleted meanwhile, in another tab or since its time was over. */
+async function isGone(thread_id: string | null): Promise<boolean> {
+  if (!thread_id) return false;
+  const asked = done(api.GET("/v1/threads/{thread_id}", { params: { path: { thread_id } } }));
+  return asked.then(() => false, (thrown: unknown) => asRefusal(thrown).status === ABSENT);
 }
 
 const MOST_THREADS = 409; // the status that says so

@@ -18,6 +18,9 @@ const RANKS: Role[] = ["reader", "editor", "admin", "owner"];
 
 export const session = $state<Session>({ state: "unknown", role: null, name: "", present: null, byKey: false });
 let renewing: Promise<boolean> | null = null;
+let looking: Promise<void> | null = null;
+let own: string | null = null; // the token of the session that this tab shows: one as long as the session, another of any other
+const tabs = new BroadcastChannel("knowlog"); // the other tabs of this browser: cookies are one for all of them
 
 /** Whether whoever is signed in may do what this role may. The server decides; this only hides what it would refuse. */
 export function may(role: Role): boolean {
@@ -27,6 +30,38 @@ export function may(role: Role): boolean {
 
 /** `fetch` as whoever is signed in: with their key, or with cookies and the token against forgery. */
 export async function signed(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  await stayOneself();
+  return sent(input, init);
+}
+
+/**
+ * In another tab, somebody may have gone to another tenant or signed in: the cookies are of that session then. Where it is not of
+ * the same member, this page begins anew, and this never returns: nothing of one is shown with, or sent to, the other.
+ */
+export async function stayOneself(): Promise<void> {
+  const token = csrfToken();
+  if (!own || !token || token === own || storedKey()) return;
+  looking ??= lookWho().finally(() => (looking = null));
+  return looking;
+}
+
+/** Whoever comes back to a tab sees what is theirs: also in one that the browser kept as it was, to go back to. */
+export function watchTabs(): () => void {
+  const look = () => document.visibilityState === "visible" && void stayOneself().catch(() => undefined);
+  const kept = ({ persisted }: PageTransitionEvent) => persisted && location.reload();
+  tabs.onmessage = () => own && !storedKey() && void leaveNothing();
+  document.addEventListener("visibilitychange", look);
+  addEventListener("focus", look);
+  addEventListener("pageshow", kept);
+  return () => {
+    tabs.onmessage = null;
+    document.removeEventListener("visibilitychange", look);
+    removeEventListener("focus", look);
+    removeEventListener("pageshow", kept);
+  };
+}
+
+async function sent(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
   const again = request.clone();
   const response = await fetch(withCredential(request));
@@ -43,7 +78,7 @@ export async function signed(input: RequestInfo | URL, init?: RequestInit): Prom
 export function credentialHeaders(): Record<string, string> {
   const key = storedKey();
   if (key) return { Authorization: `Bearer ${key}` };
-  const token = csrfToken();
+  const token = own ?? csrfToken(); // of another session the server refuses to change anything with it
   return token ? { "X-CSRF-Token": token } : {};
 }
 
@@ -62,8 +97,9 @@ function csrfToken(): string | null {
 
 /** Gets new tokens with the refresh token in the cookies. Another tab that was faster has put its own there. */
 async function renew(): Promise<boolean> {
-  if (!csrfToken()) return false;
-  renewing ??= fetch("/v1/sessions:refresh", { method: "POST", headers: credentialHeaders() })
+  const token = csrfToken();
+  if (!token) return false;
+  renewing ??= fetch("/v1/sessions:refresh", { method: "POST", headers: { "X-CSRF-Token": token } })
     .then((response) => response.ok || response.status === 409)
     .finally(() => (renewing = null));
   return renewing;
@@ -71,17 +107,19 @@ async function renew(): Promise<boolean> {
 
 /** Find out whether somebody is signed in, and who. Where it is another member than before, the page begins anew. */
 export async function lookWho(): Promise<void> {
+  const token = csrfToken(); // before it is asked whose it is: what comes into the cookies meanwhile is seen with the next call
   const before = session.present?.member.member_id;
   const found = storedKey() ? await whoseKey() : await whoseCookies();
   if (before && found.present && before !== found.present.member.member_id) return leaveNothing();
-  Object.assign(session, found);
+  own = found.present ? token : own;
+  Object.assign(session, before && found.state === "out" ? { state: "expired" } : found);
 }
 
 const NOBODY: Session = { state: "out", role: null, name: "", present: null, byKey: false };
 
 async function whoseCookies(): Promise<Session> {
   if (!csrfToken()) return NOBODY;
-  const response = await signed("/v1/sessions/current");
+  const response = await sent("/v1/sessions/current");
   if (response.status === 401) return NOBODY;
   if (!response.ok) throw await refusalOf(response);
   const present = (await response.json()) as Present;
@@ -124,14 +162,24 @@ export async function signInByPassword(email: string, password: string, code: st
   await lookWho();
 }
 
-/** Sign out here; of a key, only this tab forgets it. */
+/** Sign out: of a session in every tab of this browser; of a key, only this tab forgets it. Throws a Refusal, and stays signed in. */
 export async function signOut(): Promise<void> {
-  if (!session.byKey) await signed("/v1/sessions/current", { method: "DELETE" }).catch(() => undefined);
-  leaveNothing();
+  if (session.byKey) return leaveNothing();
+  const response = await signed("/v1/sessions/current", { method: "DELETE" });
+  if (!response.ok && response.status !== 401) throw await refusalOf(response);
+  return leaveForAll();
 }
 
-/** Begin the page anew, with nothing in it of whoever was here: the next person may be another. */
-function leaveNothing(): void {
+/** Begin the page anew in every tab: its session is over, or another's from now on. */
+export function leaveForAll(path = "/"): Promise<never> {
+  tabs.postMessage("left");
+  return leaveNothing(path);
+}
+
+/** Begin the page anew, with nothing in it of whoever was here: the next person may be another. What waits for this goes no further. */
+function leaveNothing(path = "/"): Promise<never> {
   sessionStorage.clear();
-  location.replace("/");
+  session.state = "unknown";
+  location.replace(path);
+  return new Promise(() => undefined);
 }

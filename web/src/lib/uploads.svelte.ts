@@ -1,7 +1,7 @@
 import { api, done, events } from "./api";
 import { PIECE_BYTES, sendInPieces, type Answered } from "./pieces";
 import { asRefusal, refusalFrom } from "./refusal";
-import { credentialHeaders, signed } from "./session.svelte";
+import { credentialHeaders, session, signed, stayOneself } from "./session.svelte";
 import { t } from "../texts";
 
 export type Stage = "waiting" | "sending" | "received" | "parsing" | "embedding" | "indexed" | "unchanged" | "failed" | "refused";
@@ -72,6 +72,11 @@ export function clear(): void {
   uploads.splice(0, uploads.length, ...left);
 }
 
+/** Who closes or reloads the tab is asked first, while files of it are still to be sent. */
+addEventListener("beforeunload", (event) => {
+  if (session.state !== "unknown" && uploads.some(({ stage }) => stage === "waiting" || stage === "sending")) event.preventDefault();
+});
+
 function pump(): void {
   const sending = uploads.filter((each) => each.stage === "sending").length;
   for (const next of uploads.filter((each) => each.stage === "waiting").slice(0, Math.max(0, AT_ONCE - sending))) {
@@ -81,6 +86,7 @@ function pump(): void {
 }
 
 async function send(upload: Upload, tries: number): Promise<void> {
+  await stayOneself().catch(() => undefined); // where that cannot be found out, the server refuses what is not ours
   const answered = await transfer(upload, () => (tries = 0));
   if (answered.status === 401 && tries === 0) {
     await signed("/v1/collections?limit=1"); // renews what can be renewed

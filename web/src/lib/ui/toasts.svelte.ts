@@ -1,3 +1,4 @@
+import { t } from "../../texts";
 import { asRefusal } from "../refusal";
 
 export interface Toast {
@@ -20,6 +21,11 @@ export function tell(text: string, kind: Toast["kind"] = "good"): void {
 export function tellFailure(thrown: unknown): void {
   const refusal = asRefusal(thrown);
   if (refusal.code !== "aborted") tell(refusal.detail, "bad");
+}
+
+/** Tell that signing out came to nothing: who walks away now leaves everything to the next. */
+export function tellStillIn(thrown: unknown): void {
+  tell(t.failures.stillIn(asRefusal(thrown).detail), "bad");
 }
 
 export function dismiss(id: number): void {
