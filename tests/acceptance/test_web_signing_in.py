@@ -190,9 +190,7 @@ async def test_who_signs_out_leaves_nothing_to_the_next(world: World, chromium: 
         assert "Bob alone" not in await page.content()
 
 
-async def test_a_tab_sends_nothing_to_whom_another_tab_belongs_now(
-    world: World, chromium: Browser
-) -> None:
+async def test_a_tab_sends_nothing_to_whom_another_tab_belongs_now(world: World, chromium: Browser) -> None:
     """Somebody else signs in beside it, without that it was told: what is dropped there comes to neither of them."""
     async with tab(chromium, world.url, path="/documents") as page:
         await sign_in(page, BOB)

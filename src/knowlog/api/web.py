@@ -5,7 +5,7 @@ keeps those for good and asks for the page alone. Its policy lets in nothing tha
 style that stands in the page itself.
 """
 
-from os.path import isfile
+import re
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -34,6 +34,7 @@ _TYPES = {
     ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
     ".woff2": "font/woff2", ".bcmap": "application/octet-stream",
 }  # fmt: skip
+_NAME = re.compile(r"[\w.-]{1,100}")
 _NOT_BUILT = """<!doctype html><html lang="en"><title>knowlog</title><h1>The web application is not built</h1>
 <p>This knowlog runs from its sources. Build the application with <code>make web</code>, then load this page again;
 installed with <code>pip install</code> it is there at once. The <a href="/docs">HTTP API</a> and the command line
@@ -57,12 +58,12 @@ for _name in PAGES:
 async def asset(name: str, request: Request) -> Response:
     """Answer one of the page's files, compressed where the browser takes that."""
     path = BUILT / "assets" / name
-    kind = _TYPES.get(path.suffix)
-    if kind is None or path.parent != BUILT / "assets" or not isfile(path):  # no error for any name
+    kind = _TYPES.get(path.suffix) if _NAME.fullmatch(name) else None
+    if kind is None or path.parent != BUILT / "assets" or not path.is_file():
         raise NotFound("The web application has no such file. Load its page anew: there is a new release.")
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     packed = path.with_name(f"{name}.gz")
-    if "gzip" in request.headers.get("accept-encoding", "") and isfile(packed):
+    if "gzip" in request.headers.get("accept-encoding", "") and packed.is_file():
         return FileResponse(packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
     return FileResponse(path, headers=headers, media_type=kind)
 
