@@ -20,7 +20,8 @@ class EmbeddingSettings(BaseModel):
     )
     file: Path | None = Field(
         None,
-        description='Jar with the weights of "bge" and "pair"; needed until the network made of them is kept.',
+        description='Jar with the weights of "bge" and "pair"; needed until the network made of them is kept. '
+        "Unset: the one that Maven has in its local repository.",
     )
     window_tokens: int | None = Field(
         None,

@@ -1,6 +1,7 @@
 """bge: the fused network against the one in the jar, and a jar that is not there."""
 
 from pathlib import Path
+from shutil import copy
 from zipfile import ZipFile
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from bge_jar import bge_jar
 from knowlog.embedding import Embedder, EmbeddingSettings, TokenEmbedder, open_embedder
+from knowlog.embedding.adapters.bge.weights import ARTIFACT, kept_by_maven, read_weights
 from knowlog.embedding.wordpiece import token_ids
 from knowlog.kernel.errors import Misconfigured
 
@@ -73,6 +75,18 @@ async def test_the_jar_is_needed_once(embedder: Embedder, data_dir: Path) -> Non
     await again.close()
 
 
+def test_the_jar_that_maven_has_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has fetched it need not name it; without one, nothing is named."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert kept_by_maven() is None
+    group, name, version = ARTIFACT.split(":")
+    jar = tmp_path.joinpath(".m2", "repository", *group.split("."), name, version, f"{name}-{version}.jar")
+    jar.parent.mkdir(parents=True)
+    copy(bge_jar(), jar)
+    assert kept_by_maven() == jar
+    assert len(read_weights(None).layers) == 12
+
+
 async def test_a_cosine_of_the_pair_is_between_those_of_its_models(
     embedder: Embedder, data_dir: Path
 ) -> None:
@@ -88,8 +102,11 @@ async def test_a_cosine_of_the_pair_is_between_those_of_its_models(
 
 
 @pytest.mark.parametrize("content", [None, b"no jar", "another jar", "an altered network"])
-def test_a_wrong_jar_is_said_and_leaves_nothing(tmp_path: Path, content: str | bytes | None) -> None:
+def test_a_wrong_jar_is_said_and_leaves_nothing(
+    tmp_path: Path, content: str | bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One sentence names the file and the command that brings the right one."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     jar = tmp_path / "bge.jar"
     if isinstance(content, bytes):
         jar.write_bytes(content)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from knowlog.kernel.errors import Invalid
+from knowlog.kernel.errors import Invalid, Unavailable
 from knowlog.retrieval import RetrievalProfile, Search, all_patterns, retrieve
 from knowlog.stores import parse_filter
 
@@ -85,6 +85,28 @@ async def test_a_pattern_finds_nothing_where_there_is_nothing(
     """An empty collection is no error."""
     search = Search("pump fault E7", (collection,), pattern=pattern)
     assert (await retrieve(database, tenant, embedder, store, search)).passages == ()
+
+
+@pytest.mark.parametrize("missing", ["words", "meaning", "all but one", "whatever passes"])
+async def test_adaptive_needs_neither_leg_nor_much_to_find(
+    database, tenant, collection, put, store, embedder, missing: str
+) -> None:
+    """Words that nothing has, a model that is down, a single document, a filter that nothing passes."""
+    await put(tenant, collection, TEXTS[:1] if missing == "all but one" else TEXTS)
+
+    async def down(_text: str) -> None:
+        raise Unavailable("The model does not answer.")
+
+    if missing == "meaning":
+        embedder.embed_query = down
+    search = Search(
+        "xyzzy plugh" if missing == "words" else "pump fault E7",
+        (collection,),
+        pattern="adaptive",
+        filter=parse_filter({"year": 1999}) if missing == "whatever passes" else None,
+    )
+    found = await retrieve(database, tenant, embedder, store, search)
+    assert (found.pattern, bool(found.passages)) == ("adaptive", missing != "whatever passes")
 
 
 async def test_a_question_names_the_documents_that_it_means(

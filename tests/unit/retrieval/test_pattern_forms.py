@@ -60,4 +60,5 @@ def test_agreement_is_the_share_of_best_chunks_in_common_and_the_same_one_first(
     assert legs(list(range(20)), [9, 8, *apart]) == (0.2, False)
     assert legs(list(range(20)), [0, 10, *apart]) == (0.1, True)
     assert legs([1, 2, 3], [3]) == (1.0, False)
-    assert legs([1, 2, 3], []) == (1.0, True)
+    assert legs([1, 2, 3], []) == legs([], [1, 2, 3]) == legs([], []) == legs([1], [1]) == (1.0, True)
+    assert legs([1], [2]) == (0.0, False)

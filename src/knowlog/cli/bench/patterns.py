@@ -6,7 +6,7 @@ import typer
 
 from knowlog.cli.bench.judged import Judged, load_judged
 from knowlog.cli.bench.loading import every, load_texts
-from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
+from knowlog.cli.bench.options import Data, JsonFile, Model, MostQuestions, OperatorKey, Url, embedding_by
 from knowlog.cli.bench.pattern_cost import BASE, figures, measure_patterns
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
@@ -33,6 +33,7 @@ def patterns(
     data: Annotated[Data | None, typer.Option("--data", help="BEIR folder, or SQuAD.")] = None,
     list_offline: ListOffline = False,
     pattern: Only = None,
+    model: Model = None,
     limit: MostQuestions = 300,
     url: Url = None,
     operator_key: OperatorKey = None,
@@ -51,7 +52,8 @@ def patterns(
         raise Misconfigured("Name the evaluation data with --data, or ask for --list-offline.")
     judged = load_judged(data)
     names = list(dict.fromkeys([BASE, *(open_pattern(each).name for each in pattern or offline())]))
-    run_bench(lambda system: _measure(system, judged, names, limit), url, operator_key, json)
+    fixed = embedding_by(model, url)
+    run_bench(lambda system: _measure(system, judged, names, limit), url, operator_key, json, fixed=fixed)
 
 
 def offline() -> list[str]:
@@ -66,7 +68,12 @@ async def _measure(system: System, judged: Judged, names: list[str], limit: int 
     columns = list(found[BASE])
     out.print(table(("Pattern", *(f">{each}" for each in columns)), _rows(found)))
     flat = {f"{name}.{metric}": value for name, of in found.items() for metric, value in of.items()}
-    settings = {"data": judged.name, "profile": _PROFILE, "patterns": names}
+    settings = {
+        "data": judged.name,
+        "profile": _PROFILE,
+        "patterns": names,
+        "model": system.settings.embedding.model,
+    }
     return Report({**flat, "questions": len(asked), "documents": len(judged.texts)}, settings)
 
 

