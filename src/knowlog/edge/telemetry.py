@@ -3,6 +3,7 @@
 import logging
 import sys
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -11,6 +12,10 @@ from opentelemetry import trace
 from knowlog.edge.settings import TelemetrySettings
 from knowlog.edge.visit import REQUEST_ID
 from knowlog.kernel.errors import Misconfigured
+
+_WORKER = "knowlog.worker"
+_REPEATED_S = 60.0
+_MOST_SAID = 1000
 
 
 class JsonLines(logging.Formatter):
@@ -33,10 +38,36 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class SaidAlready(logging.Filter):
+    """Drops what a worker has warned of within the last minute: its loops try again every second while something is
+    away, and each would say so each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a line is written."""
+        if record.name != _WORKER or record.levelno > logging.WARNING:
+            return True
+        if record.levelno < logging.WARNING:  # such as that it is there again
+            self._said.clear()
+            return True
+        at, text = monotonic(), record.getMessage()
+        if at - self._said.get(text, -_REPEATED_S) < _REPEATED_S:
+            return False
+        if len(self._said) >= _MOST_SAID:
+            self._said.clear()
+        self._said[text] = at
+        return True
+
+
 def set_up_logging(settings: TelemetrySettings) -> None:
     """Send every log line of the process to standard error as JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(SaidAlready())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("knowlog.access").setLevel(logging.INFO if settings.access_log else logging.WARNING)
     for chatty in ("httpx", "httpcore", "uvicorn.access"):

@@ -40,6 +40,18 @@ _ABROAD = frozenset({DELIVERIES, "mail", "refresh"})
 """The queues of work that waits on others' machines."""
 
 
+class JobTooLong(KnowlogError):
+    """A job that did not end in its time. The next attempt may be faster."""
+
+    code, permanent = "job-too-long", False
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(
+            f"The job took longer than {limit_s:g} s. If it hangs no more and needs that time, raise"
+            " KNOWLOG_WORKER_JOB_TIMEOUT_S."
+        )
+
+
 class WorkerEnded(KnowlogError):
     """A job whose every attempt ended with its worker."""
 
@@ -170,9 +182,7 @@ class Worker:
             async with asyncio.timeout(self._settings.job_timeout_s):
                 await self._handlers[batch.type](self.name, batch.events)
         except TimeoutError:
-            await self._fail(
-                batch, TimeoutError(f"The job took longer than {self._settings.job_timeout_s:g} s.")
-            )
+            await self._fail(batch, JobTooLong(self._settings.job_timeout_s))
         except Exception as error:
             _LOG.warning("a batch of %s failed: %r", batch.type, error)
             metrics.FAULTS.labels(batch.type).inc()

@@ -30,7 +30,9 @@ async def in_time(work: Awaitable[Any], timeout_s: float = FAILS_AFTER_S) -> Any
 def translated(error: Exception) -> KnowlogError:
     """Redis's error as one of ours."""
     if isinstance(error, exceptions.AuthenticationError | exceptions.NoPermissionError):
-        return Misconfigured(f"Redis refuses: {error}. Check user and password in KNOWLOG_BUS_URL.")
+        return Misconfigured(
+            f"Redis refuses: {str(error).rstrip('.')}. Check user and password in KNOWLOG_BUS_URL."
+        )
     if isinstance(error, exceptions.ResponseError) and "exceeds" in str(error):
         return TooLarge("A message is larger than Redis takes. Store the content and send a reference.")
     if isinstance(error, exceptions.ResponseError) and "WRONGTYPE" in str(error):
