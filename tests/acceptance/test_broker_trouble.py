@@ -6,18 +6,19 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from time import monotonic
 
 import httpx
 import pytest
 from queue_scene import Scene, open_scene, until
 
-from knowlog.bus import Broker, Message, append_events, open_broker, unpack, with_claimed
+from knowlog.bus import Broker, Event, Message, append_events, open_broker, pack, unpack, with_claimed
 from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.server import Target
 from knowlog.cli.processes import free_port
 from knowlog.documents import open_blob_store
-from knowlog.kernel import new_id
+from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Unavailable
 from servers import Running, running_server
 
@@ -62,9 +63,14 @@ async def test_what_nobody_can_read_is_buried_and_its_neighbours_go_on(live, bro
     async with broker.subscribe(topic, "workers", "first") as subscription:
         await subscription.receive(1, 0.1)  # what is published from now on waits for the worker
     await scene.upload()
+    early = Event(new_id(), new_id(), "document.received", new_id(), {}, 0, now() + timedelta(days=3))
     await broker.publish(
-        topic, [Message("k", "garbage", b"\xff{"), Message("k", "other", b'{"specversion": "9"}')]
-    )
+        topic,
+        [
+            Message("k", "early", pack(early, with_data=False)),  # or else this worker's clock is days behind
+            Message("k", "garbage", b"\xff{"), Message("k", "other", b'{"specversion": "9"}'),
+        ],
+    )  # fmt: skip
     await scene.upload()
 
     dead = []

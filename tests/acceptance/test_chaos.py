@@ -10,6 +10,9 @@ import pytest
 from knowlog.cli.bench.servers import SERVERS
 from servers import missing
 
+SLOWEST_TAKEOVER_S = 30
+"""The aim is 10 on a machine of its own. Here others are at work; what is never noticed takes longer all the same."""
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
@@ -34,3 +37,4 @@ def test_nothing_is_lost_wrong_twice_stuck_or_out_of_order(broker: str, tmp_path
     assert (metrics["kills"], metrics["pauses"]) == (6, 1)
     assert metrics.get("kills_broker_with_its_data", 0) == (broker == "redis")
     assert metrics["events"] >= 600
+    assert (metrics["takeover_p99_s"] or 0) <= SLOWEST_TAKEOVER_S

@@ -71,6 +71,7 @@ from knowlog.bus.envelope import (
     read_moment,
     read_object,
     unpack,
+    unpack_announced,
     with_claimed,
 )
 from knowlog.bus.following import follow_events
@@ -219,6 +220,7 @@ __all__ = [
     "settle_delivery",
     "try_webhook",
     "unpack",
+    "unpack_announced",
     "update_webhook",
     "validated",
     "with_claimed",

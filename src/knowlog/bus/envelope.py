@@ -8,7 +8,7 @@ Claim check: data that a broker cannot carry lie in the blob store, and the enve
 kept there for about an hour; the event itself stays in the log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -119,6 +119,17 @@ async def with_claimed(envelope: Envelope, shelf: Shelf) -> Envelope:
 
 def unpack(body: bytes) -> Envelope:
     """Read an envelope of ours that came from elsewhere. Raises Invalid with a sentence that says what is wrong."""
+    return _unpacked(body, read_moment)
+
+
+def unpack_announced(body: bytes) -> Envelope:
+    """The same for an announcement of work. Its time is not judged: it comes from the database, by whose clock work goes,
+    and the clock that is off may be this process's. Raises Invalid.
+    """
+    return _unpacked(body, _moment)
+
+
+def _unpacked(body: bytes, time_of: Callable[[Mapping[str, Any]], datetime]) -> Envelope:
     found = read_object(body, "The message")
     if found.get("specversion") != "1.0":
         raise Invalid(f"The message is no CloudEvent 1.0: specversion is {found.get('specversion')!r:.40}.")
@@ -129,7 +140,7 @@ def unpack(body: bytes) -> Envelope:
     if (content := found.get("datacontenttype", "application/json")) != "application/json":
         raise Invalid(f"The data of the message are {content!r:.60}, not application/json.")
     envelope = Envelope(
-        _uuid(found, "id"), tenant_id, kind.name, kind.version, _uuid(found, "subject"), read_moment(found), None,
+        _uuid(found, "id"), tenant_id, kind.name, kind.version, _uuid(found, "subject"), time_of(found), None,
         cursor=_optional(found, "cursor"), dataref=_optional(found, "dataref"),
     )  # fmt: skip
     if envelope.dataref not in (None, _DATAREF + _shelf_key(envelope)):
@@ -189,16 +200,20 @@ def _uuid(found: Mapping[str, Any], name: str) -> UUID:
 
 def read_moment(found: Mapping[str, Any]) -> datetime:
     """Read the time of an envelope. Raises Invalid for none, one more than 24 hours ahead, and one before 2000."""
-    text = _text(found, "time")
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Invalid(f"The message's time is no moment with a time zone: {text!r:.60}.") from error
+    moment, text = _moment(found), _text(found, "time")
     if moment > now() + _MOST_AHEAD:
         raise Invalid(f"The message comes from the future ({text:.40}). Set its sender's clock.")
     if moment < _EARLIEST:
         raise Invalid(f"The message is dated before the year 2000 ({text:.40}). Set its sender's clock.")
     return moment
+
+
+def _moment(found: Mapping[str, Any]) -> datetime:
+    text = _text(found, "time")
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"The message's time is no moment with a time zone: {text!r:.60}.") from error

@@ -20,7 +20,7 @@ from knowlog.bus import (
     WorkerSettings,
     claim,
     claim_announced,
-    unpack,
+    unpack_announced,
     work_is_unfinished,
 )
 from knowlog.database import Database
@@ -216,7 +216,7 @@ class BrokerIntake:
         while self._received and len(found) < most:
             share, delivery = self._received.popleft()
             try:
-                envelope = unpack(delivery.message.body)
+                envelope = unpack_announced(delivery.message.body)
                 found.append(((envelope.tenant_id, envelope.event_id), share, delivery))
             except Invalid as error:
                 await share.bury(delivery, error.detail)

@@ -85,7 +85,10 @@ class Worker:
         self._held: dict[UUID, Event] = {}
         self._turns = Turns(self._settings.concurrency, app.settings.webhooks.concurrency)
         self._running: dict[asyncio.Task[None], Batch] = {}
-        self._relay = Relay(app.database, broker, app.settings.bus, served) if broker and tends else None
+        self._relay = (
+            Relay(app.database, broker, app.settings.bus, served, lambda: self._listens)
+            if broker and tends else None
+        )  # fmt: skip
         self._feeder = Feeder(app, self.name) if DELIVERIES in self._queues.values() else None
         self._intake: Intake | None = None
         self._listens = False

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from knowlog.bus import Broker, BusSettings, Event, Message, Turn, announce, pack
+from knowlog.bus import Broker, BusSettings, Event, Message, Turn, announce, pack, work_is_unfinished
 from knowlog.database import Database
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
@@ -15,6 +15,8 @@ from knowlog.workers import metrics
 _LOG = logging.getLogger("knowlog.worker")
 _MOST = 500
 _LONGEST_PAUSE_S = 0.5
+_IDLE_PAUSE_S = 5.0
+"""Between two looks of a worker that listens, while nothing of any tenant is unfinished."""
 _LEAST_PAUSE_S = 0.01
 _BROKEN_PAUSE_S = 1.0
 _LONGEST_BROKEN_PAUSE_S = 4.0
@@ -28,13 +30,16 @@ class Relay:
     """
 
     def __init__(
-        self, database: Database, broker: Broker, settings: BusSettings, queues: Mapping[str, str]
-    ) -> None:
+        self, database: Database, broker: Broker, settings: BusSettings, queues: Mapping[str, str],
+        listens: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """`listens` says whether `wake` is called when work is written."""
         self._database = database
         self._broker = broker
         self._settings = settings
         self._queues = queues
         self._turns: defaultdict[str, Turn] = defaultdict(Turn)
+        self._listens = listens
         self._woken = asyncio.Event()
         self.broken = False
         """Whether the broker took nothing the last time: then work is to be claimed without being announced."""
@@ -58,8 +63,16 @@ class Relay:
             if count < _MOST:
                 await asyncio.sleep(_LEAST_PAUSE_S)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause_s):
+                    async with asyncio.timeout(_IDLE_PAUSE_S if await self._is_idle(pause_s) else pause_s):
                         await self._woken.wait()
+
+    async def _is_idle(self, pause_s: float) -> bool:
+        """Whether nothing can become due without being heard of: asked when there was nothing for a while."""
+        if pause_s < _LONGEST_PAUSE_S or not self._listens():
+            return False
+        with contextlib.suppress(Exception):  # the next look says what is wrong
+            return not await work_is_unfinished(self._database)
+        return False
 
     async def _try(self) -> int:
         """One step; what goes wrong is logged when it begins and when it ends."""

@@ -1,13 +1,16 @@
 """What a broker is told of: each queue has a window of its own, and of it a tenant has a quarter."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
-from knowlog.bus import Event, Turn, announce, append_events, claim, fail, get_job
+from knowlog.bus import Broker, BusSettings, Event, Turn, announce, append_events, claim, fail, get_job
 from knowlog.database import Database, Scope
 from knowlog.kernel import new_id
+from knowlog.workers.relay import Relay
 
 DOCUMENTS, DELIVERIES = "document.received", "delivery.requested"
 DATA = {
@@ -72,3 +75,34 @@ async def test_a_retry_waits_from_the_moment_of_the_failure(database, tenant) ->
         due = (await get_job(connection, event.event_id)).due_at
         assert await connection.fetchval("select $1::timestamptz >= now() + interval '10.3 seconds'", due)
         assert await connection.fetchval("select $1::timestamptz <= clock_timestamp() + interval '10 s'", due)
+
+
+class Counting(Relay):
+    """Counts its looks at the outbox. Nothing is announced here: there is no broker."""
+
+    def __init__(self, database: Database, listens: bool) -> None:
+        super().__init__(
+            database, cast(Broker, None), BusSettings(), {DOCUMENTS: "documents"}, lambda: listens
+        )
+        self.looks = 0
+
+    async def step(self) -> int:
+        self.looks += 1
+        return await super().step()
+
+
+async def test_a_relay_with_nothing_to_do_waits_to_be_woken(database) -> None:
+    """Where it is told of new work; where it is not it looks twice a second."""
+    relay, deaf = Counting(database, listens=True), Counting(database, listens=False)
+    running = [asyncio.create_task(each.run()) for each in (relay, deaf)]
+    await asyncio.sleep(2)
+    before, before_deaf = relay.looks, deaf.looks
+    await asyncio.sleep(1.7)
+    assert relay.looks == before
+    assert deaf.looks >= before_deaf + 2
+    relay.wake()
+    await asyncio.sleep(0.3)
+    assert relay.looks > before
+    for each in running:
+        each.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

@@ -12,7 +12,7 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowlog.bus import Event, envelope_of, pack, pack_within, unpack, with_claimed
+from knowlog.bus import Event, envelope_of, pack, pack_within, unpack, unpack_announced, with_claimed
 from knowlog.kernel.errors import Invalid, NotFound
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
@@ -160,6 +160,14 @@ def test_what_is_wrong_is_said(case: str) -> None:
         unpack(orjson.dumps(members() | changed))
     assert sentence in caught.value.detail
     assert caught.value.detail.endswith(".")
+
+
+def test_an_announcement_is_read_whatever_the_clock_says() -> None:
+    """A worker whose own clock is days behind must not bury what the database has dated."""
+    dated = members() | {"time": "2100-01-01T00:00:00Z"}
+    assert unpack_announced(orjson.dumps(dated)).event_id == UUID(dated["id"])
+    with pytest.raises(Invalid, match="no moment"):
+        unpack_announced(orjson.dumps(dated | {"time": "tomorrow"}))
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ def brokers(
     Redis and RabbitMQ does not. Throw-away servers are as durable as they can be: Redis writes to the disk
     before it acknowledges, RabbitMQ has quorum queues, Kafka acks=all.
 
-    `<broker>_jobs_s` is a queue of jobs worked off by one worker at its default settings (the JSON names its batch),
-    whose handler does nothing but complete them, from the outbox in PostgreSQL through the relay and the broker;
-    `postgres_jobs_s` the same without a broker. p50 and p99 are from the commit of one event until the commit of its
-    handling, one every 10 ms.
+    `<broker>_jobs_s` is a queue of one tenant's jobs worked off by one worker at its default settings (the JSON
+    names its batch), whose handler does nothing but complete them, from the outbox in PostgreSQL through the relay
+    and the broker; `postgres_jobs_s` the same without a broker. p50 and p99 are from the commit of one event until
+    the commit of its handling, one every 10 ms.
     """
     kinds = _chosen(broker, url)
     check_writable(json)

@@ -10,6 +10,7 @@ import typer
 
 from knowlog.cli.bench.options import JsonFile
 from knowlog.cli.bench.process_tree import require_proc, tree
+from knowlog.cli.bench.queue_server import BrokerName, queue_server
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
 from knowlog.cli.bench.system import System
@@ -20,14 +21,16 @@ _SETTLING_S = 10.0
 Seconds = Annotated[float, typer.Option("--seconds", min=5, help="How long to watch.")]
 
 
-def idle(seconds: Seconds = 30, json: JsonFile = None) -> None:
+def idle(seconds: Seconds = 30, broker: BrokerName = "postgres", json: JsonFile = None) -> None:
     """Measure what the HTTP server and a worker use of a core while nothing happens, and apart what PostgreSQL does.
 
     `idle_core_share` is the processor time of both processes over the time that passed: 0.01 is one hundredth of a core.
     Linux only.
     """
     require_proc()
-    run_bench(lambda system: _measure(system, seconds), None, None, json)
+    run_bench(
+        lambda system: _measure(system, seconds), None, None, json, environment=queue_server(broker, [])
+    )
 
 
 async def _measure(system: System, seconds: float) -> Report:
@@ -47,7 +50,7 @@ async def _measure(system: System, seconds: float) -> Report:
         "worker_core_share": shares["worker"],
         "postgresql_core_share": shares["postgresql"],
     }
-    return Report(figures, {"seconds": seconds})
+    return Report(figures, {"seconds": seconds, "broker": system.settings.bus.broker})
 
 
 def _used_s(groups: dict[str, list[int]]) -> dict[str, float]:
