@@ -1,5 +1,8 @@
 """Cutting a text into chunks."""
 
+from dataclasses import replace
+
+from knowlog.chunking.blocks import header_at, tables
 from knowlog.chunking.limits import within_limit
 from knowlog.chunking.model import ChunkingProfile, Span, TokenOffsets
 from knowlog.chunking.port import Models
@@ -32,7 +35,16 @@ def chunk(
     )
     if len(work.tokens) <= profile.size_tokens and profile.strategy != "parent_child":
         return work.spans([(0, len(work.tokens))])
-    return within_limit(work, strategy(profile.strategy)(work))
+    return _with_headers(text, within_limit(work, strategy(profile.strategy)(work)))
+
+
+def _with_headers(text: str, spans: list[Span]) -> list[Span]:
+    """Give each chunk that begins inside a table the table's header, whichever strategy has cut there."""
+    found = tables(text) if "|" in text else []
+    if not found:
+        return spans
+    headers = ((span, header_at(found, span.start)) for span in spans)
+    return [span if header is None else replace(span, context=(header,)) for span, header in headers]
 
 
 def estimate(text: str, profile: ChunkingProfile, token_offsets: TokenOffsets, structure: Structure) -> Cost:

@@ -1,7 +1,8 @@
 """The blocks of a text that are read as a whole: tables and code. Found in one pass over its lines."""
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _TABLE = re.compile(
@@ -33,6 +34,12 @@ class Code:
 def tables(text: str) -> list[Table]:
     """Return the tables of a text in order."""
     return [_table(text, match.start(), match.end()) for match in _TABLE.finditer(text)]
+
+
+def header_at(found: Sequence[Table], offset: int) -> str | None:
+    """Return the header of the table that `offset` is inside of; None where it begins one, or is in none."""
+    place = bisect_right(found, offset, key=lambda table: table.start) - 1
+    return found[place].header if place >= 0 and found[place].start < offset < found[place].end else None
 
 
 def fenced_code(text: str) -> list[Code]:

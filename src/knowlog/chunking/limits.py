@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from knowlog.chunking.model import Span
-from knowlog.chunking.tokens import TokenMap, tears_sign, tears_word
+from knowlog.chunking.tokens import TokenMap, read_otherwise, tears_sign
 from knowlog.chunking.work import Work
 
 
@@ -11,11 +11,11 @@ def within_limit(work: Work, spans: list[Span]) -> list[Span]:
     """Return the spans with those cut again that were cut inside a word and have more tokens alone than in the text.
 
     A tokeniser reads a text word by word, so that whole words have as many tokens here as there; only what begins or
-    ends inside a word has to be counted again.
+    ends inside of what may be a word to it has to be counted again.
     """
     found: list[Span] = []
     for span in spans:
-        if tears_word(work.text, span.start) or tears_word(work.text, span.end):
+        if read_otherwise(work.text, span.start) or read_otherwise(work.text, span.end):
             found += _halved(work, span)
         else:
             found.append(span)

@@ -79,6 +79,14 @@ def _parser(language: str) -> Any:
     return tree_sitter.Parser(tree_sitter.Language(grammar))
 
 
+@dataclass(slots=True)
+class _Siblings:
+    """Nodes that are yet to be looked at, and where the comments begin that wait for what they precede."""
+
+    left: Iterator[Any]
+    waiting: int | None = None
+
+
 class _Program:
     """Program text at an offset of the whole text; its parser counts in bytes of UTF-8."""
 
@@ -90,17 +98,23 @@ class _Program:
     def inside(self, node: Any) -> list[Part]:
         """Return what begins a line in a node, outermost first; a comment or decorator is one with what it precedes."""
         found: list[Part] = []
-        waiting: int | None = None
-        for child in node.children:
+        nodes = [
+            _Siblings(iter(node.children))
+        ]  # not by recursion: programs nest more deeply than Python calls
+        while nodes:
+            child = next(nodes[-1].left, None)
+            if child is None:
+                nodes.pop()
+                continue
             start = self._index(child.start_byte)
             if not self._begins_line(start):
-                found += self.inside(child)
-                continue
-            if "comment" in child.type or child.type == "decorator":
-                waiting = start if waiting is None else waiting
+                if child.start_point.row < child.end_point.row:
+                    nodes.append(_Siblings(iter(child.children)))
+            elif "comment" in child.type or child.type == "decorator":
+                nodes[-1].waiting = start if nodes[-1].waiting is None else nodes[-1].waiting
             elif child.is_named:
+                waiting, nodes[-1].waiting = nodes[-1].waiting, None
                 found.append(self._part(child, start if waiting is None else waiting))
-                waiting = None
         return found
 
     def _part(self, node: Any, start: int) -> Part:

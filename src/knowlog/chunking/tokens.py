@@ -1,6 +1,6 @@
 """A text as a row of tokens: the coordinates in which strategies choose where to cut."""
 
-import unicodedata
+from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ Range = tuple[int, int]
 """Tokens [first, after_last) of a text."""
 
 _FAR_BACK = 64  # tokens that are looked at for a place that tears nothing apart
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn"})
 _JOINERS = frozenset("\u200d\u200c")  # zero width; what stands on either side is one sign
 _MODIFIERS = range(0x1F3FB, 0x1F400)  # skin tones
 _FLAGS = range(0x1F1E6, 0x1F200)  # two of these letters are one flag
@@ -84,6 +85,23 @@ def tears_word(text: str, offset: int) -> bool:
     return (before.isalnum() and after.isalnum() and not _is_ideograph(after)) or tears_sign(text, offset)
 
 
+def read_otherwise(text: str, offset: int) -> bool:
+    """Whether a tokeniser may read what stands on either side of `offset` otherwise alone than together.
+
+    Signs that are not seen, such as soft hyphens, are dropped by it: what they part may be one word to it.
+    """
+    if not 0 < offset < len(text):
+        return False
+    return tears_word(text, offset) or _unseen(text[offset - 1]) or _unseen(text[offset])
+
+
+def _unseen(character: str) -> bool:
+    """Whether it is a control or format character, an accent of its own, or the sign for what could not be decoded."""
+    if " " <= character <= "~" or character in "\t\n\r":
+        return False
+    return character == "\ufffd" or category(character) in _UNSEEN
+
+
 def tears_sign(text: str, offset: int) -> bool:
     """Whether a cut at `offset` parts what is read as one sign: a letter and its accent, the people of an emoji."""
     if not 0 < offset < len(text):
@@ -96,7 +114,7 @@ def tears_sign(text: str, offset: int) -> bool:
         return True
     if code in _FLAGS and ord(before) in _FLAGS:
         return _odd_flags(text, offset)
-    return unicodedata.category(after).startswith("M")
+    return category(after).startswith("M")
 
 
 def _odd_flags(text: str, offset: int) -> bool:

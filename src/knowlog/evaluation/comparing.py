@@ -6,7 +6,7 @@ from typing import Literal
 
 from knowlog.evaluation.measures import METRICS
 from knowlog.evaluation.model import Result, Run
-from knowlog.evaluation.statistics import LEVEL, Interval, bootstrap
+from knowlog.evaluation.statistics import LEVEL, Interval, paired
 from knowlog.kernel.errors import Conflict, Invalid
 from knowlog.kernel.wording import counted
 
@@ -82,7 +82,7 @@ def _differences(
     for metric in metrics:
         pairs = _pairs(metric, sides[0], sides[1])
         if pairs:
-            interval = bootstrap([after - before for before, after in pairs], second.seed, level)
+            interval = paired([after - before for before, after in pairs], second.seed, level)
             means = [sum(side) / len(pairs) for side in zip(*pairs, strict=True)]
             found.append(_difference(metric, means, interval, level))
     return found

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from knowlog.chunking import STRATEGIES, ChunkingProfile, Models, Span, chunk
 from knowlog.documents.model import Heading, Page, Structure
+from knowlog.embedding import token_offsets
 
 PIECES = st.sampled_from(
     [
@@ -34,6 +35,7 @@ PIECES = st.sampled_from(
         "é",
         "\u3000",
         "\u200b",
+        "extra\u00adordi\u00adnary",
         "\x01",
         "...",
         "?!",
@@ -94,7 +96,7 @@ def sparse(text: str) -> np.ndarray:
 
 
 OVERLAPPING = {"recursive", "sliding_window", "sentence"}
-TOKENISERS = st.sampled_from([words, characters, sparse])
+TOKENISERS = st.sampled_from([words, characters, sparse, token_offsets])
 
 
 @st.composite
@@ -131,7 +133,9 @@ def test_spans_are_exact_small_ordered_and_complete(document, profile, tokeniser
         piece = text[span.start : span.end]
         assert piece
         assert piece == piece.strip()
-        assert len(tokeniser(piece)) <= span.token_count <= profile.size_tokens
+        most = profile.child_tokens if span.parent else profile.size_tokens
+        assert len(tokeniser(piece)) <= span.token_count <= most
+    assert {span.parent for span in found} <= {None, *((span.start, span.end) for span in found)}
     innermost = leaves(found)
     assert [span.start for span in innermost] == sorted({span.start for span in innermost})
     assert [span.end for span in innermost] == sorted({span.end for span in innermost})

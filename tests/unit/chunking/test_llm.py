@@ -44,6 +44,7 @@ def every(step: int):
         ("Sure! [2, 4]. Anything else?", [2, 4]),
         ('{"starts": []}', []),
         ('{"starts": [3, 99, -1]}', [3]),
+        ('{"starts": [99, 120]}', None),
         ('{"starts": ["3"]}', None),
         ('{"starts": [true]}', None),
         ("I cannot do that.", None),

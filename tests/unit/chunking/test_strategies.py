@@ -132,8 +132,19 @@ def test_children_larger_than_parents_are_refused():
         ChunkingProfile.read({"strategy": "parent_child", "size_tokens": 60, "child_tokens": 90}, 512)
 
 
-def test_rows_of_a_table_have_its_header_as_context():
-    """All but the chunk that shows the header itself; no row is parted."""
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"llm", "semantic", "cluster_semantic"}))
+def test_whichever_strategy_cuts_a_table_its_header_stands_beside_each_chunk(name):
+    """Also beside what begins inside a row; and beside nothing that is not of the table."""
+    rows = "\n".join(f"| part {n} | {n} |" for n in range(40))
+    table = f"| name | price |\n|---|---|\n{rows}\n"
+    text = f"Prices of May.\n\n{table}\n" + "Ask sales for older lists of all of them. " * 8
+    first, after_last = text.index("|---"), text.index("Ask")
+    for span in cut(text, strategy=name, size_tokens=60, child_tokens=16):
+        assert (span.context == ("| name | price |",)) is (first <= span.start < after_last)
+
+
+def test_rows_of_a_table_are_not_parted():
+    """Beside those behind the first chunk, the header stands."""
     rows = "\n".join(f"| part {n} | {n} |" for n in range(40))
     text = f"# Parts\n\n| name | price |\n|---|---|\n{rows}\n\nAll prices in May."
     found = cut(text, structure_of(text), strategy="structure", size_tokens=60)
@@ -202,6 +213,30 @@ def test_code_in_a_language_without_a_grammar_is_cut_at_its_margin():
     pieces = texts(text, cut(text, strategy="structure", size_tokens=30))
     assert len(pieces) > 2
     assert all(piece.startswith("task") for piece in pieces[1:])
+
+
+@pytest.mark.parametrize(
+    "deep",
+    ["(" * 6000 + "1" + ")" * 6000, "a + " * 30_000 + "1", "".join(f"\n{' ' * n}if 1:" for n in range(900)) + " 1"],
+    ids=["brackets", "sum", "blocks"],
+)  # fmt: skip
+def test_a_program_may_nest_as_deeply_as_it_likes(deep):
+    """What calls itself for each level fails there, and with it the document."""
+    pytest.importorskip("tree_sitter_python", reason='not installed: pip install "knowlog[code]"')
+    text = f"x = 1\nif x:\n    pass\n{deep.strip()}\n" + "y = 2\n" * 50
+    profile = ChunkingProfile(strategy="structure", size_tokens=32)
+    found = chunk(text, profile, token_offsets, NOTHING, Models(), "text/x-python")
+    assert "".join("".join(texts(text, found)).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("sign", ["\u00ad", "\u200b", "\ufeff", "\x01", "\x0c", "\ufffd"])
+@pytest.mark.parametrize("name", ["fixed", "recursive", "parent_child"])
+def test_signs_that_are_not_seen_make_no_chunk_too_large(name, sign):
+    """The tokeniser drops them, so that what they part is one word to it: a chunk that ends there is counted anew."""
+    text = sign.join(["extra", "ordi", "nary", "be", "liev", "able", "straf", "gesetz"] * 100)
+    for span in cut(text, strategy=name, size_tokens=24, child_tokens=16):
+        alone = len(token_offsets(text[span.start : span.end]))
+        assert alone <= span.token_count <= (16 if span.parent else 24)
 
 
 SIGNS = "👩‍👩‍👧 नमस्ते é 👍🏽 🇩🇪🇫🇷 שָׁלוֹם กำลัง "

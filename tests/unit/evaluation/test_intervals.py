@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from knowlog.evaluation import Figure, Result, Run, Wanted, bootstrap, compare, regressions
+from knowlog.evaluation.statistics import paired
 from knowlog.kernel.errors import Conflict, Invalid
 
 _WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,6 +55,23 @@ def test_runs_are_paired_by_question() -> None:
     recalls = np.random.default_rng(5).random(100)
     (found,) = regressions(RUN, RUN, (results(recalls), results(recalls - 0.02)))
     assert (found.metric, found.outcome) == ("recall", "worse")
+
+
+@pytest.mark.parametrize(("count", "outcome"), [(1, None), (3, None), (5, None), (12, "worse")])
+def test_a_few_questions_prove_nothing(count: int, outcome: str | None) -> None:
+    """Each is worse by the same, so that to draw from them anew tells nothing: three signs may agree by chance."""
+    sides = (results([1] * count), results([0] * count))
+    assert [each.outcome for each in regressions(RUN, RUN, sides)] == ([outcome] if outcome else [])
+    recall = compare(RUN, RUN, sides)[0]
+    assert recall.difference.excludes_zero is (outcome is not None)
+
+
+@pytest.mark.parametrize("count", [2, 5, 10, 40])
+def test_where_nothing_differs_a_verdict_comes_as_rarely_as_it_says(count: int) -> None:
+    """Five times in a hundred, however few the questions; the bootstrap alone has half of a hundred with two."""
+    random = np.random.default_rng(count)
+    told = [paired(random.normal(size=count), seed).excludes_zero for seed in range(200)]
+    assert np.mean(told) <= 0.09
 
 
 def test_a_gate_looks_at_quality_unless_told_otherwise() -> None:

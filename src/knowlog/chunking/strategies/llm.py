@@ -112,7 +112,7 @@ def _asked(work: Work, model: LanguageModel, units: Sequence[Range]) -> list[int
 
 
 def read_starts(answer: str, count: int) -> list[int] | None:
-    """Return the numbers below `count` that an answer names, ascending; None where it names none in JSON.
+    """Return the numbers below `count` that an answer names, ascending; None where it names none of them in JSON.
 
     JSON may stand between fences or sentences.
     """
@@ -123,5 +123,7 @@ def read_starts(answer: str, count: int) -> list[int] | None:
             continue
         numbers = value.get("starts") if isinstance(value, dict) else value
         if isinstance(numbers, list) and all(type(number) is int for number in numbers):
-            return sorted({number for number in numbers if 0 <= number < count})
+            known = sorted({number for number in numbers if 0 <= number < count})
+            if known or not numbers:
+                return known
     return None

@@ -2,7 +2,7 @@
 
 A section, page or sheet that fits is a chunk; small ones under one heading are joined. In one that is too large,
 paragraphs are packed whole, tables are cut between rows and code between the nodes of its syntax tree. Each chunk that
-begins inside a table has the table's header as context, one that begins inside a definition its first line.
+begins inside a definition has its first line as context.
 """
 
 from bisect import bisect_right
@@ -17,6 +17,8 @@ from knowlog.chunking.syntax import Part, language_of, parts
 from knowlog.chunking.tokens import Range
 from knowlog.chunking.work import Work, between
 
+_DEEPEST = 50
+"""Parts within parts that are looked into."""
 _TINY = 8
 """A section of less than this part of a chunk is joined with its neighbour, whatever their headings."""
 
@@ -76,7 +78,6 @@ class _Blocks:
     """Tokens that begin a row or a part of a program."""
     outer: Sequence[Range]
     """The tokens of tables and code, in which no paragraph or sentence begins."""
-    tables: Sequence[Table]
     definitions: Sequence[_Definition]
 
     @classmethod
@@ -90,7 +91,7 @@ class _Blocks:
             offsets += _begun(work, program, definitions)
         kept = [(each.start, each.end) for each in found] + [(each.start, each.end) for each in code]
         outer = sorted(_tokens(work, start, end) for start, end in kept)
-        return cls(work, sorted({work.tokens.index(each) for each in offsets}), outer, found, definitions)
+        return cls(work, sorted({work.tokens.index(each) for each in offsets}), outer, definitions)
 
     def starts(self, section: Range) -> Sequence[int]:
         """Return the tokens at which a chunk may begin in a section that is too large for one."""
@@ -108,9 +109,6 @@ class _Blocks:
 
     def context(self, offset: int) -> tuple[str, ...]:
         """Return what a chunk that begins at `offset` needs to be understood."""
-        place = bisect_right(self.tables, offset, key=lambda table: table.start) - 1
-        if place >= 0 and self.tables[place].start < offset < self.tables[place].end:
-            return (self.tables[place].header,)
         around = (each for each in self.definitions if each.start < offset < each.end and each.signature)
         return tuple(each.signature for each in around)
 
@@ -129,20 +127,20 @@ def _rows(work: Work, table: Table) -> Sequence[int]:
 
 
 def _begun(
-    work: Work, program: Sequence[Part], definitions: list[_Definition], nested: bool = False
+    work: Work, program: Sequence[Part], definitions: list[_Definition], depth: int = 0
 ) -> Iterator[int]:
     """Yield where parts begin, and those inside of parts that are too large; these are added to `definitions`.
 
-    The first of what is nested stays with the line above it.
+    The first of what is nested stays with the line above it. What is nested very deeply is cut as text.
     """
     for place, part in enumerate(program):
-        if place or not nested:
+        if place or not depth:
             yield part.start
         first, after_last = _tokens(work, part.start, part.end)
-        if after_last - first > work.size:
+        if after_last - first > work.size and depth < _DEEPEST:
             if part.signature:
                 definitions.append(_Definition(part.start, part.end, part.signature))
-            yield from _begun(work, part.inner(), definitions, nested=True)
+            yield from _begun(work, part.inner(), definitions, depth + 1)
 
 
 def _tokens(work: Work, start: int, end: int) -> Range:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from knowlog.chunking import ChunkingProfile
 from knowlog.evaluation.model import Figure
-from knowlog.evaluation.statistics import Interval, bootstrap
+from knowlog.evaluation.statistics import Interval, bootstrap, paired
 from knowlog.evaluation.tuning.model import Sought, Trial
 
 DEARER = 1.25
@@ -97,7 +97,7 @@ def best(trials: Sequence[Trial], baseline: Trial) -> Trial:
 
 def difference(first: Trial, second: Trial, seed: int) -> Interval:
     """By how much the second is better at the target, question by question, on the questions that both were asked."""
-    return bootstrap(
+    return paired(
         [second.scores[each] - score for each, score in first.scores.items() if each in second.scores], seed
     )
 
