@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from browser import accessible, tab, tenant_of
 from knowlog.cli.processes import Stack
 from knowlog.database import Scope, open_database
+from paged_pdf import paged_pdf
 
 DOCUMENTS = 100_000
 _FILLED_S = 180
@@ -86,7 +87,7 @@ async def test_a_citation_of_a_sheet_opens_as_a_grid_at_its_cells(
     """Only what is in view is on the page; keys lead from cell to cell."""
     url, key, _ = alice
     rows = "\n".join(f"P-{number},Part {number},{number * 3}" for number in range(1, 301))
-    document = stored(url, key, "parts.csv", f"number,name,price\n{rows}\n")
+    document = stored(url, key, "parts.csv", f"number,name,price\n{rows}\n".encode())
     text = httpx.get(f"{url}/v1/documents/{document}/text", headers=bearer(key)).json()["text"]
     start = text.index("Part 250")
     async with tab(chromium, url, key, f"/documents/{document}?start={start}&end={start + 8}") as page:
@@ -104,6 +105,30 @@ async def test_a_citation_of_a_sheet_opens_as_a_grid_at_its_cells(
         assert await accessible(page) == []
         await page.get_by_role("button", name="Show as text").click()
         await expect(page.locator("mark")).to_have_text("Part 250")
+
+
+async def test_of_a_large_pdf_only_what_is_looked_at_is_fetched(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """Its first page is 3 MB, its last one stands at the end; a part that does not come is told, with a way on."""
+    url, key, _ = alice
+    padded = f"The first page.) Tj T* %{'x' * (3 * MB)}\n(It is long."
+    document = stored(url, key, "long.pdf", paged_pdf([[padded], ["The page between."], ["The last page."]]))
+    came: list[int] = []
+    async with tab(chromium, url, key) as page:
+        page.on("response", lambda each: "/content" in each.url and came.append(each.status))
+        page.on("requestfailed", lambda each: "/content" in each.url and came.append(0))
+        await page.goto(f"/documents/{document}?page=3")
+        await expect(page.locator(".textLayer")).to_contain_text("The last page.")
+        assert set(came) == {206}
+        assert len(came) <= 3  # of 13 parts
+        await page.route("**/content*", lambda route: route.abort())
+        for _ in range(2):
+            await page.get_by_role("button", name="Back", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+        await page.unroute("**/content*")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.locator(".textLayer")).to_contain_text("The first page.")
 
 
 @pytest.mark.usefixtures("crowded")
@@ -169,11 +194,11 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def stored(url: str, key: str, name: str, content: str) -> str:
+def stored(url: str, key: str, name: str, content: bytes) -> str:
     """A file, once it is indexed; returns the document's id."""
     with httpx.Client(base_url=url, headers=bearer(key), timeout=60) as http:
         http.post("/v1/collections", json={"name": "sheets"})
-        sent = http.post("/v1/collections/sheets/documents", files={"file": (name, content.encode())})
+        sent = http.post("/v1/collections/sheets/documents", files={"file": (name, content)})
         document = str(sent.json()["items"][0]["document_id"])
         with http.stream("GET", f"/v1/documents/{document}/events") as told:
             for _ in told.iter_lines():

@@ -1,6 +1,7 @@
-import { getDocument, GlobalWorkerOptions, TextLayer, type PDFDocumentProxy } from "pdfjs-dist";
+import { getDocument, GlobalWorkerOptions, PDFDataRangeTransport, TextLayer, type PDFDocumentProxy } from "pdfjs-dist";
 import workerUrl from "pdfjs-dist/build/pdf.worker.min.mjs?url";
-import { credentialHeaders } from "./session.svelte";
+import { refusalOf } from "./refusal";
+import { signed } from "./session.svelte";
 
 GlobalWorkerOptions.workerSrc = workerUrl;
 
@@ -11,11 +12,42 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-/** Open a PDF of the server. It fetches the parts that it needs. */
-export async function openPdf(url: string): Promise<Opened> {
-  const loading = getDocument({ url, httpHeaders: credentialHeaders(), disableAutoFetch: true });
+const PART_BYTES = 2 ** 18;
+
+/**
+ * Open a PDF of the server. It fetches the parts that it needs, and no more of a large file than the pages that are looked at;
+ * `onfail` hears of a part that did not come. Throws a Refusal where already the first does not.
+ */
+export async function openPdf(url: string, onfail: (thrown: unknown) => void): Promise<Opened> {
+  const control = new AbortController();
+  const fetched = (begin: number, end: number) => part(url, begin, end, control.signal);
+  const first = await fetched(0, PART_BYTES);
+  const range = new Parts(first.size, first.bytes, fetched, (thrown) => control.signal.aborted || onfail(thrown));
+  const loading = getDocument({ range, rangeChunkSize: PART_BYTES, disableAutoFetch: true, disableStream: true });
   const pdf = await loading.promise;
-  return { pages: pdf.numPages, draw: (...wanted) => draw(pdf, ...wanted), close: () => loading.destroy() };
+  const close = () => (control.abort(), loading.destroy());
+  return { pages: pdf.numPages, draw: (...wanted) => draw(pdf, ...wanted), close };
+}
+
+type Fetched = (begin: number, end: number) => Promise<{ bytes: Uint8Array; size: number }>;
+
+/** Hands the parts on to pdf.js, which cannot be told that one does not come. */
+class Parts extends PDFDataRangeTransport {
+  constructor(size: number, first: Uint8Array, private readonly fetched: Fetched, private readonly onfail: (thrown: unknown) => void) {
+    super(size, first);
+  }
+
+  override requestDataRange(begin: number, end: number): void {
+    void this.fetched(begin, end).then(({ bytes }) => this.onDataRange(begin, bytes), this.onfail);
+  }
+}
+
+/** The bytes from `begin` to before `end`, and of how many they are. */
+async function part(url: string, begin: number, end: number, signal: AbortSignal): Promise<{ bytes: Uint8Array; size: number }> {
+  const response = await signed(url, { headers: { Range: `bytes=${begin}-${end - 1}` }, signal });
+  if (!response.ok) throw await refusalOf(response);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return { bytes, size: Number(response.headers.get("Content-Range")?.split("/")[1]) || bytes.length };
 }
 
 async function draw(pdf: PDFDocumentProxy, number: number, into: HTMLElement, width: number, quote: string): Promise<string> {
