@@ -29,6 +29,8 @@ from knowlog.evaluation import (
     regressions,
     report_of,
     results_of,
+    uncompared,
+    unjudged,
 )
 from knowlog.kernel.errors import Conflict
 from knowlog.tenants import Principal, record
@@ -67,6 +69,13 @@ class DifferenceBody(Body):
     verdict: str
 
 
+class LeftOutBody(Body):
+    """Metrics in which two runs are not compared, and why."""
+
+    metrics: list[str]
+    reason: str
+
+
 class Comparison(Body):
     """What differs between two runs, and which of it is a regression that a gate refuses."""
 
@@ -74,7 +83,10 @@ class Comparison(Body):
     second: str
     synthetic: bool = Field(description="Whether the questions are drafts of a machine.")
     differences: list[DifferenceBody]
+    left_out: list[LeftOutBody] = Field(description="Metrics in which the runs cannot be compared.")
     regressions: list[DifferenceBody]
+    unjudged: list[LeftOutBody] = Field(description="What a gate should look at and cannot.")
+    passed: bool = Field(description="Nothing is worse, and nothing is unjudged.")
 
 
 @router.post("", status_code=202, response_model=Run, responses=problems(404, 409), summary="Start a run")
@@ -171,7 +183,10 @@ async def report(
     async with app.database.transaction(caller.scope) as connection:
         run, measured = await _finished(connection, caller.scope, run_id)
         other = None if against is None else await _finished(connection, caller.scope, against)
-    compared = other and Compared(other[0], compare(other[0], run, (other[1], measured)))
+    compared = None
+    if other is not None:
+        baseline, sides = other[0], (other[1], measured)
+        compared = Compared(baseline, compare(baseline, run, sides), uncompared(baseline, run, sides))
     return reply(report_of(run, measured, compared))
 
 
@@ -193,19 +208,25 @@ async def comparison(
     """Compare question by question, with a verdict in a sentence for each metric. Both runs must be on the same data.
 
     `regressions` are the metrics in which this run is significantly worse, with intervals widened for the number of
-    metrics looked at.
+    metrics looked at. `unjudged` are metrics of the other run that a gate should look at and cannot: measured
+    differently, or not at all.
     """
     async with app.database.transaction(caller.scope) as connection:
         second, measured = await _finished(connection, caller.scope, run_id)
         first, before = await _finished(connection, caller.scope, against)
     sides = (before, measured)
+    worse = regressions(first, second, sides, metric or ())
+    open_ = unjudged(first, second, sides, metric or ())
     return reply(
         {
             "first": first.label or str(first.run_id),
             "second": second.label or str(second.run_id),
             "synthetic": second.origin == "synthetic",
             "differences": [asdict(each) for each in compare(first, second, sides)],
-            "regressions": [asdict(each) for each in regressions(first, second, sides, metric or ())],
+            "left_out": [asdict(each) for each in uncompared(first, second, sides)],
+            "regressions": [asdict(each) for each in worse],
+            "unjudged": [asdict(each) for each in open_],
+            "passed": not worse and not open_,
         }
     )
 

@@ -57,6 +57,12 @@ class Regression(KnowlogError):
     code = "regression"
 
 
+class Unjudged(KnowlogError):
+    """A gate cannot look at all that it should."""
+
+    code = "unjudged"
+
+
 @app.command()
 def run(
     dataset: Annotated[str, typer.Argument(help="Name or id of the dataset.", metavar="DATASET")],
@@ -157,12 +163,21 @@ def gate(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Exit with 1 when a run is significantly worse than another, for a pipeline to stop at."""
+    """Exit with 1 when a run is significantly worse than another, for a pipeline to stop at.
+
+    Also where what the other measured cannot be compared: a gate that looks at nothing is no gate.
+    """
+    if _id(run) == _id(against):
+        raise Invalid("No run is worse than itself. Name the run to compare with in --against.")
     with connect(url, key) as client:
         found = _comparison(client, run, against, metric)
     emit(found, as_json, lambda value: say(_passed(value)))
     if found["regressions"]:
         raise Regression(" ".join(printable(each["verdict"]) for each in found["regressions"]))
+    if found["unjudged"]:
+        raise Unjudged(
+            " ".join(_left_out(each) for each in found["unjudged"]) + " Or name what counts with --metric."
+        )
 
 
 @app.command()
@@ -202,7 +217,14 @@ def _id(run: str) -> str:
 
 
 def _passed(found: dict[str, Any]) -> str:
-    return "" if found["regressions"] else "No metric is significantly worse."
+    return "No metric is significantly worse." if found["passed"] else ""
+
+
+def _left_out(each: dict[str, Any]) -> str:
+    told = printable(each)
+    return (
+        f"Not compared: {', '.join(told['metrics'])}. {told['reason']}" if told["metrics"] else told["reason"]
+    )
 
 
 def _render_detached(run: dict[str, Any]) -> None:
@@ -234,8 +256,14 @@ def _render_run(run: dict[str, Any]) -> None:
 
 def _render_comparison(found: dict[str, Any]) -> None:
     say(f"A is {found['first']}, B is {found['second']}." + _drafts(found["synthetic"]))
+    _render_differences(found)
+
+
+def _render_differences(found: dict[str, Any]) -> None:
     for each in found["differences"]:
         out.print(each["verdict"], markup=False)
+    for each in found["left_out"]:
+        out.print(_left_out(each), markup=False)
 
 
 def _drafts(synthetic: bool) -> str:
@@ -244,8 +272,7 @@ def _drafts(synthetic: bool) -> str:
 
 def _render_report(report: dict[str, Any]) -> None:
     _render_run(report["run"])
-    for each in report["differences"]:
-        out.print(each["verdict"], markup=False)
+    _render_differences(report)
     rows = (
         [f"{each['worth']:.2f}", each["question_id"], each["detail"]["question"]] for each in report["worst"]
     )

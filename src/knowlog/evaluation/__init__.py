@@ -9,7 +9,8 @@ from knowlog.evaluation.asking import (
     kept_questions,
     kept_since,
 )
-from knowlog.evaluation.comparing import Difference, compare, regressions
+from knowlog.evaluation.comparable import LeftOut
+from knowlog.evaluation.comparing import Difference, compare, regressions, uncompared, unjudged
 from knowlog.evaluation.cuts import DocumentCutter, Wish, cuts_as_json
 from knowlog.evaluation.datasets import (
     BeirDataset,
@@ -130,6 +131,7 @@ __all__ = [
     "Interval",
     "Keeping",
     "LabelledAnswer",
+    "LeftOut",
     "Measure",
     "Metric",
     "Opinion",
@@ -204,5 +206,7 @@ __all__ = [
     "span_precision",
     "span_recall",
     "texts_of",
+    "uncompared",
+    "unjudged",
     "word_overlap",
 ]

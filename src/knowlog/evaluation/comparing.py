@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from knowlog.evaluation.comparable import LeftOut, left_out
 from knowlog.evaluation.measures import METRICS
 from knowlog.evaluation.model import Result, Run
 from knowlog.evaluation.statistics import LEVEL, Interval, paired
@@ -26,9 +27,14 @@ class Difference:
 
 
 def compare(first: Run, second: Run, results: tuple[Sequence[Result], Sequence[Result]]) -> list[Difference]:
-    """Compare two finished runs in every metric that both have. Raises Conflict for what cannot be compared."""
+    """Compare two finished runs in every metric that both have measured alike. Raises Conflict for other data."""
     _check(first, second)
-    return _differences(first, second, results, METRICS, LEVEL)
+    return _differences(first, second, results, _comparable(first, second, results), LEVEL)
+
+
+def uncompared(first: Run, second: Run, results: tuple[Sequence[Result], Sequence[Result]]) -> list[LeftOut]:
+    """Return the metrics that `compare` leaves out, with the reasons."""
+    return left_out(first, second, _measured(results))
 
 
 def regressions(
@@ -40,18 +46,46 @@ def regressions(
     """Return the metrics in which a run is significantly worse than a baseline: of `metrics`, or all of quality.
 
     The more metrics are looked at, the surer each must be (Bonferroni), so that a gate without reason is shut in one case
-    of twenty at most. Raises Conflict, or Invalid for a metric that both do not have.
+    of twenty at most. Raises Conflict, or Invalid for a metric in which they cannot be compared.
     """
     _check(baseline, run)
-    both = _both(results)
-    if unknown := sorted(set(metrics) - both):
-        raise Invalid(
-            f"{unknown[0]!r:.50} was not measured in both runs. They have: {', '.join(sorted(both))}."
-        )
+    both = _comparable(baseline, run, results)
+    if unknown := sorted(set(metrics) - set(both)):
+        _refuse(unknown[0], uncompared(baseline, run, results), both)
     wanted = [each for each in METRICS if each in (metrics or both) and (metrics or METRICS[each].quality)]
     level = 1 - (1 - LEVEL) / max(1, len(wanted))
     found = _differences(baseline, run, results, wanted, level)
     return [each for each in found if each.outcome == "worse"]
+
+
+def unjudged(
+    baseline: Run,
+    run: Run,
+    results: tuple[Sequence[Result], Sequence[Result]],
+    metrics: Collection[str] = (),
+) -> list[LeftOut]:
+    """Return what a gate should look at and cannot: the baseline's metrics of quality, unless `metrics` names others.
+
+    While there is any, that no metric is worse means nothing.
+    """
+    if metrics:
+        return []
+    before = {metric for metric in _measured(results)[0] if METRICS[metric].quality}
+    if not before:
+        return [LeftOut((), "A has no metric of quality: name one, or measure more in it.")]
+    reasons = uncompared(baseline, run, results)
+    return [
+        LeftOut(lost, each.reason)
+        for each in reasons
+        if (lost := tuple(metric for metric in each.metrics if metric in before))
+    ]
+
+
+def _refuse(metric: str, reasons: Iterable[LeftOut], both: Iterable[str]) -> None:
+    for each in reasons:
+        if metric in each.metrics:
+            raise Invalid(f"{metric!r} is not compared. {each.reason}")
+    raise Invalid(f"{metric!r:.50} was not measured in both runs. They have: {', '.join(sorted(both))}.")
 
 
 def _check(first: Run, second: Run) -> None:
@@ -65,9 +99,14 @@ def _check(first: Run, second: Run) -> None:
         )
 
 
-def _both(results: tuple[Sequence[Result], Sequence[Result]]) -> set[str]:
+def _measured(results: tuple[Sequence[Result], Sequence[Result]]) -> tuple[set[str], set[str]]:
     first, second = ({metric for each in side for metric in each.scores} for side in results)
-    return first & second
+    return first, second
+
+
+def _comparable(first: Run, second: Run, results: tuple[Sequence[Result], Sequence[Result]]) -> list[str]:
+    without = {metric for each in uncompared(first, second, results) for metric in each.metrics}
+    return [each for each in METRICS if each in _measured(results)[0] and each not in without]
 
 
 def _differences(
@@ -84,7 +123,7 @@ def _differences(
         if pairs:
             interval = paired([after - before for before, after in pairs], second.seed, level)
             means = [sum(side) / len(pairs) for side in zip(*pairs, strict=True)]
-            found.append(_difference(metric, means, interval, level))
+            found.append(_difference(metric, second.wanted.k, means, interval, level))
     return found
 
 
@@ -98,14 +137,13 @@ def _pairs(
     ]
 
 
-def _difference(metric: str, means: Sequence[float], interval: Interval, level: float) -> Difference:
+def _difference(metric: str, k: int, means: Sequence[float], interval: Interval, level: float) -> Difference:
     known = METRICS[metric]
     outcome: Outcome = "no difference shown"
     if interval.excludes_zero:
         outcome = "better" if (interval.mean > 0) is known.higher_is_better else "worse"
-    return Difference(
-        metric, means[0], means[1], interval, outcome, _verdict(metric, interval, outcome, level)
-    )
+    verdict = _verdict(metric, interval, outcome, level).replace("@k", f"@{k}")
+    return Difference(metric, means[0], means[1], interval, outcome, verdict)
 
 
 def _verdict(metric: str, interval: Interval, outcome: Outcome, level: float) -> str:

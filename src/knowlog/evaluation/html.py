@@ -137,6 +137,10 @@ def _differences(report: Mapping[str, Any]) -> str:
         f'<tr><td class="{_text(each["outcome"].partition(" ")[0])}">{_text(each["verdict"])}</td></tr>'
         for each in report["differences"]
     )
+    rows += "".join(
+        f'<tr><td class="dim">Not compared: {_text(", ".join(each["metrics"]))}. {_text(each["reason"])}</td></tr>'
+        for each in report["left_out"]
+    )
     name = _text(against["label"] or against["run_id"])
     return f"<h2>Compared with {name} (A); this run is B</h2><table>{rows}</table>"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from knowlog.evaluation.comparable import LeftOut
 from knowlog.evaluation.comparing import Difference
 from knowlog.evaluation.measures import METRICS
 from knowlog.evaluation.model import Result, Run
@@ -17,10 +18,11 @@ _OUTWARD = ("run_id", "dataset_id", "collection_id", "job_id")
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The run that a report is compared with, and the differences to it."""
+    """The run that a report is compared with, the differences to it, and the metrics that could not be compared."""
 
     baseline: Run
     differences: Sequence[Difference]
+    left_out: Sequence[LeftOut] = ()
 
 
 def report_of(run: Run, results: Sequence[Result], compared: Compared | None = None) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def report_of(run: Run, results: Sequence[Result], compared: Compared | None = N
         "worst": [asdict(each) | {"worth": round(worth(each), 4)} for each in worst(results)],
         "compared_with": None if compared is None else run_as_json(compared.baseline),
         "differences": [] if compared is None else [asdict(each) for each in compared.differences],
+        "left_out": [] if compared is None else [asdict(each) for each in compared.left_out],
     }
 
 

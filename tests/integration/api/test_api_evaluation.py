@@ -155,14 +155,18 @@ async def test_runs_are_compared_and_reported_on(handbook: Client) -> None:
     address = f"/v1/runs/{second['run_id']}"
     found = (await handbook.get(f"{address}/comparison", params={"against": first["run_id"]})).json()
     assert (found["first"], found["second"], found["regressions"]) == ("A", "B", [])
-    assert "No difference is shown in Recall@k" in " ".join(each["verdict"] for each in found["differences"])
+    assert "No difference is shown in Recall@5" in " ".join(each["verdict"] for each in found["differences"])
+    assert "latency_ms" not in {each["metric"] for each in found["differences"]}
+    assert "A timed answers" in str(found["left_out"])
+    assert not found["passed"]
+    assert "answer_f1" in found["unjudged"][0]["metrics"]
     report = (await handbook.get(f"{address}/report", params={"against": first["run_id"]})).json()
     assert [each["name"] for each in report["metrics"]][:2] == ["recall", "precision"]
     assert len(report["worst"]) == 3
     gate = await handbook.get(
         f"{address}/comparison", params={"against": first["run_id"], "metric": "answer_f1"}
     )
-    assert "'answer_f1' was not measured in both" in str(problem(gate, 422, "invalid")["detail"])
+    assert "'answer_f1' is not compared. Only A has figures" in str(problem(gate, 422, "invalid")["detail"])
 
 
 async def test_a_cancelled_run_leaves_nothing(app: App, handbook: Client, alice: Client) -> None:

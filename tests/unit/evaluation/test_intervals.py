@@ -7,7 +7,17 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from knowlog.evaluation import Figure, Result, Run, Wanted, bootstrap, compare, regressions
+from knowlog.evaluation import (
+    Figure,
+    Result,
+    Run,
+    Wanted,
+    bootstrap,
+    compare,
+    regressions,
+    uncompared,
+    unjudged,
+)
 from knowlog.evaluation.statistics import paired
 from knowlog.kernel.errors import Conflict, Invalid
 
@@ -46,7 +56,7 @@ def test_a_verdict_says_by_how_much_and_how_sure() -> None:
     before, after = results([0] * 60 + [1] * 40), results([0] * 50 + [1] * 50)
     (recall, latency) = compare(RUN, replace(RUN, label="B"), (before, after))
     assert recall.outcome == "better"
-    assert recall.verdict.startswith("B is better at Recall@k by 10.0 points, 95 % interval 4.0 to 16.0")
+    assert recall.verdict.startswith("B is better at Recall@5 by 10.0 points, 95 % interval 4.0 to 16.0")
     assert latency.outcome == "no difference shown"
 
 
@@ -81,6 +91,37 @@ def test_a_gate_looks_at_quality_unless_told_otherwise() -> None:
     assert [each.metric for each in regressions(RUN, RUN, slower, ["latency_ms"])] == ["latency_ms"]
     with pytest.raises(Invalid, match="'ndcg' was not measured in both runs"):
         regressions(RUN, RUN, slower, ["ndcg"])
+
+
+def test_what_was_measured_differently_is_left_out_and_shuts_the_gate() -> None:
+    """Another depth, judge, group or price: the difference would say nothing about the profile."""
+    other = replace(RUN, wanted=Wanted(k=10, measures=("retrieval",)), made_with={"judge": "another"})
+    sides = (scored("recall", "faithfulness", "latency_ms"), scored("recall", "faithfulness", "latency_ms"))
+    assert compare(RUN, other, sides) == []
+    told = {metric: each.reason for each in uncompared(RUN, other, sides) for metric in each.metrics}
+    assert told["recall"] == "A looks at 5 passages and B at 10: give both the same k."
+    assert "judged by None and B by another" in told["faithfulness"]
+    assert "A timed answers from 10 passages and B searches" in told["latency_ms"]
+    assert [each.metrics for each in unjudged(RUN, other, sides)] == [("recall",), ("faithfulness",)]
+    with pytest.raises(Invalid, match="'recall' is not compared"):
+        regressions(RUN, other, sides, ["recall"])
+
+
+def test_a_gate_that_has_nothing_to_look_at_does_not_pass() -> None:
+    """The newer one lacks what the older measured; or the older measured nothing of quality."""
+    (lost,) = unjudged(RUN, RUN, (scored("recall", "abstention"), scored("recall")))
+    assert (lost.metrics, lost.reason) == (
+        ("abstention",),
+        "Only A has figures on it: let both measure the same.",
+    )
+    assert unjudged(RUN, RUN, (scored("recall"), scored("recall", "abstention"))) == []
+    assert unjudged(RUN, RUN, (scored("recall", "abstention"), scored("recall")), ["recall"]) == []
+    assert "no metric of quality" in unjudged(RUN, RUN, (scored("latency_ms"), scored("recall")))[0].reason
+
+
+def scored(*metrics: str) -> list[Result]:
+    """Thirty results, each with half of what these metrics give."""
+    return [Result(number, f"q{number}", dict.fromkeys(metrics, 0.5), {}) for number in range(30)]
 
 
 def test_runs_on_other_data_are_not_compared() -> None:

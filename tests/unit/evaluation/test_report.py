@@ -41,7 +41,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
     assert len(re.findall("<svg", page)) == 2
     for plot in re.findall(r"<svg.*?</svg>", page):
         ElementTree.fromstring(plot)
-    assert "No difference is shown in Recall@k" in page
+    assert "No difference is shown in Recall@5" in page
 
 
 def test_drafts_are_marked() -> None:

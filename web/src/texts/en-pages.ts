@@ -51,7 +51,8 @@ export const pages = {
     },
     comparison: {
       title: (first: string, second: string) => `A: ${first}, B: ${second}`, synthetic: "The questions are drafts of a machine.",
-      worse: (metrics: string) => `B is worse, beyond chance, at: ${metrics}.`, noWorse: "B is not shown to be worse at anything.", differences: "Differences",
+      worse: (metrics: string) => `B is worse, beyond chance, at: ${metrics}.`, noWorse: "B is not shown to be worse at anything.", unjudged: "B is not shown to be worse at anything that can be compared.",
+      leftOut: (metrics: string, reason: string) => `Not compared: ${metrics}. ${reason}`, differences: "Differences",
       first: "A", second: "B", difference: "B − A, 95 % interval", meaning: "What it means",
       plotted: (mean: string, low: string, high: string) => `Difference ${mean}, interval ${low} to ${high}`,
       outcomes: { better: "better", worse: "worse", "no difference shown": "no difference shown" },
