@@ -171,7 +171,8 @@ async def from_questions(body: FromQuestions, caller: AsAdmin, app: TheApp, repe
         questions = await kept_questions(connection, collection.collection_id, body.most)
         if not questions:
             raise Invalid(
-                "No question of this collection was kept. `PUT /v1/kept-questions` keeps them from then on."
+                "No question of this collection was kept. `PUT /v1/kept-questions`, as `knowlog datasets"
+                " keep-questions yes`, keeps them from then on."
             )
         return await _create(connection, caller, body, "real", "free", questions)
 
@@ -197,7 +198,8 @@ async def from_feedback(body: FromQuestions, caller: AsAdmin, app: TheApp, repea
         if not questions:
             raise Invalid(
                 "Nobody has said anything of an answer from this collection. `POST /v1/answers/{answer_id}/feedback` "
-                "takes it, while questions are kept (`PUT /v1/kept-questions`)."
+                "takes it, as `knowlog feedback give` does, while questions are kept (`PUT /v1/kept-questions`,"
+                " `knowlog datasets keep-questions yes`)."
             )
         return await _create(connection, caller, body, "real", "free", questions)
 

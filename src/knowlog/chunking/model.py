@@ -143,9 +143,17 @@ Strategy = Callable[["Work"], list[Span]]
 
 
 def _sentence(error: ValidationError) -> str:
-    problems = (f"chunking.{'.'.join(map(str, item['loc']))} {wrong_with(item)}" for item in error.errors())
+    problems = (
+        f"chunking.{'.'.join(map(str, item['loc']))} {wrong_with(item)}{_instead(item)}"
+        for item in error.errors()
+    )
     share = " (overlap is a share of the size, such as 0.12)" if _names_overlap(error) else ""
-    return "; ".join(problems) + share + ". Correct the chunking settings of the collection."
+    return "; ".join(problems) + share + "."
+
+
+def _instead(item: Any) -> str:
+    """What was said for a name, where several may have been."""
+    return f", not {item['input']!r:.50}" if item["type"] == "literal_error" else ""
 
 
 def _names_overlap(error: ValidationError) -> bool:

@@ -168,7 +168,7 @@ def gate(
     Also where what the other measured cannot be compared: a gate that looks at nothing is no gate.
     """
     if _id(run) == _id(against):
-        raise Invalid("No run is worse than itself. Name the run to compare with in --against.")
+        raise typer.BadParameter("No run is worse than itself. Name the run to compare with in --against.")
     with connect(url, key) as client:
         found = _comparison(client, run, against, metric)
     emit(found, as_json, lambda value: say(_passed(value)))

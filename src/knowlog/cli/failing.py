@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from knowlog.cli.answered import Refused
 from knowlog.cli.interruptible import Interrupted
-from knowlog.cli.output import say
+from knowlog.cli.output import printable, say
 from knowlog.kernel.errors import KnowlogError, Misconfigured
 from knowlog.kernel.wording import wrong_with
 
@@ -108,4 +108,6 @@ def _fail(
         sys.stderr.write(orjson.dumps(made, default=str).decode() + "\n")
     else:
         say(detail if exit_code == INTERRUPTED else f"Error: {detail}")
+        for each in ((problem or {}).get("errors") or ())[1:]:  # the first is in the sentence
+            say(f"  {printable(each['where'])} {printable(each['problem'])}")
     return exit_code

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BREAK = re.compile(r"[\t\n\u2028\u2029]")
+_UNFOLDED = 40  # characters: an id, a moment, an interval
 _PIPE_WIDTH, _PIPE_HEIGHT = 1_000_000, 100  # both, or Rich asks the environment, which may say 80 columns
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|\+00:00)")
 
@@ -85,14 +87,25 @@ def tell(sentence: str) -> None:
 
 
 def show(printed: object) -> None:
-    """Print a table or another shape on stdout, without blanks at the ends of its lines in a pipe."""
+    """Print a table or another shape on stdout, without blanks at the ends of its lines in a pipe.
+
+    In a terminal too narrow for it, long text is folded and lines run on: an id can be copied whole.
+    """
     if out.is_terminal:
-        out.print(printed)
+        out.print(printed, width=_width(printed))
         return
     with out.capture() as captured:
         out.print(printed)
     for line in captured.get().removesuffix("\n").split("\n"):  # not splitlines: cells hold others
         out.print(line.rstrip(), markup=False)
+
+
+def _width(printed: object) -> int:
+    """That of the terminal, or more where a table would have to fold what is short."""
+    if not isinstance(printed, Table):
+        return out.width
+    needed = out.measure(printed, options=out.options.update(width=_PIPE_WIDTH))
+    return max(out.width, min(needed.maximum, needed.minimum + _UNFOLDED))
 
 
 def show_fields(value: Mapping[str, Any]) -> None:
@@ -128,11 +141,18 @@ def _flat(value: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
     """Build a table. A column whose name starts with ">" is set to the right."""
     grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for column in columns:
+    cells = [[_in_table(value).replace("[", "\\[") for value in row] for row in rows]
+    for number, column in enumerate(columns):
+        widest = max((cell_len(row[number]) for row in cells), default=0)
         right = column.startswith(">")
-        grid.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(_in_table(value).replace("[", "\\[") for value in row))
+        grid.add_column(
+            column.lstrip(">"),
+            justify="right" if right else "left",
+            overflow="fold",
+            min_width=widest if widest <= _UNFOLDED else None,
+        )
+    for row in cells:
+        grid.add_row(*row)
     return grid
 
 

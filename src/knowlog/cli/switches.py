@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from knowlog.cli.client import Client
-from knowlog.cli.output import printable, progress, say
+from knowlog.cli.output import printable, progress, readable, say
 from knowlog.kernel.errors import KnowlogError
 
 _LOOK_EVERY_S = 0.5
@@ -31,7 +31,7 @@ def wait_for_switch(client: Client, switch: dict[str, Any], as_json: bool) -> di
 
 def say_switched(switch: dict[str, Any]) -> None:
     """Say what answers now, and how long the way back is open."""
-    kept = f" The old index is kept until {switch['kept_until']}." if switch["kept_until"] else ""
+    kept = f" The old index is kept until {readable(switch['kept_until'])}." if switch["kept_until"] else ""
     say(
         f"Collection {switch['collection']} answers by profile version {switch['profile_version'] + 1}.{kept}"
         f" `knowlog collections rollback {switch['collection']}` goes back."

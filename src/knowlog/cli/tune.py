@@ -11,10 +11,14 @@ from knowlog.cli.options import AsJson, Key, Url
 from knowlog.cli.output import emit, out, printable, progress, say, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.switches import say_switched, wait_for_switch
-from knowlog.cli.values import address
-from knowlog.kernel.errors import KnowlogError, Misconfigured
+from knowlog.cli.values import address, named
+from knowlog.kernel.errors import KnowlogError
 
 _LOOK_EVERY_S = 0.5
+_SEARCHING = {
+    "strategy": "--strategy", "size": "--size", "overlap": "--overlap", "weight": "--dense-weight", "k": "--k",
+    "minutes": "--minutes", "configurations": "--configurations", "documents": "--documents", "seed": "--seed",
+}  # fmt: skip
 
 
 class TuningFailed(KnowlogError):
@@ -29,7 +33,10 @@ TuningId = Annotated[
     str | None, typer.Option("--tuning", help="Id of a tuning that was begun before, to wait for or apply.")
 ]
 Strategies = Annotated[
-    list[str] | None, typer.Option("--strategy", help="Try this strategy; may be given more than once.")
+    list[str] | None,
+    typer.Option(
+        "--strategy", help="Try these strategies, with commas between them; may be given more than once."
+    ),
 ]
 Sizes = Annotated[
     list[int] | None, typer.Option("--size", help="Try this size in tokens; may be given more than once.")
@@ -65,6 +72,7 @@ Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for it.")]
 
 
 def tune(
+    context: typer.Context,
     collection: Collection,
     dataset: Dataset = None,
     tuning: TuningId = None,
@@ -91,10 +99,10 @@ def tune(
     part in choosing it. With --apply an index of all documents is built, and then answers in one step;
     `knowlog collections rollback` goes back. Ctrl-C stops waiting; `knowlog tunings cancel` stops the tuning.
     """
-    if (dataset is None) == (tuning is None):
-        raise Misconfigured("Name a dataset with --dataset, or a tuning that was begun before with --tuning.")
+    _require_sense(context)
+    strategies = [each for listed in strategy or () for each in named(listed)]
     given = {
-        "collection": collection, "dataset": dataset, "strategies": strategy, "sizes": size, "overlaps": overlap,
+        "collection": collection, "dataset": dataset, "strategies": strategies, "sizes": size, "overlaps": overlap,
         "weights": weight, "k": k, "minutes": minutes, "configurations": configurations, "documents": documents,
         "seed": seed,
     }  # fmt: skip
@@ -105,11 +113,40 @@ def tune(
         if apply and not detach:
             found["switch"] = _apply(client, found, {"trial": trial, "passages": passages}, as_json)
     emit(found, as_json, _render_id if detach else _render)
+    if apply and not as_json and not found["switch"]:
+        say(f"Nothing was switched; --tuning {found['tuning_id']} --apply --trial N switches all the same.")
+
+
+def _require_sense(context: typer.Context) -> None:
+    """Raise BadParameter for options of which one would be passed over in silence."""
+    said = {
+        name
+        for name in context.params
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }
+    if ("dataset" in said) == ("tuning" in said):
+        raise typer.BadParameter(
+            "Name either a dataset with --dataset, or a tuning that was begun before with --tuning."
+        )
+    if "tuning" in said and (idle := sorted(said & _SEARCHING.keys())):
+        raise typer.BadParameter(
+            f"{_SEARCHING[idle[0]]} is for a new tuning. Name a --dataset for one, or leave it out."
+        )
+    if "apply" not in said and (idle := sorted(said & {"trial", "passages"})):
+        raise typer.BadParameter(f"--{idle[0]} is for a switch. Say --apply too, or leave it out.")
+    if {"apply", "detach"} <= said:
+        raise typer.BadParameter(
+            "--apply waits for the report. Leave --detach out, or apply it later with --tuning."
+        )
 
 
 def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[str, Any]:
     if tuning is not None:
         found: dict[str, Any] = client.get(address_of(tuning))
+        if given["collection"] not in (found["collection"], found["collection_id"]):
+            raise typer.BadParameter(
+                f"That tuning is of the collection {printable(found['collection'])!r}. Name it, or another tuning."
+            )
         return found
     made: dict[str, Any] = client.post(
         "/v1/tunings", {name: value for name, value in given.items() if value not in (None, [])}

@@ -58,3 +58,8 @@ def pairs(given: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             found[name] = value
     return found
+
+
+def named(listed: str) -> list[str]:
+    """The names in a list with commas, as they are written in settings: "parent-child" is parent_child."""
+    return [each.strip().replace("-", "_") for each in listed.split(",") if each.strip()]

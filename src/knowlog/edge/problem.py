@@ -155,10 +155,17 @@ def _validation(errors: Sequence[Any]) -> KnowlogError:
     if errors[0]["type"] == "json_invalid":
         where, why = errors[0]["loc"][-1], errors[0].get("ctx", {}).get("error", "").rstrip(".")
         return BadRequest(f"The body is not valid JSON: {why} at character {where}.")
+    errors = _own(errors)
     found = [{"where": _where(error["loc"]), "problem": wrong_with(error)} for error in errors[:20]]
     more = f" ({len(errors) - 1} more below)" if len(errors) > 1 else ""
     first = found[0]
     return Invalid(f"{_subject(first['where'])} {first['problem']}{more}.", errors=found)
+
+
+def _own(errors: Sequence[Any]) -> list[Any]:
+    """The errors without those of a list that is too short only because what is wrong was left out of it."""
+    within = {error["loc"][:length] for error in errors for length in range(1, len(error["loc"]))}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in within]
 
 
 def _where(location: Sequence[str | int]) -> str:

@@ -60,7 +60,8 @@ async def give_feedback(
     if not feedback_id:
         raise NotFound(
             "You got no answer with this id, or its question is not kept any more. `answer_id` stands in the answer "
-            "itself, while the tenant has its questions kept (`PUT /v1/kept-questions`)."
+            "itself, while the tenant has its questions kept (`PUT /v1/kept-questions`,"
+            " `knowlog datasets keep-questions yes`)."
         )
     return await get_feedback(connection, scope, feedback_id, None)
 

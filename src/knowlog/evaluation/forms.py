@@ -105,6 +105,8 @@ def _truth(value: Any) -> bool:
 def _grade(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{value!r:.50} is no whole number")
+    if value < 1:
+        raise ValueError(f"{value} is no grade: they begin at 1")
     return value
 
 

@@ -72,7 +72,9 @@ async def get_dataset(connection: Connection, scope: Scope, name_or_id: str) -> 
     """Return a dataset by its name or id. Raises NotFound."""
     row = await connection.fetchrow(_SQL["find_dataset"], name_or_id, within(scope))
     if row is None:
-        raise NotFound(f"There is no dataset {name_or_id[:200]!r}. `GET /v1/datasets` lists yours.")
+        raise NotFound(
+            f"There is no dataset {name_or_id[:200]!r}. `GET /v1/datasets` lists yours, as `knowlog datasets list` does."
+        )
     return Dataset(**row)
 
 
@@ -142,7 +144,8 @@ async def _check_documents(
     if missing := sorted(named - {row["external_id"] for row in rows}):
         raise Invalid(
             f"The dataset names {counted(len(missing), 'document')} that the collection does not have, or has not"
-            f" indexed: {_ids(missing)}. Ingest them first, or leave their questions out."
+            f" indexed: {_ids(missing)}. Ingest them first, or name them by their external_id, which"
+            " `knowlog documents list --json` shows (of an ingested file its whole path)."
         )
 
 
@@ -164,7 +167,7 @@ async def _check_texts(
         raise Invalid(
             f"No document holds an answer of {_ids(list(sought.answers))} ({len(sought.answers):,} of"
             f" {len(questions):,} questions). Correct them, or say that answers are in words of their own"
-            ' ("answers": "free").'
+            ' ("answers": "free", --answers free).'
         )
 
 

@@ -53,7 +53,7 @@ async def get_run(connection: Connection, scope: Scope, run_id: UUID) -> Run:
     """Return a run. Raises NotFound."""
     row = await connection.fetchrow(_SQL["find_run"], run_id, within(scope))
     if row is None:
-        raise NotFound("There is no such run. `GET /v1/runs` lists yours.")
+        raise NotFound("There is no such run. `GET /v1/runs` lists yours, as `knowlog eval list` does.")
     return _run(row)
 
 

@@ -3,13 +3,17 @@
 import re
 
 import pytest
+import typer
 
 from knowlog.chunking import ChunkingProfile, Span
+from knowlog.cli.app import app
 from knowlog.cli.bench.chunking import best
 from knowlog.cli.chunk.model import Cut, as_json, pieces
 from knowlog.cli.chunk.page import page
+from knowlog.cli.failing import run_to_the_end
 from knowlog.documents import ParsedText
 
+COMMAND = typer.main.get_command(app)
 TEXT = "One <b>two</b>.\n\nThree four. Five six."
 SPANS = [Span(0, 15, 8), Span(17, 28, 3, ("| head |",)), Span(23, 38, 5)]
 CUT = Cut(ChunkingProfile(size_tokens=20), SPANS, 1.0)
@@ -57,3 +61,25 @@ def test_programs_get_exact_spans():
 def test_the_best_strategy_reads_little_and_finds_much(figures, winner):
     """The highest recall among those as lean as the published best; where none is, the leanest."""
     assert best({name: {"recall": recall, "iou": iou} for name, (recall, iou) in figures.items()}) == winner
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--chunk-tokens 5", "Error: --chunk-tokens must be at least 16."),
+        ("--strategy recursive,fxied", "cluster_semantic, not 'fxied'."),
+        ("--overlap 1", "--overlap must be less than 0.5 (overlap is a share of the size, such as 0.12)."),
+    ],
+)
+def test_what_is_wrong_is_told_by_the_names_of_the_options(line, told, tmp_path, capsys):
+    """There is no collection whose settings could be corrected."""
+    (tmp_path / "a.txt").write_text("One.")
+    assert run_to_the_end(COMMAND, ["chunk", str(tmp_path / "a.txt"), *line.split()]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_strategies_may_be_written_with_hyphens(tmp_path, capsys):
+    """As in a sentence."""
+    (tmp_path / "a.txt").write_text("One.")
+    assert run_to_the_end(COMMAND, ["chunk", str(tmp_path / "a.txt"), "--strategy", "parent-child"]) == 0
+    assert "== parent_child" in capsys.readouterr().out

@@ -41,6 +41,12 @@ ID = "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b"
         ("sources letter nonsense", "nonsense is not the id of a dead letter."),
         ("sources delete nonsense shop --yes --operator-key x", "nonsense is not the id of a tenant."),
         ("tenants delete nonsense --yes --operator-key x", "nonsense is not the id of a tenant."),
+        ("tune docs", "Name either a dataset with --dataset, or a tuning"),
+        (f"tune docs --dataset x --tuning {ID}", "Name either a dataset with --dataset, or a tuning"),
+        (f"tune docs --tuning {ID} --trial 1", "--trial is for a switch. Say --apply too"),
+        (f"tune docs --tuning {ID} --size 100", "--size is for a new tuning."),
+        ("tune docs --dataset x --apply --detach", "--apply waits for the report."),
+        (f"eval gate {ID} --against {ID}", "No run is worse than itself."),
         ("keys revoke nonsense", "nonsense is not the id of a key."),
     ],
 )

@@ -1,7 +1,11 @@
 """What commands print where no terminal is."""
 
-import pytest
+from io import StringIO
 
+import pytest
+from rich.console import Console
+
+from knowlog.cli import output
 from knowlog.cli.answers import show_answer
 from knowlog.cli.output import show, show_fields, table
 
@@ -24,6 +28,18 @@ def test_a_table_is_neither_folded_nor_padded(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.splitlines() == [
         "Name         Why", f"a [b]        {'x' * 300}", "longer name  -",
     ]  # fmt: skip
+
+
+def test_an_id_is_never_folded_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could not be copied; long text beside it is folded."""
+    shown = StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=40, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(output, "out", terminal)
+    run = "01a20200-c812-7692-a076-2deee275acd7"
+    show(table(("Run", "Why", ">Recall"), [[run, "because " * 30, "0.850 to 0.983"]]))
+    assert run in shown.getvalue()
+    assert "0.850 to 0.983" in shown.getvalue()
+    assert max(map(len, shown.getvalue().splitlines())) < 120
 
 
 def test_a_value_is_shown_in_lines_a_person_reads(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,16 @@ def test_validation_is_one_sentence_with_places() -> None:
     assert [found["where"] for found in error.extra["errors"]] == ["question", "x"]
 
 
+def test_a_list_is_not_called_empty_because_of_its_wrong_entries() -> None:
+    """What is wrong in it is left out before its length is looked at."""
+    short = {"type": "too_short", "loc": ("body", "names"), "msg": "", "input": [], "ctx": {"min_length": 1}}
+    wrong = {"type": "missing", "loc": ("body", "names", 0), "msg": "", "input": {}}
+    assert [each["where"] for each in as_error(RequestValidationError([wrong, short])).extra["errors"]] == [
+        "names.0"
+    ]
+    assert "empty" in as_error(RequestValidationError([short])).detail
+
+
 def test_malformed_json_is_400() -> None:
     """JSON that cannot be read is no validation error."""
     error = as_error(RequestValidationError([

@@ -40,13 +40,29 @@ def test_documents_may_be_graded_or_merely_named(tmp_path) -> None:
         ([1], "question 2 is no object"),
         ({**GOOD, "unanswerable": "false"}, "'false' is neither true nor false"),
         ({**GOOD, "documents": {"warranty.md": 1.5}}, "1.5 is no whole number"),
+        ({**GOOD, "documents": {"warranty.md": 0}}, "0 is no grade: they begin at 1"),
     ],
-    ids=["missing", "unknown", "no-list", "shape", "no-object", "no-truth", "no-grade"],
+    ids=["missing", "unknown", "no-list", "shape", "no-object", "no-truth", "no-grade", "zero"],
 )
 def test_a_wrong_column_is_named_with_its_question(tmp_path, row, told) -> None:
     """And what would be right is said."""
     with pytest.raises(Misconfigured, match=re.escape(told)):
         read_questions(_file(tmp_path, GOOD, row), "jsonl")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\x1f\x8b\x08\x00\xff", "line 1, is not JSON: it is no text in UTF-8. Unpack the file"),
+        (b"id,question\n1,How long?", "Each line must be one JSON object"),
+    ],
+    ids=["packed", "csv"],
+)
+def test_a_file_of_another_kind_is_told_with_what_to_do(tmp_path, content, told) -> None:
+    """In words of this side, not of the parser alone."""
+    (tmp_path / "questions.jsonl").write_bytes(content)
+    with pytest.raises(Misconfigured, match=re.escape(told)):
+        read_questions(tmp_path / "questions.jsonl", "jsonl")
 
 
 def test_ids_may_be_counted_from_zero(tmp_path) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from knowlog.cli.interruptible import run_interruptibly
 from knowlog.cli.options import AsJson, Yes
+from knowlog.cli.values import named
 from knowlog.kernel.errors import Invalid
 
 File = Annotated[Path, typer.Argument(help="The file to cut, in any format that can be ingested.")]
@@ -53,7 +54,7 @@ def chunk(
         "percentile": percentile, "sentences": sentences,
     }  # fmt: skip
     said = {name: value for name, value in given.items() if value is not None}
-    names = [name.strip() for name in strategy.split(",") if name.strip()]
+    names = named(strategy)
     if not names:
         raise Invalid("Name a strategy, such as --strategy recursive,structure.")
     from knowlog.cli.chunk.cutting import (

@@ -1,6 +1,7 @@
 """What `knowlog chunk` does."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -28,8 +29,10 @@ from knowlog.cli.output import emit, say
 from knowlog.documents import ParsedText
 from knowlog.embedding import Embedder, open_embedder
 from knowlog.ingestion import Parser
-from knowlog.kernel.errors import Misconfigured
+from knowlog.kernel.errors import Invalid, Misconfigured
 from knowlog.settings import Settings, load_settings
+
+_SETTING = re.compile(r"chunking\.([a-z_]+)")
 
 
 async def show_cuts(
@@ -40,7 +43,7 @@ async def show_cuts(
     embedder = await asyncio.to_thread(open_embedder, settings.embedding, settings.data_dir)
     try:
         window = embedder.profile.window_tokens
-        profiles = [ChunkingProfile.read(fields, window) for fields in wanted]
+        profiles = [_profile(fields, window) for fields in wanted]
         language = open_language_model(settings.chunking)
         for profile in profiles:
             require_models(profile, language)
@@ -55,6 +58,18 @@ async def show_cuts(
         write_page(html, page(file.name, parsed.text, cuts))
         say(f"{html} shows it.")
     emit(as_json(parsed, tokens, cuts) if json else None, json, lambda _: show(parsed.text, cuts))
+
+
+def _profile(fields: dict[str, Any], window: int) -> ChunkingProfile:
+    """The profile. Raises Invalid in the words of the command's options."""
+    try:
+        return ChunkingProfile.read(fields, window)
+    except Invalid as error:
+        raise Invalid(_SETTING.sub(_option, error.detail)) from error
+
+
+def _option(setting: re.Match[str]) -> str:
+    return "--" + ("chunk-tokens" if setting[1] == "size_tokens" else setting[1].replace("_", "-"))
 
 
 async def _read(settings: Settings, file: Path) -> ParsedText:

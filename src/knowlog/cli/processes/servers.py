@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
-from knowlog.cli.processes.ports import free_port
+from knowlog.cli.processes.ports import free_port, listen
 from knowlog.cli.processes.program import Program
 from knowlog.cli.processes.supervisor import Supervisor
 from knowlog.settings import Settings
@@ -22,7 +22,7 @@ _BUSY_LOOKS = 3
 
 def servers(settings: Settings, environment: Mapping[str, str], port: socket.socket) -> list[Program]:
     """The programs that serve a port which is bound. Several are told the ports at which each answers alone."""
-    port.listen(_BACKLOG)
+    listen(port, _BACKLOG)
     shared = {**environment, "KNOWLOG_API_LISTENER": str(port.fileno())}
     count = settings.api.processes or _usual_count()
     ports = [free_port() for _ in range(count)] if count > 1 else []

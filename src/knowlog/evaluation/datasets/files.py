@@ -15,7 +15,7 @@ Shape = TypeVar("Shape")
 def require(path: Path, what: str) -> Path:
     """Return the path. Raises Misconfigured when it is absent."""
     if not path.exists():
-        raise Misconfigured(f"{path} is missing: {what}. Check --data.")
+        raise Misconfigured(f"{path} is missing: {what}. Check the path.")
     return path
 
 
@@ -24,7 +24,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}. Check --data.") from error
+        raise Misconfigured(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError as error:
         raise Misconfigured(f"{path} is not UTF-8 (byte {error.start:,}). Convert it.") from error
 
@@ -47,7 +47,17 @@ def json_lines(path: Path) -> Iterator[Any]:
                 try:
                     yield orjson.loads(line.removeprefix(BOM_UTF8))
                 except ValueError as error:
-                    raise Misconfigured(f"{path}, line {number}, is not JSON: {error}.") from error
+                    raise Misconfigured(
+                        f"{path}, line {number}, is not JSON: {_wrong(line, error)}."
+                    ) from error
+
+
+def _wrong(line: bytes, error: ValueError) -> str:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "it is no text in UTF-8. Unpack the file, or convert it"
+    return f"{error}. Each line must be one JSON object"
 
 
 def shaped(path: Path, form: str, build: Callable[[], Shape]) -> Shape:

@@ -16,6 +16,7 @@ from knowlog.evaluation.tuning.model import Sought, Tuning
 from knowlog.ingestion import Switch, ask_switch
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
+from knowlog.kernel.wording import counted
 
 MOST_TUNINGS = 100
 LEAST_QUESTIONS = 20
@@ -63,13 +64,14 @@ async def _check(connection: Connection, dataset: Dataset, collection: Collectio
     ]
     if len(known) < LEAST_QUESTIONS:
         raise Invalid(
-            f"The dataset knows of {len(known)} questions which documents or excerpts answer them."
+            f"The dataset has {counted(len(known), 'question')} with known documents or excerpts."
             f" A tuning needs {LEAST_QUESTIONS} such at least; a hundred or more tell much."
         )
     counts = await connection.fetchrow(_SQL["open_tunings"], dataset.dataset_id, collection.collection_id)
     if counts["open"]:
         raise Conflict(
-            f"The collection {collection.name!r} is being tuned already. Wait for that, or cancel it."
+            f"The collection {collection.name!r} is being tuned already. Wait for that, or cancel it:"
+            " `knowlog tunings list` shows it."
         )
     if counts["kept"] >= MOST_TUNINGS:
         raise Conflict(f"The dataset has {MOST_TUNINGS} tunings, the most there may be. Delete some.")
@@ -88,7 +90,9 @@ async def get_tuning(connection: Connection, scope: Scope, tuning_id: UUID) -> T
     """Return a tuning. Raises NotFound."""
     row = await connection.fetchrow(_SQL["tunings"], None, tuning_id, within(scope), 1)
     if row is None:
-        raise NotFound("There is no such tuning. `GET /v1/tunings` lists yours.")
+        raise NotFound(
+            "There is no such tuning. `GET /v1/tunings` lists yours, as `knowlog tunings list` does."
+        )
     return _tuning(row)
 
 
