@@ -56,7 +56,9 @@ def load_beir(folder: Path, split: str = "test") -> BeirDataset:
     )
     questions = {key: texts[key] for key in judgements if key in texts}
     if not corpus or not questions:
-        raise Misconfigured(f"{folder} holds no document or no judged question. Check the path.")
+        raise Misconfigured(
+            f"{folder} holds no document or no judged question. Check the path (of a benchmark: --data)."
+        )
     return BeirDataset(folder.resolve().name, tuple(corpus.values()), questions, judgements)
 
 

@@ -24,7 +24,7 @@ def load_document_samples(folder: Path) -> list[SampleFile]:
     samples = _files(require(folder / "samples", "the sample files"))
     hostile = _files(folder / "hostile")
     if not samples:
-        raise Misconfigured(f"{folder / 'samples'} is empty. Check the path.")
+        raise Misconfigured(f"{folder / 'samples'} is empty. Check the path (of a benchmark: --data).")
     return [SampleFile(each, False, _expected(folder, each)) for each in samples] + [
         SampleFile(each, True, None) for each in hostile
     ]

@@ -54,7 +54,7 @@ def load_excerpts(folder: Path) -> ExcerptDataset:
     questions = tuple(question for question in read.values() if question)
     if not questions:
         raise Misconfigured(
-            f"{folder} holds no text with an answer to a question of its questions.csv. Check the path."
+            f"{folder} holds no text with an answer to a question of its questions.csv. Check the path (of a benchmark: --data)."
         )
     left_out = tuple(number for number, question in read.items() if question is None)
     return ExcerptDataset(folder.resolve().name, corpora, questions, left_out)
@@ -68,7 +68,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
             raise Misconfigured(f"{path} needs the columns {', '.join(sorted(_COLUMNS))} in its first line.")
         return list(reader)
     except csv.Error as error:
-        raise Misconfigured(f"{path} is no CSV file: {error}. Check the path.") from error
+        raise Misconfigured(
+            f"{path} is no CSV file: {error}. Check the path (of a benchmark: --data)."
+        ) from error
 
 
 def _text(folder: Path, name: str) -> str | None:

@@ -15,7 +15,7 @@ Shape = TypeVar("Shape")
 def require(path: Path, what: str) -> Path:
     """Return the path. Raises Misconfigured when it is absent."""
     if not path.exists():
-        raise Misconfigured(f"{path} is missing: {what}. Check the path.")
+        raise Misconfigured(f"{path} is missing: {what}. Check the path (of a benchmark: --data).")
     return path
 
 
@@ -24,7 +24,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+        raise Misconfigured(
+            f"{path} cannot be read: {error.strerror}. Check the path (of a benchmark: --data)."
+        ) from error
     except UnicodeDecodeError as error:
         raise Misconfigured(f"{path} is not UTF-8 (byte {error.start:,}). Convert it.") from error
 

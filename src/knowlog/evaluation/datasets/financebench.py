@@ -33,7 +33,9 @@ def load_financebench(folder: Path) -> tuple[list[Path], list[FinanceQuestion]]:
     held = {path.stem for path in pdfs}
     answerable = [each for each in questions if {name for name, _ in each.evidence} <= held]
     if not answerable:
-        raise Misconfigured(f"{folder} holds no question about a filing in its pdfs. Check the path.")
+        raise Misconfigured(
+            f"{folder} holds no question about a filing in its pdfs. Check the path (of a benchmark: --data)."
+        )
     return pdfs, answerable
 
 

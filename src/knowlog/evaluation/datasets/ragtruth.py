@@ -35,7 +35,7 @@ def load_ragtruth(path: Path) -> list[LabelledAnswer]:
     require(path, "a RAGTruth file is wanted")
     answers = shaped(path, _FORM, lambda: [_answer(row) for row in _rows(path)])
     if not answers:
-        raise Misconfigured(f"{path} holds no answer. Check the path.")
+        raise Misconfigured(f"{path} holds no answer. Check the path (of a benchmark: --data).")
     seen: set[str] = set()
     for each in answers:
         if each.answer_id in seen:
@@ -54,7 +54,9 @@ def _rows(path: Path) -> Iterator[Any]:
                 if line.strip():
                     yield orjson.loads(line)
     except (OSError, EOFError, zlib.error) as error:
-        raise Misconfigured(f"{path} cannot be read: {error}. Check the path.") from error
+        raise Misconfigured(
+            f"{path} cannot be read: {error}. Check the path (of a benchmark: --data)."
+        ) from error
 
 
 def _answer(row: dict[str, Any]) -> LabelledAnswer:

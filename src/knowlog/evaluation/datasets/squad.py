@@ -57,12 +57,16 @@ def load_squad(path: Path) -> SquadDataset:
     try:
         data = orjson.loads(require(path, "a SQuAD JSON file is wanted").read_bytes())
     except ValueError as error:
-        raise Misconfigured(f"{path} is not JSON: {error}. Check the path.") from error
+        raise Misconfigured(
+            f"{path} is not JSON: {error}. Check the path (of a benchmark: --data)."
+        ) from error
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+        raise Misconfigured(
+            f"{path} cannot be read: {error.strerror}. Check the path (of a benchmark: --data)."
+        ) from error
     dataset = shaped(path, _FORM, lambda: _build(path.stem, data["data"]))
     if not dataset.questions:
-        raise Misconfigured(f"{path} holds no question. Check the path.")
+        raise Misconfigured(f"{path} holds no question. Check the path (of a benchmark: --data).")
     return dataset
 
 
