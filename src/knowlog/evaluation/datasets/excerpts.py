@@ -54,7 +54,8 @@ def load_excerpts(folder: Path) -> ExcerptDataset:
     questions = tuple(question for question in read.values() if question)
     if not questions:
         raise Misconfigured(
-            f"{folder} holds no text with an answer to a question of its questions.csv. Check the path (of a benchmark: --data)."
+            f"{folder} holds no text with an answer to a question of its questions.csv."
+            " Check the path (of a benchmark: --data)."
         )
     left_out = tuple(number for number, question in read.items() if question is None)
     return ExcerptDataset(folder.resolve().name, corpora, questions, left_out)
