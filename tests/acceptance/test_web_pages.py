@@ -143,6 +143,24 @@ async def test_a_tuning_is_watched_applied_and_taken_back(alice: tuple[str, str]
         await expect(page.get_by_role("heading", name="Roll-back to the old profile")).to_contain_text(
             "done", timeout=60_000
         )
+        await page.reload()
+        await expect(page.get_by_role("heading", name="Roll-back to the old profile")).to_contain_text("done")
+
+
+async def test_questions_are_kept_and_forgotten_from_the_page(
+    alice: tuple[str, str], chromium: Browser
+) -> None:
+    """Feedback needs it; nobody must know the API for that."""
+    url, key = alice
+    async with tab(chromium, url, key, "/evaluation/datasets") as page:
+        await page.get_by_label("For so many days").fill("30")
+        await button(page, "Keep them").click()
+        await expect(page.get_by_text("each for 30 days; 0 so far")).to_be_visible()
+        assert await narrow(page)
+        assert await accessible(page) == []
+        await button(page, "Keep no longer").click()
+        await button(page.get_by_role("dialog"), "Keep no longer").click()
+        await expect(button(page, "Keep them")).to_be_visible()
 
 
 async def test_a_dead_job_is_tried_again_and_events_are_followed(

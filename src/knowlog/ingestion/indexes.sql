@@ -89,7 +89,11 @@ values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 select s.switch_id, s.collection_id, c.name as collection, s.job_id,
        case when s.switched_at is not null then 'done' else coalesce(e.state, 'failed') end as state, e.reason, s.index_id,
        s.profile, s.from_index, s.from_profile, s.profile_version, s.rolls_back, s.done, s.total, s.created_at, s.created_by,
-       s.switched_at, case when s.switched_at is not null then i.expires_at end as kept_until
+       s.switched_at, case when s.switched_at is not null then i.expires_at end as kept_until,
+       (select r.switch_id from switches r left join events b on b.tenant_id = r.tenant_id and b.event_id = r.job_id
+        where r.tenant_id = s.tenant_id and r.collection_id = s.collection_id and r.rolls_back = s.switch_id
+          and (r.switched_at is not null or b.state in ('waiting', 'running'))
+        order by r.switch_id desc limit 1) as rolled_back_by
 from switches s
 join collections c on c.tenant_id = s.tenant_id and c.collection_id = s.collection_id
 left join events e on e.tenant_id = s.tenant_id and e.event_id = s.job_id

@@ -36,7 +36,8 @@ class Switch:
     """A collection's change from one index and profile to others.
 
     Until its state is `done`, the old index answers, and `done` of `total` documents are in the new one. The old one is
-    kept until `kept_until`. `profile_version` is that of the profile whose place it takes.
+    kept until `kept_until`. `profile_version` is that of the profile whose place it takes. `rolls_back` is the switch
+    that this one takes back, `rolled_back_by` the one that takes this one back, or has.
     """
 
     switch_id: UUID
@@ -57,6 +58,7 @@ class Switch:
     created_by: str
     switched_at: datetime | None
     kept_until: datetime | None
+    rolled_back_by: UUID | None
 
 
 async def ask_switch(

@@ -103,6 +103,8 @@ async def test_a_tuning_reports_applies_and_is_taken_back(app: App, tenant: Scop
     assert [await found(zoo), await found(zoo, limit=3)] == [1, 3]
     back = await accepted(zoo, "/v1/collections/handbook/rollback", {})
     assert (back["state"], back["rolls_back"]) == ("done", switch["switch_id"])
+    taken_back = (await zoo.get(f"/v1/switches/{switch['switch_id']}")).json()
+    assert taken_back["rolled_back_by"] == back["switch_id"]
     assert await longest(zoo) > 300
 
 

@@ -1,3 +1,15 @@
+import { asRefusal } from "./refusal";
+
+const AWAY = [502, 503, 504]; // what a proxy says that finds no server
+const failed = new Set<{ load: () => Promise<void> }>();
+
+/** The server answers again: what it could not give before is fetched once more. */
+function answersAgain(): void {
+  const all = [...failed];
+  failed.clear();
+  for (const each of all) void each.load();
+}
+
 /** Something that is fetched: its value, why it did not come, and whether it is on its way. */
 export class Loader<Value> {
   value = $state.raw<Value>();
@@ -15,9 +27,15 @@ export class Loader<Value> {
     this.busy = true;
     try {
       const value = await call();
-      if (turn === this.turn) [this.value, this.failure] = [value, null];
+      if (turn !== this.turn) return;
+      [this.value, this.failure] = [value, null];
+      failed.delete(this);
+      answersAgain();
     } catch (thrown) {
-      if (turn === this.turn) this.failure = thrown;
+      if (turn !== this.turn) return;
+      this.failure = thrown;
+      const { code, status } = asRefusal(thrown);
+      if (code === "unreachable" || AWAY.includes(status)) failed.add(this);
     } finally {
       if (turn === this.turn) this.busy = false;
     }

@@ -102,7 +102,7 @@ function mark(layer: HTMLElement, quote: string): string {
 function apart(boxes: DOMRect[]): DOMRect[] {
   const inside = (one: DOMRect, other: DOMRect) =>
     one.left >= other.left - 2 && one.right <= other.right + 2 && one.top >= other.top - 4 && one.bottom <= other.bottom + 4;
-  return boxes.filter((box, at) => !boxes.some((other, place) => place !== at && inside(box, other) && (!inside(other, box) || place < at)));
+  return boxes.filter((box) => box.width >= 1).filter((box, at, boxes) => !boxes.some((other, place) => place !== at && inside(box, other) && (!inside(other, box) || place < at)));
 }
 
 function squeezed(text: string): string {

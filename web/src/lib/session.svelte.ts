@@ -19,6 +19,7 @@ const RANKS: Role[] = ["reader", "editor", "admin", "owner"];
 export const session = $state<Session>({ state: "unknown", role: null, name: "", present: null, byKey: false });
 let renewing: Promise<boolean> | null = null;
 let looking: Promise<void> | null = null;
+let shownTo: string | null = null; // whose contents may be on the page
 let own: string | null = null; // the token of the session that this tab shows: one as long as the session, another of any other
 const tabs = new BroadcastChannel("knowlog"); // the other tabs of this browser: cookies are one for all of them
 
@@ -95,24 +96,41 @@ function csrfToken(): string | null {
   return /(?:^|;\s*)(?:__Host-)?knowlog-csrf=([^;]+)/.exec(document.cookie)?.[1] ?? null;
 }
 
-/** Gets new tokens with the refresh token in the cookies. Another tab that was faster has put its own there. */
+/** Gets new tokens with the refresh token in the cookies. Another tab that was faster has put its own there. Throws a Refusal. */
 async function renew(): Promise<boolean> {
   const token = csrfToken();
   if (!token) return false;
   renewing ??= fetch("/v1/sessions:refresh", { method: "POST", headers: { "X-CSRF-Token": token } })
-    .then((response) => response.ok || response.status === 409)
+    .then((response) => granted(response, 409))
     .finally(() => (renewing = null));
   return renewing;
 }
 
-/** Find out whether somebody is signed in, and who. Where it is another member than before, the page begins anew. */
+const BUSY = 429;
+
+/** Whether the server grants it, or says one of `also`. What says nothing about the caller, such as trouble of the server, is thrown. */
+async function granted(response: Response, ...also: number[]): Promise<boolean> {
+  if (response.status >= 500 || response.status === BUSY) throw await refusalOf(response);
+  return response.ok || also.includes(response.status);
+}
+
+/**
+ * Find out whether somebody is signed in, and who. Where it is somebody else than before, the page begins anew.
+ * Throws a Refusal where that cannot be found out; what is known of them stays.
+ */
 export async function lookWho(): Promise<void> {
   const token = csrfToken(); // before it is asked whose it is: what comes into the cookies meanwhile is seen with the next call
-  const before = session.present?.member.member_id;
   const found = storedKey() ? await whoseKey() : await whoseCookies();
-  if (before && found.present && before !== found.present.member.member_id) return leaveNothing();
+  const who = found.state === "in" ? principal(found) : null;
+  if (who && shownTo && who !== shownTo) return leaveNothing("/", storedKey());
+  shownTo = who ?? shownTo;
   own = found.present ? token : own;
-  Object.assign(session, before && found.state === "out" ? { state: "expired" } : found);
+  Object.assign(session, shownTo && found.state === "out" ? { state: "expired" } : found);
+}
+
+/** Whose contents a page shows: a member's, or those of the tenant that a key names. */
+function principal({ present }: Session): string {
+  return present ? present.member.member_id : `key of ${storedKey()?.split("_")[1]}`;
 }
 
 const NOBODY: Session = { state: "out", role: null, name: "", present: null, byKey: false };
@@ -131,13 +149,15 @@ const NOTHING = "00000000-0000-0000-0000-000000000000"; // a document that is no
 /** What a key may is not told; calls that need more and change nothing are tried instead. */
 async function whoseKey(): Promise<Session> {
   const known = { ...NOBODY, state: "in" as const, byKey: true };
-  if ((await signed("/v1/collections?limit=1")).ok) {
-    if ((await signed("/v1/keys")).ok) return { ...known, role: "owner" };
+  const seen = await signed("/v1/collections?limit=1");
+  if (seen.status === 403) throw await refusalOf(seen); // a good key, and nothing may be seen: it says why
+  if (await granted(seen)) {
+    if (await granted(await signed("/v1/keys"))) return { ...known, role: "owner" };
     const headers = { "Content-Type": "application/json" };
     const tried = await signed(`/v1/documents/${NOTHING}`, { method: "PATCH", headers, body: "{}" });
-    return { ...known, role: tried.status === 403 ? "reader" : "editor" };
+    return { ...known, role: (await granted(tried, 404)) ? "editor" : "reader" };
   }
-  if ((await signed("/v1/tenants?limit=1")).ok) return { ...known, role: "operator" };
+  if (await granted(await signed("/v1/tenants?limit=1"))) return { ...known, role: "operator" };
   sessionStorage.removeItem(KEY);
   return NOBODY;
 }
@@ -164,7 +184,7 @@ export async function signInByPassword(email: string, password: string, code: st
 
 /** Sign out: of a session in every tab of this browser; of a key, only this tab forgets it. Throws a Refusal, and stays signed in. */
 export async function signOut(): Promise<void> {
-  if (session.byKey) return leaveNothing();
+  if (storedKey()) return leaveNothing();
   const response = await signed("/v1/sessions/current", { method: "DELETE" });
   if (!response.ok && response.status !== 401) throw await refusalOf(response);
   return leaveForAll();
@@ -176,9 +196,13 @@ export function leaveForAll(path = "/"): Promise<never> {
   return leaveNothing(path);
 }
 
-/** Begin the page anew, with nothing in it of whoever was here: the next person may be another. What waits for this goes no further. */
-function leaveNothing(path = "/"): Promise<never> {
+/**
+ * Begin the page anew, with nothing in it of whoever was here: the next person may be another, and have brought a key. What waits
+ * for this goes no further.
+ */
+function leaveNothing(path = "/", key: string | null = null): Promise<never> {
   sessionStorage.clear();
+  if (key) sessionStorage.setItem(KEY, key);
   session.state = "unknown";
   location.replace(path);
   return new Promise(() => undefined);

@@ -89,7 +89,7 @@ async function send(upload: Upload, tries: number): Promise<void> {
   await stayOneself().catch(() => undefined); // where that cannot be found out, the server refuses what is not ours
   const answered = await transfer(upload, () => (tries = 0));
   if (answered.status === 401 && tries === 0) {
-    await signed("/v1/collections?limit=1"); // renews what can be renewed
+    await signed("/v1/collections?limit=1").catch(() => undefined); // renews what can be renewed
     return send(upload, 1);
   }
   const later = (answered.status === 429 || answered.status === 503) && answered.retryAfterS <= WORTH_WAITING_S;
@@ -114,11 +114,10 @@ async function connection(ms: number): Promise<void> {
 
 function took(upload: Upload, body: any): void {
   const item = body.items[0];
-  upload.documentId = item.document_id;
-  upload.stage = item.job_id ? "received" : item.state === "failed" ? "failed" : "unchanged";
-  upload.share = 0;
-  if (item.job_id) watch();
-  else finished.count += 1;
+  const known: Stage = item.state === "indexed" ? "unchanged" : item.state; // the same was sent before, and may be on its way still
+  Object.assign(upload, { documentId: item.document_id, stage: item.job_id ? "received" : known, share: 0 });
+  if (isFinal(upload)) finished.count += 1;
+  else watch();
 }
 
 /** Send a file: a small one at once, a larger one in pieces. `kept`: something has arrived that stays. */

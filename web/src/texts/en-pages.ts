@@ -31,10 +31,20 @@ export const pages = {
       title: "Datasets", lead: "Questions of which it is known what answers them. A dataset never changes.", new: "Make a dataset", name: "Name",
       collection: "Collection", choose: "Choose", from: "From", fromDraft: "Sentences of the documents (synthetic)", fromQuestions: "Questions really asked",
       fromFeedback: "What people said of answers", most: "Most questions", make: "Make", made: (name: string, count: string) => `${name} has ${count} questions.`,
-      none: "There is no dataset yet. Make one above, or send your own questions with “knowlog datasets create”.", questions: "Questions", origin: "Origin",
+      none: "There is no dataset yet. Make one above, or send your own questions with “knowlog datasets import”.", questions: "Questions", origin: "Origin",
       created: "Made", actions: "Actions", look: "Look", delete: "Delete", origins: { real: "real", synthetic: "synthetic" },
       deleteTitle: (name: string) => `Delete ${name}?`, deleteText: "The dataset goes with its questions and all its runs.",
       unanswerable: "no document answers it", answers: "Known answers", documents: "Documents", first: (most: number) => `These are the first ${most}.`,
+    },
+    keeping: {
+      title: "Keep the questions that people ask",
+      text: "Then answers take feedback, and datasets can be made of real questions. Kept are text, collection, time and where the quotes stand; never who asked.",
+      days: "For so many days", forever: "for ever", keep: "Keep them", begun: "Questions are kept from now on; it takes ten seconds to begin.",
+      kept: "The questions that people ask are kept.",
+      how: (since: string, days: number | null, questions: string, feedback: string) =>
+        `Since ${since}, ${days ? `each for ${days} days` : "for ever"}; ${questions} so far, feedback on ${feedback}.`,
+      forget: "Keep no longer", forgetTitle: "Keep questions no longer?",
+      forgetText: "All that were kept are deleted, with the feedback on their answers. Datasets that were made of them stay.",
     },
     runs: {
       title: "Runs", lead: "A run asks a dataset's questions as people would and measures what is found and answered.", new: "Start a run", dataset: "Dataset",
