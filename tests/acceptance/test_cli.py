@@ -257,6 +257,17 @@ def test_doctor_checks_the_key_that_commands_would_send(running: Running) -> Non
     assert "unset it" in wrong["mend"]
 
 
+def test_doctor_tells_another_installation_from_its_own(running: Running, tmp_path: Path) -> None:
+    """What answers at the port is no server of a data directory where nothing runs."""
+    port = running.said["url"].rpartition(":")[2]
+    done = knowlog(environment(tmp_path, KNOWLOG_API_PORT=port), "doctor", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["running"]) == (0, False)
+    assert "another installation" in next(
+        each["found"] for each in told["checks"] if each["part"] == "server"
+    )
+
+
 def test_doctor_finds_a_running_system_in_order(running: Running) -> None:
     """No check fails."""
     done = knowlog(running.env, "doctor", "--json")

@@ -83,6 +83,7 @@ class Route(ScopedRoute):
 
         async def handler(request: Request) -> Response:
             await self.demand(request)
+            self.check_query(request)
             scope = _as_json_body(request) if self.body_field else request.scope
             response = await answer(JsonRequest(scope, request.receive, request._send))
             check_recorded(request, self.path, response)

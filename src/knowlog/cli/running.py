@@ -1,4 +1,4 @@
-"""Where the `knowlog up` that this user runs on this machine keeps its data, for commands in any folder."""
+"""Where a `knowlog up` that this user runs on this machine keeps its data, for commands in any folder."""
 
 import fcntl
 import os
@@ -31,19 +31,16 @@ def here(settings: Known) -> Known:
 def noted(data_dir: Path) -> Iterator[None]:
     """Note the data directory of a server while it runs. Of several, the one started last is found."""
     note = _note()
-    with suppress(Misconfigured):  # it runs all the same; commands then need its folder or KNOWLOG_DATA_DIR
-        write_private(note, f"{data_dir}\n")
+    _write(note, [*_others(note, data_dir), data_dir])
     try:
         yield
     finally:
-        if _read(note) == data_dir:
-            note.unlink(missing_ok=True)
+        _write(note, _others(note, data_dir))
 
 
 def running_data_dir() -> Path | None:
     """The data directory of a server of this user that runs now; None where there is none."""
-    found = _read(_note())
-    return found if found is not None and is_up(found) else None
+    return next((each for each in reversed(_read(_note())) if is_up(each)), None)
 
 
 def is_up(data_dir: Path) -> bool:
@@ -64,15 +61,28 @@ def _note() -> Path:
     return folder / "knowlog" / "running"
 
 
-def _read(note: Path) -> Path | None:
-    """What the note says, if this user alone may have written it."""
+def _others(note: Path, data_dir: Path) -> list[Path]:
+    """What is noted of other servers that still run."""
+    return [each for each in _read(note) if each != data_dir and is_up(each)]
+
+
+def _write(note: Path, data_dirs: list[Path]) -> None:
+    if not data_dirs:
+        note.unlink(missing_ok=True)
+        return
+    with suppress(Misconfigured):  # it runs all the same; commands then need its folder or KNOWLOG_DATA_DIR
+        write_private(note, "".join(f"{each}\n" for each in data_dirs))
+
+
+def _read(note: Path) -> list[Path]:
+    """What the note says, the server started last at the end, if this user alone may have written it."""
     try:
         opened = os.open(note, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return None
+        return []
     with os.fdopen(opened, "rb") as file:
         status = os.fstat(opened)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            return None
-        path = Path(os.fsdecode(file.read(_LONGEST_NOTE).strip()))
-    return path if path.is_absolute() else None
+            return []
+        lines = file.read(_LONGEST_NOTE).splitlines()
+    return [path for path in map(Path, map(os.fsdecode, lines)) if path.is_absolute()]

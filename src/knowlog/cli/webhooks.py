@@ -37,7 +37,7 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 def list_webhooks(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """List the tenant's webhooks."""
     with connect(url, key) as client:
-        found = list(client.pages("/v1/webhooks"))
+        found = client.get("/v1/webhooks")["items"]
     emit({"items": found}, as_json, _render)
 
 

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -27,6 +28,7 @@ from knowlog.kernel.errors import Misconfigured, Unavailable
 
 _LONGEST_SOCKET_DIR = 90
 _START_TIMEOUT_S = 30
+_OLDEST_PROGRAMS = 17
 _CONF = """\
 # Written by knowlog at each start; changes belong in postgresql.auto.conf (ALTER SYSTEM).
 listen_addresses = ''
@@ -134,7 +136,18 @@ class EmbeddedServer:
             copy.rename(kept)
         return kept / self._programs.relative_to(wheel.parent)
 
+    def _check_programs(self) -> None:
+        """Raise Misconfigured for programs without the locale provider that all databases of ours have."""
+        version = self._run("postgres", "--version").strip()
+        number = re.search(r"\) (\d+)", version)
+        if number is None or int(number[1]) < _OLDEST_PROGRAMS:
+            raise Misconfigured(
+                f"{version} in {self._programs} is too old for the embedded server, which needs {_OLDEST_PROGRAMS} or"
+                " newer. Name other programs in KNOWLOG_DATABASE_BIN_DIR, or unset it for those that come with knowlog."
+            )
+
     def _initialise(self) -> None:
+        self._check_programs()
         scratch = self._home / "initialising"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700)
@@ -182,7 +195,8 @@ class EmbeddedServer:
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         raise Unavailable(f"The embedded PostgreSQL does not come up: {''.join(last)} See {log}.")
 
-    def _run(self, program: str, *arguments: object, given: str | None = None) -> None:
+    def _run(self, program: str, *arguments: object, given: str | None = None) -> str:
+        """Run a program of PostgreSQL's to its end; returns what it printed. Raises Misconfigured when it fails."""
         done = subprocess.run(
             [str(self._programs / program), *map(str, arguments)],
             input=given, text=True, capture_output=True, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
@@ -190,6 +204,7 @@ class EmbeddedServer:
         )  # fmt: skip
         if done.returncode:
             raise Misconfigured(f"The embedded PostgreSQL's {program} failed: {done.stderr.strip()[-500:]}")
+        return done.stdout
 
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:

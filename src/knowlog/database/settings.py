@@ -26,7 +26,7 @@ class DatabaseSettings(BaseModel):
         description="Login that owns the schema: migrations and index builds. Unset: the same login as url.",
     )
     bin_dir: Path | None = Field(
-        None, description="PostgreSQL programs for the embedded server, instead of the wheel's."
+        None, description="Programs of PostgreSQL 17+ for the embedded server, instead of the wheel's."
     )
     run_as: str | None = Field(
         None,

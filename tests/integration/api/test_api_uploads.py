@@ -161,6 +161,17 @@ async def test_a_form_is_told_what_it_lacks(alice: Client) -> None:
     assert await count(alice) == 0
 
 
+async def test_a_misspelt_parameter_is_told(alice: Client) -> None:
+    """It would be lost: a document that all may see, a list of everything."""
+    for wrong in ("acess", "metdata"):
+        told = problem(await alice.post(PLACE, content=b"hello", params={wrong: "{}"}), 422, "invalid")
+        assert told["errors"] == [
+            {"where": f"query.{wrong}", "problem": "is not known here; check its spelling"}
+        ]
+    problem(await alice.get("/v1/documents", params={"colection": "handbook"}), 422, "invalid")
+    assert await count(alice) == 0
+
+
 async def test_an_unknown_collection_is_told(alice: Client) -> None:
     """404, and nothing is stored."""
     answer = await alice.post("/v1/collections/nowhere/documents", json={"text": "a"})

@@ -181,11 +181,17 @@ async def test_server_without_pgvector_is_told(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def old_server() -> Iterator[tuple[str, Path]]:
-    """A real PostgreSQL of before 16, as Debian 12 has it: its address, and where its programs are."""
+def old_programs() -> Path:
+    """Those of a PostgreSQL of before 16, as Debian 12 has it."""
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if int(path.parent.name) < 16]
     if not found:
         pytest.skip("no PostgreSQL older than 16 is installed: apt-get install postgresql-15 brings one")
+    return found[0]
+
+
+@pytest.fixture
+def old_server(old_programs: Path) -> Iterator[tuple[str, Path]]:
+    """A real PostgreSQL of before 16: its address, and where its files are."""
     with tempfile.TemporaryDirectory(prefix="knowlog-test-", dir="/tmp") as folder:
         root = Path(folder)
         root.chmod(0o777)
@@ -193,7 +199,7 @@ def old_server() -> Iterator[tuple[str, Path]]:
 
         def run(program: str, *arguments: str) -> None:
             subprocess.run(
-                [found[0] / program, *arguments], check=True, capture_output=True, cwd="/", **as_user
+                [old_programs / program, *arguments], check=True, capture_output=True, cwd="/", **as_user
             )
 
         run("initdb", "-D", f"{root}/data", "-U", "postgres", "--auth=trust", "--no-sync")
@@ -235,6 +241,13 @@ async def test_a_server_that_is_too_old_is_told_by_every_command(
     connection = await connect(url)
     assert await connection.fetchval("select count(*) from pg_namespace where nspname = 'knowlog'") == 0
     await connection.close()
+
+
+def test_programs_that_are_too_old_are_told(old_programs: Path, tmp_path: Path) -> None:
+    """Before anything is made by them."""
+    with pytest.raises(Misconfigured, match="is too old for the embedded server"):
+        EmbeddedServer(tmp_path, DatabaseSettings(bin_dir=old_programs)).start()
+    assert not list(tmp_path.rglob("PG_VERSION"))
 
 
 class Told:

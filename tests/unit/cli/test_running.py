@@ -61,6 +61,17 @@ def test_a_later_server_keeps_its_note(server: Path, tmp_path: Path) -> None:
         assert running_data_dir() == server
 
 
+def test_an_earlier_server_is_found_again_when_the_later_one_ends(server: Path, tmp_path: Path) -> None:
+    """Both run; then the first alone."""
+    later = tmp_path / "later"
+    later.mkdir()
+    with noted(server):
+        with (later / "up.lock").open("w") as lock, noted(later):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert running_data_dir() == later
+        assert running_data_dir() == server
+
+
 def test_a_folder_here_is_trusted_where_it_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another user's .knowlog could hand us their address and key."""
     monkeypatch.chdir(tmp_path)

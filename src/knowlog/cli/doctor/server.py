@@ -9,6 +9,7 @@ from pathlib import Path
 from knowlog.cli.client import Client, Refused
 from knowlog.cli.connection import filled, left_address, server_url
 from knowlog.cli.credentials import kept_keys
+from knowlog.cli.doctor.database import owner_url
 from knowlog.cli.doctor.model import Finding, fail, ok, warn
 from knowlog.cli.running import is_up
 from knowlog.kernel.errors import Unavailable
@@ -27,11 +28,13 @@ async def check_server(settings: Settings, target: Target) -> AsyncIterator[Find
     """Ask the server whether it is ready, and whether it takes the keys that commands would send."""
     url = server_url(settings, target.url)
     try:
-        yield await asyncio.to_thread(_ready, url, settings.data_dir)
+        finding = await asyncio.to_thread(_ready, url, settings.data_dir)
     except Unavailable as error:
         yield _absent(settings, target, url, error)
         return
-    for name, key, remedy in _keys(settings, target):
+    keys = _keys(settings, target)
+    yield _anothers(url) if not keys and _is_anothers(settings, target) else finding
+    for name, key, remedy in keys:
         yield await asyncio.to_thread(_key, url, name, key, remedy)
 
 
@@ -46,6 +49,17 @@ def _absent(settings: Settings, target: Target, url: str, error: Unavailable) ->
     if left_address(settings.data_dir):
         return fail("server", f"it was killed, and does not answer at {url}", "Start it again: `knowlog up`.")
     return warn("server", "not running", "`knowlog up` starts it.")
+
+
+def _is_anothers(settings: Settings, target: Target) -> bool:
+    """Whether nobody named the server, and the database of this data directory does not even run."""
+    named = target.url or os.environ.get("KNOWLOG_URL") or left_address(settings.data_dir)
+    return not named and owner_url(settings) is None
+
+
+def _anothers(url: str) -> Finding:
+    remedy = "Set KNOWLOG_KEY to a key of it, or start your own beside it: `knowlog up --port NUMBER`."
+    return warn("server", f"not running; {url} is another installation's", remedy)
 
 
 def _ready(url: str, data_dir: Path) -> Finding:
