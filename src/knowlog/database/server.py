@@ -204,7 +204,8 @@ class EmbeddedServer:
         )  # fmt: skip
         if done.returncode:
             raise Misconfigured(f"The embedded PostgreSQL's {program} failed: {done.stderr.strip()[-500:]}")
-        return done.stdout
+        printed: str = done.stdout
+        return printed
 
     def _as_user(self) -> dict[str, Any]:
         if self._user is None:
