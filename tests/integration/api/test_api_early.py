@@ -35,7 +35,7 @@ async def answer(reader: asyncio.StreamReader) -> Answered:
 @pytest.fixture(scope="module")
 async def pressed(app: App) -> AsyncIterator[tuple[FastAPI, int]]:
     """A real server in an overload, of which somebody has far too many questions under way; and its port."""
-    api = with_settings(app, header_timeout_s=0.5)
+    api = with_settings(app, header_timeout_s=1.0)
     listener = listen(api.state.settings)
     server = uvicorn.Server(configuration(api, api.state.settings))
     task = asyncio.create_task(server.serve([listener]))
@@ -83,7 +83,7 @@ async def test_the_connection_goes_on(line: Pair) -> None:
     answered = [await answer(reader) for _ in range(3)]
     assert [each[0] for each in answered] == [503] * 3
     assert answered[1][1]["x-request-id"] == "second"
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(1.3)
     writer.write(question())
     assert (await answer(reader))[0] == 503
 
