@@ -171,12 +171,13 @@ def gate(
         raise typer.BadParameter("No run is worse than itself. Name the run to compare with in --against.")
     with connect(url, key) as client:
         found = _comparison(client, run, against, metric)
-    emit(found, as_json, lambda value: say(_passed(value)))
+    emit(found, as_json, _say_passed)
     if found["regressions"]:
         raise Regression(" ".join(printable(each["verdict"]) for each in found["regressions"]))
     if found["unjudged"]:
         raise Unjudged(
-            " ".join(_left_out(each) for each in found["unjudged"]) + " Or name what counts with --metric."
+            " ".join(_left_out(each) for each in found["unjudged"])
+            + " (A is the run of --against.) Or name what counts with --metric."
         )
 
 
@@ -216,8 +217,9 @@ def _id(run: str) -> str:
     return _address(run).rpartition("/")[2]
 
 
-def _passed(found: dict[str, Any]) -> str:
-    return "No metric is significantly worse." if found["passed"] else ""
+def _say_passed(found: dict[str, Any]) -> None:
+    if found["passed"]:
+        say("No metric is significantly worse.")
 
 
 def _left_out(each: dict[str, Any]) -> str:
