@@ -205,7 +205,7 @@ async def name_foreign_collections(scene: Scene, who: Person, victim: dict[str, 
 async def reuse(scene: Scene, owner: Person, thief: Person) -> None:
     """Use what the server gave another: cursors, an ETag, an Idempotency-Key, and the same names."""
     world = scene.world
-    for path in (*_LISTS[:4], "/v1/keys"):
+    for path in _LISTS[:4]:
         given = (await world.good(owner, "GET", f"{path}?limit=1"))["next_cursor"]
         if given:
             await world.call(thief, "GET", f"{path}?limit=200&cursor={quote(given)}", surface="forged")
