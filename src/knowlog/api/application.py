@@ -160,6 +160,7 @@ def create_api(app: App) -> FastAPI:
     api.router.routes.extend(scoped(ROUTERS))
     for kind in HANDLED:
         api.add_exception_handler(kind, handle)
+    api.add_exception_handler(404, web.absent)
     api.openapi = lambda: documentation.describe_api(api)  # type: ignore[method-assign]
     _furnish(api, app)
     api.add_middleware(

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse, HTMLResponse
 
 from knowlog.api.dependencies import Route, open_to_all
+from knowlog.edge import handle
 from knowlog.kernel.errors import NotFound
 
 BUILT = Path(__file__).resolve().parents[1] / "web"
@@ -19,6 +20,7 @@ PAGES = ("documents", "search", "chunks", "evaluation", "operations", "people", 
 """First names of the addresses at which the page is. The list in web/src/pages.ts says which file shows what."""
 READ = ["GET", "HEAD"]
 """A CDN, or who looks whether a link leads anywhere, asks for the head alone."""
+_PROGRAMS = ("/v1/", "/scim/", "/assets/")
 
 router = APIRouter(
     include_in_schema=False,
@@ -43,10 +45,21 @@ work without it.</p>"""
 
 async def page() -> Response:
     """Answer the page. It is looked for anew each time, so that a new release shows at once."""
+    return _page(200)
+
+
+def _page(status: int) -> Response:
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache", "Vary": "Accept"}
     if not (BUILT / "index.html").is_file():
         return HTMLResponse(_NOT_BUILT, 503, headers)
-    return FileResponse(BUILT / "index.html", headers=headers, media_type="text/html")
+    return FileResponse(BUILT / "index.html", status, headers, media_type="text/html")
+
+
+async def absent(request: Request, caught: Exception) -> Response:
+    """Answer an address that is none: to a browser in the page's words, but for the API's (an exception handler)."""
+    if request.method in READ and wants_page(request) and not request.url.path.startswith(_PROGRAMS):
+        return _page(404)
+    return await handle(request, caught)
 
 
 for _name in PAGES:

@@ -77,6 +77,14 @@ async def test_programs_get_what_they_got(alice: Client) -> None:
     problem(await alice.get("/v1/nothing", headers=BROWSER), 404, "not-found")
 
 
+async def test_an_address_that_is_none_is_told_by_the_page(alice: Client) -> None:
+    """A person who mistyped sees words and a way on; a program still gets its problem document."""
+    page = await alice.get("/nowhere", headers=BROWSER)
+    assert (page.status_code, page.headers["cache-control"]) == (404, "no-cache")
+    assert '<div id="app">' in page.text
+    problem(await alice.get("/nowhere"), 404, "not-found")
+
+
 def test_the_first_load_is_small() -> None:
     """The script that a browser fetches before it can ask, compressed: the entry, what it imports, and the page Ask."""
     wanted = [*first_scripts(), *(each.name for each in (BUILT / "assets").glob("Ask-*.js"))]
