@@ -163,6 +163,14 @@ def test_what_fits_is_one_chunk(text, tokeniser):
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_a_text_without_any_token_is_not_lost(name):
+    """Of signs that a tokeniser drops, as of an escape character alone, one chunk is made."""
+    profile = ChunkingProfile(strategy=name, size_tokens=16, child_tokens=16)
+    (span,) = chunk("\x1b \u200b", profile, token_offsets, Structure(), MODELS)
+    assert (span.start, span.end) == (0, 3)
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_a_strategy_changes_nothing_outside(name):
     """Two calls that share a profile and an array of offsets do not disturb each other."""
     text = "Alpha beta gamma. " * 60

@@ -25,9 +25,10 @@ from knowlog.kernel.errors import Misconfigured
     ],
 )
 def test_impossible_setting_is_refused_with_what_to_do(
-    settings: dict[str, Any], said: str, tmp_path: Path
+    settings: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One sentence, before anything is loaded or written."""
+    """One sentence, before anything is loaded or written; no jar that Maven has fetched before is at hand."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(Misconfigured, match=said):
         open_embedder(EmbeddingSettings(**settings), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -15,9 +15,10 @@ from knowlog.chunking.work import Work
 def split(work: Work) -> list[Span]:
     """Return parents of at most `size_tokens`, each before its children of at most `child_tokens`, in whole sentences.
 
-    A parent that one child would fill has none.
+    A parent that one child would fill has none. A text of signs that no tokeniser sees is a parent all the same.
     """
-    return [span for parent in pack(work, work.places.units, work.size) for span in _family(work, parent)]
+    parents = pack(work, work.places.units, work.size) or [(0, 0)]
+    return [span for parent in parents for span in _family(work, parent)]
 
 
 def _family(work: Work, tokens: Range) -> list[Span]:

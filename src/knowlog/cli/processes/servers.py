@@ -17,7 +17,7 @@ _BACKLOG = 2048
 _LOOK_S = 1.0
 _BUSY = 0.7
 """Part of the time in which a server's thread works, or waits for a core, that leaves no room for more."""
-_BUSY_LOOKS = 3
+_BUSY_LOOKS = 2
 
 
 def servers(settings: Settings, environment: Mapping[str, str], port: socket.socket) -> list[Program]:
