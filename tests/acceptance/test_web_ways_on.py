@@ -102,6 +102,8 @@ async def test_what_failed_with_the_session_comes_by_itself_after_signing_in_aga
     """The list is there, and no word of a key that is not valid."""
     url, key, _ = alice
     async with tab(chromium, url, key, "/evaluation/datasets") as page:
+        await expect(page.get_by_text("There is no dataset yet.")).to_be_visible()
+        await expect(page.get_by_label("For so many days")).to_be_visible()  # the last that this page loads
         await session_ends(page, url, key)
         await page.get_by_role("link", name="Runs").click()
         await expect(page.get_by_role("alert").first).to_be_visible()
