@@ -110,3 +110,30 @@ async def test_what_failed_with_the_session_comes_by_itself_after_signing_in_aga
         await sign_in_again(page, key)
         await expect(page.get_by_text("There is no run yet.")).to_be_visible()
         await expect(page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("reason", ["constructor", "__proto__"])
+async def test_a_reason_that_nobody_gives_prints_no_code(
+    alice: tuple[str, str, str], chromium: Browser, reason: str
+) -> None:
+    """A link may name any reason for a refused sign-on; what JavaScript keeps under that name is not shown."""
+    async with tab(chromium, alice[0], None, f"/?sign_on={reason}") as page:
+        await expect(page.get_by_label("E-mail address")).to_be_visible()
+        shown = await page.inner_text("body")
+        assert "native code" not in shown
+        assert "[object" not in shown
+
+
+async def test_a_tab_with_files_on_their_way_asks_before_it_closes(
+    alice: tuple[str, str, str], chromium: Browser
+) -> None:
+    """As browsers do where a page asks for it; what has arrived needs no question."""
+    url, key, _ = alice
+    asked = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    async with tab(chromium, url, key, "/documents") as page:
+        await expect(page.get_by_role("button", name="Choose files")).to_be_visible()
+        assert not await page.evaluate(asked)
+        await page.route("**/v1/collections/*/documents**", lambda route: None)  # it never ends
+        files = [{"name": "a.md", "mimeType": "text/markdown", "buffer": b"A swordfish."}]
+        await page.locator("input[type=file]").first.set_input_files(files)
+        await page.wait_for_function(asked)
