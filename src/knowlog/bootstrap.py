@@ -81,7 +81,10 @@ class App:
     @property
     def asked(self) -> Asked:
         """What a run asks its questions of: the same that a request to the API is answered with."""
-        return Asked(self.database, self.embedder, self.store, self.models.open, self.judge, self.writing)
+        return Asked(
+            self.database, self.embedder, self.store, self.models.open, self.judge, self.writing, self.limiter,
+            self.providers_of, self.settings.llm.max_tokens,
+        )  # fmt: skip
 
     @property
     def dependencies(self) -> list[Dependency]:
@@ -242,10 +245,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         own_models = OwnModels(database, vault, settings.llm, partial(_transport_of_tenants, settings))
         stack.push_async_callback(own_models.close)
 
-        async def fetch_url(url: str) -> tuple[bytes, str, str | None]:
+        async def fetch_url(url: str, most_bytes: int | None) -> tuple[bytes, str, str | None]:
             from knowlog.edge import fetch  # loads the client of HTTP, which few need
 
-            got = await fetch(url, settings.api, settings.documents.max_upload_bytes)
+            limit = settings.documents.max_upload_bytes
+            got = await fetch(url, settings.api, min(most_bytes or limit, limit))
             return got.content, got.filename, got.media_type
 
         yield App(

@@ -147,7 +147,7 @@ async def test_a_broker_that_is_down_holds_up_nobody(live) -> None:
         told = await announced(scene)
 
         async def announces_again() -> bool:
-            return await announced(scene) > told and "the broker answers again" in log.read_text()
+            return await announced(scene) > told and "announcements go out again" in log.read_text()
 
         await until(announces_again)
     await scene.require_each_once()

@@ -38,3 +38,4 @@ def test_nothing_is_lost_wrong_twice_stuck_or_out_of_order(broker: str, tmp_path
     assert metrics.get("kills_broker_with_its_data", 0) == (broker == "redis")
     assert metrics["events"] >= 600
     assert (metrics["takeover_p99_s"] or 0) <= SLOWEST_TAKEOVER_S
+    assert (metrics["pause_takeover_p99_s"] or 0) <= SLOWEST_TAKEOVER_S

@@ -407,6 +407,7 @@ async def test_the_check_names_the_server(server: Running, broker: Broker) -> No
     assert (await broker.check()).lower().startswith(server.kind)
     health = await broker_health(BusSettings(broker=server.kind, url=server.url))
     assert (health.kind, health.trouble, health.unreadable) == (server.kind, None, {})
+    assert health.clock_ahead_s == (pytest.approx(0, abs=1) if server.kind == "redis" else None)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -69,3 +69,16 @@ async def test_a_key_that_is_no_stream_is_told(broker: RedisBroker) -> None:
         for each in (plain, own):
             with pytest.raises(Misconfigured, match="holds another kind of value"):
                 await each.receive(1, 0.1)
+
+
+async def test_a_stream_of_others_is_read_in_bytes_too(broker: RedisBroker) -> None:
+    """However many messages are asked for: large ones come few at a time, small ones together, all in their order."""
+    stream = f"test.{uuid4().hex[:8]}"
+    for size in [5 * 2**20] * 10 + [1] * 30:
+        await broker.redis.xadd(stream, {"data": b"x" * size})
+    async with broker.subscribe_plain(stream, "g") as subscription:
+        first = await subscription.receive(100, 5)
+        rest = await subscription.receive(100, 5)
+    assert (len(first), len(rest)) == (8, 32)
+    places = [each.message.message_id for each in [*first, *rest]]
+    assert places == sorted(places, key=lambda place: tuple(map(int, place.split("-"))))

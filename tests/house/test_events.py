@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from knowlog.bus import CATALOGUE, EventType, describe_events
+from knowlog.bus import CATALOGUE, INCOMING, EventType, describe_events
 from knowlog.bus.publishing import breaches, published_schemas, unpublished
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "events.md"
@@ -64,6 +64,14 @@ def test_the_asyncapi_document_is_valid() -> None:
     jsonschema.Draft7Validator(rules).validate(document)
     with pytest.raises(jsonschema.ValidationError):  # the rules do bind
         jsonschema.Draft7Validator(rules).validate({**document, "channels": {"log": {"messages": []}}})
+
+
+def test_the_asyncapi_document_names_every_way_that_events_take() -> None:
+    """The log, webhooks, the operator's topic, whose events may have their data elsewhere, and sources."""
+    channels = describe_events("1.2.3")["channels"]
+    assert {name: len(each["messages"]) - len(CATALOGUE) for name, each in channels.items()} == {
+        "log": 0, "webhook": 0, "published": 1, "source": len(INCOMING) - len(CATALOGUE),
+    }  # fmt: skip
 
 
 def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:

@@ -34,6 +34,7 @@ from knowlog.api.questions import (
     QuotedPlace,
     citation_json,
     look_up,
+    mode_of,
     passages_json,
     record_read,
 )
@@ -64,10 +65,8 @@ _BY_WORDS = "The model did not answer, so the sentences of the answer were chose
 _NOT_STORED = (
     "The answer was not stored: the thread was deleted or filled meanwhile, or the database did not answer."
 )
-_PASSAGES = 10
-"""An answer is sought in so many passages."""
 _LOOKED_AT = 5
-"""And whether a question could be asked next, in so many."""
+"""Whether a question could be asked next is sought in so many passages."""
 _SURE = 0.5
 """What is proposed has to be answered more likely than not: nobody has asked it yet."""
 
@@ -176,8 +175,9 @@ async def answer(
     streamed = STREAM_TYPE in accept.lower()
     if streamed:
         slots.check(caller.scope.tenant_id)
-    await _check_mode(app, caller.scope, body)
-    found = await look_up(app, caller.scope, body, _PASSAGES, await _history(app, caller.scope, body))
+    if body.mode:
+        await mode_of(app, caller.scope, body.mode)
+    found = await look_up(app, caller.scope, body, None, await _history(app, caller.scope, body))
     request.app.state.metrics.searched(found.pattern, perf_counter() - started, found.calls)
     await record_read(app, caller.scope, "answer.asked", len(found.passages))
     if not streamed:
@@ -211,15 +211,6 @@ async def _events(
                 yield _event(app, happened)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
-
-
-async def _check_mode(app: App, scope: Scope, asked: AnswerAsked) -> None:
-    """Raise Invalid where the caller wants a language model and there is none."""
-    if asked.mode == "generated" and not await app.providers_of(scope):
-        raise Invalid(
-            "There is no language model to write answers: ask with mode extractive, let an admin of your tenant entrust"
-            " one (`knowlog language-model set`), or let the operator set KNOWLOG_LLM_MODEL."
-        )
 
 
 async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) -> Answer:

@@ -52,7 +52,7 @@ async def listing(
     caller: AsReader, app: TheApp, cursor: Cursor = None, limit: Limit = 50,
     state: Annotated[
         AskedState | None,
-        Query(description="`dead`: failed, and of that document nothing newer was asked."),
+        Query(description="`dead`: failed, and not asked for anew."),
     ] = None,
     kind: Annotated[Name | None, Query(description="Only of this kind, such as document.received.")] = None,
     document_id: Annotated[UUID | None, Query(description="Only about this document.")] = None,

@@ -11,6 +11,8 @@ from knowlog.api.model import Body
 from knowlog.bootstrap import App
 from knowlog.database import Connection, Scope
 from knowlog.documents import resolve_collections
+from knowlog.evaluation import Mode
+from knowlog.kernel.errors import Invalid
 from knowlog.resilience import begin
 from knowlog.retrieval import (
     Passage,
@@ -102,6 +104,22 @@ class FoundPassage(Place):
     metadata: dict[str, Any]
     flagged: bool = False
     legs: dict[str, Leg] = Field(default_factory=dict)
+
+
+async def mode_of(app: App, scope: Scope, wanted: Mode | None) -> Mode:
+    """How a question is answered: as is wanted, or as the operator has set it and there is a language model to do it.
+
+    Raises Invalid where a language model is wanted and there is none.
+    """
+    mode = wanted or app.settings.llm.answers
+    if mode == "extractive" or await app.providers_of(scope):
+        return mode
+    if wanted is None:
+        return "extractive"
+    raise Invalid(
+        "There is no language model to write answers: ask with mode extractive, let an admin of your tenant entrust"
+        " one (`knowlog language-model set`), or let the operator set KNOWLOG_LLM_MODEL."
+    )
 
 
 async def look_up(

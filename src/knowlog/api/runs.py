@@ -1,6 +1,6 @@
 """Runs: one evaluation of a collection's profile on a dataset, done in the background, kept, and compared."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from pydantic import Field
 from knowlog.api.dependencies import NO_NUL, After, AsAdmin, Cursor, Limit, Route, TheApp, as_json, reply
 from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import page_of
+from knowlog.api.questions import mode_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection, Scope
 from knowlog.edge import Answer, decode_cursor
@@ -17,6 +18,7 @@ from knowlog.evaluation import (
     MEASURES,
     Compared,
     Measure,
+    Mode,
     Result,
     Run,
     Wanted,
@@ -32,7 +34,7 @@ from knowlog.evaluation import (
     uncompared,
     unjudged,
 )
-from knowlog.kernel.errors import Conflict
+from knowlog.kernel.errors import Conflict, Invalid
 from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"], route_class=Route, responses=problems())
@@ -48,6 +50,12 @@ class NewRun(Body):
     dataset: Name = Field(description="Name or id of the dataset.")
     k: int = Field(5, ge=1, le=100, description="Depth of the figures of retrieval.")
     measures: AllMeasures = Field(MEASURES, min_length=1, description="Groups of metrics.")
+    mode: Mode | None = Field(
+        None,
+        description="How answers are made: of quotations (`extractive`), or written by a language model (`generated`),"
+        " which is asked once for each question, on your tenant's account. Null: as users' answers are, which"
+        " `wanted.mode` of the run tells.",
+    )
     seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of the bootstrap intervals.")
     label: Name | None = Field(None, description="What the run is called in comparisons.")
     price_per_million: float = Field(
@@ -96,6 +104,13 @@ async def create(body: NewRun, caller: AsAdmin, app: TheApp, repeats: Repeats) -
     Example: `{"dataset": "questions-2026", "k": 5, "label": "chunks of 300"}`.
     """
     wanted = Wanted(body.k, tuple(dict.fromkeys(body.measures)), body.price_per_million)
+    if wanted.answers:
+        wanted = replace(wanted, mode=await mode_of(app, caller.scope, body.mode))
+    elif body.mode:
+        raise Invalid(
+            "Nothing is answered in such a run, so that a mode (--mode) changes nothing. Leave it out, or measure"
+            " answers or faithfulness too."
+        )
 
     async def act(connection: Connection) -> Answer:
         run = await create_run(connection, caller.scope, body.dataset, wanted, body.seed, body.label)

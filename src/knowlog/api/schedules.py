@@ -25,7 +25,7 @@ from knowlog.database import Connection
 from knowlog.documents import get_collection
 from knowlog.edge import Answer
 from knowlog.kernel.errors import Invalid
-from knowlog.tenants import Principal, clean_name, record
+from knowlog.tenants import Principal, name_in_addresses, record
 
 router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=Route, responses=problems())
 
@@ -76,7 +76,7 @@ async def create(body: NewSchedule, caller: AsAdmin, app: TheApp, repeats: Repea
     async def act(connection: Connection) -> Answer:
         collection = await get_collection(connection, caller.scope, body.collection)
         made = await create_schedule(
-            connection, caller.scope, clean_name(body.name), collection.collection_id, f"{body.task}.requested",
+            connection, caller.scope, name_in_addresses(body.name), collection.collection_id, f"{body.task}.requested",
             _data(body), timetable,
         )  # fmt: skip
         await _record(

@@ -11,7 +11,7 @@ from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.api.switches import accepted
-from knowlog.chunking import StrategyName
+from knowlog.chunking import READ_BY, StrategyName, unread
 from knowlog.database import Connection
 from knowlog.documents import Profile
 from knowlog.edge import Answer, decode_cursor
@@ -26,6 +26,7 @@ from knowlog.evaluation.tuning import (
     list_tunings,
 )
 from knowlog.ingestion import Switch
+from knowlog.kernel.errors import Invalid
 from knowlog.tenants import Principal, record
 
 router = APIRouter(prefix="/v1/tunings", tags=["tunings"], route_class=Route, responses=problems())
@@ -59,9 +60,10 @@ class NewTuning(Body):
         max_length=20,
         description="Shares of the dense score to try where the best chunks were found.",
     )
-    k: int = Field(_Usual.k, ge=1, le=100, description="Depth by which trials are judged.")
-    depths: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(
-        _Usual.depths, max_length=10, description="Further depths that are shown."
+    passages: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(
+        _Usual.passages,
+        max_length=20,
+        description="How many passages to try for a search and an answer, besides as many as the profile says now.",
     )
     minutes: float = Field(_Usual.minutes, gt=0, le=600, description="No trial begins when these are over.")
     configurations: int = Field(
@@ -84,8 +86,8 @@ class Applied(Body):
         None,
         ge=1,
         le=100,
-        description="Also let searches that name no number return so many passages: a `k` with which the trial was"
-        " measured. Default: as many as before.",
+        description="With how many passages: a `k` with which the trial was measured. Default: of what is recommended the"
+        " recommended number, of a trial that is named as many as before.",
     )
 
 
@@ -101,6 +103,11 @@ async def create(body: NewTuning, caller: AsAdmin, app: TheApp, repeats: Repeats
     sought = Sought(**given)
     if "llm" in sought.strategies:
         app.complete_profile(Profile(chunking={"strategy": "llm"}))
+    if "overlaps" in body.model_fields_set and unread(["overlap"], sought.strategies):
+        raise Invalid(
+            f"`overlaps` (--overlap) change nothing here: they are read by {', '.join(READ_BY['overlap'])} alone."
+            " Name such a strategy, or leave them out."
+        )
 
     async def act(connection: Connection) -> Answer:
         window = app.embedder.profile.window_tokens

@@ -94,6 +94,7 @@ LEFT_OUT: Mapping[str, str] = {
     "idempotency_keys": "answers to requests of the last day, of keys that do not come along",
     "addresses": "belongs to no tenant; names are given and proven anew",
     "document_subjects": "follows from the lists of documents and collections",
+    "subject_vectors": "follows from the lists of documents and their vectors",
     "summary_sources": "summaries come to be read, and are made anew elsewhere",
     "summary_batches": "how far they were; their summaries come along to be read",
     "document_digests": "made anew where they are wanted",

@@ -15,7 +15,7 @@ from knowlog.kernel.errors import Conflict, Invalid, NotFound
 _SQL = load_queries("knowlog.bus")
 UNDER_WAY = frozenset({"waiting", "running"})
 """The states of a job that has not ended."""
-NO_JOB = "There is no such job. `GET /v1/jobs` lists yours."
+NO_JOB = "There is no such job. `GET /v1/jobs` lists yours, as `knowlog jobs list` does."
 
 
 class LeaseLost(Conflict):
@@ -40,6 +40,12 @@ async def complete(connection: Connection, worker: str, events: Sequence[Event])
     held = [event.event_id for event in events], worker, [event.attempts for event in events]
     if len(await connection.fetch(_SQL["complete"], *held)) != len(events):
         raise LeaseLost("The lease on this work has passed to another worker.")
+
+
+async def done_by(connection: Connection, worker: str, events: Sequence[UUID]) -> set[UUID]:
+    """Those of the events that this worker has completed."""
+    rows = await connection.fetch(_SQL["done_by"], list(events), worker)
+    return {row["event_id"] for row in rows}
 
 
 async def require_ours(connection: Connection, worker: str, event: Event) -> None:

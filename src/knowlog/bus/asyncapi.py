@@ -7,14 +7,19 @@ from knowlog.bus.envelope import CONTENT_TYPE, SOURCE
 
 _ABOUT = """What happens in a tenant, as CloudEvents 1.0.
 
-Events are read from `GET /v1/events`, and followed as server-sent events at `GET /v1/events/stream` with an API key.
+Events are read from `GET /v1/events`, and followed as server-sent events at `GET /v1/events/stream` with an API key. They
+are posted to webhooks, and published to a topic of the operator's.
 Each is delivered at least once; `id` tells repetitions apart, `cursor` is where to go on. Members may be added to
 the data of a type; anything else makes a new version, with a `dataschema` of its own.
 
 What sources take in from topics of Redis, RabbitMQ or Kafka is the operation `receiveDocuments`.
 """
 _UUID = {"type": "string", "format": "uuid"}
-_ENVELOPE = {
+_ELSEWHERE = "dataElsewhere"
+_PUBLISHED = (
+    "The operator's topic, where there is one: events of chosen types of all tenants, by document in order."
+)
+_ENVELOPE: dict[str, Any] = {
     "type": "object",
     "required": ["specversion", "id", "source", "type", "subject", "time", "dataschema", "tenantid", "data"],
     "properties": {
@@ -57,51 +62,69 @@ _INCOMING_ENVELOPE = {
 
 def describe_events(version: str) -> dict[str, Any]:
     """Make the document for the version of knowlog that serves it."""
-    names = {each.name: _name(each) for each in CATALOGUE.values()}
+    sent, taken = [_name(each) for each in CATALOGUE.values()], [_name(each) for each in INCOMING.values()]
+    topic = {"topic": {"description": "A stream of Redis, a queue of RabbitMQ, a topic of Kafka."}}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "knowlog events", "version": version, "description": _ABOUT},
         "defaultContentType": CONTENT_TYPE,
         "channels": {
-            "log": {
-                "address": "/v1/events/stream",
-                "description": "Every event of the tenant that the key may see.",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names.values()},
-            },
-            "source": {
-                "address": "{topic}",
-                "parameters": {
-                    "topic": {"description": "A stream of Redis, a queue of RabbitMQ, a topic of Kafka."}
-                },
-                "description": "Documents that a source takes in.",
-                "messages": {
-                    name: {"$ref": f"#/components/messages/{name}"} for name in map(_name, INCOMING.values())
-                },
-            },
+            "log": _channel("/v1/events/stream", "Every event of the tenant that the key may see.", sent),
+            "webhook": _channel(
+                None, "An address of the tenant's own, signed as Standard Webhooks has it.", sent
+            ),
+            "published": _channel("{topic}", _PUBLISHED, [*sent, _ELSEWHERE]) | {"parameters": topic},
+            "source": _channel("{topic}", "Documents that a source takes in.", taken) | {"parameters": topic},
         },
         "operations": {
-            "sendEvents": {
-                "action": "send",
-                "channel": {"$ref": "#/channels/log"},
-                "summary": "The server sends each event to whoever follows the log.",
-                "messages": [{"$ref": f"#/channels/log/messages/{name}"} for name in names.values()],
-            },
-            "receiveDocuments": {
-                "action": "receive",
-                "channel": {"$ref": "#/channels/source"},
-                "summary": "A source takes documents in, and deletes what is withdrawn.",
-                "messages": [
-                    {"$ref": f"#/channels/source/messages/{name}"} for name in map(_name, INCOMING.values())
-                ],
-            },
+            "sendEvents": _operation(
+                "send", "log", "The server sends each event to whoever follows the log.", sent
+            ),
+            "deliverEvents": _operation(
+                "send", "webhook", "A worker posts each event of the chosen types, until it is taken.", sent
+            ),
+            "publishEvents": _operation(
+                "send", "published", "A worker publishes each event of the chosen types.", [*sent, _ELSEWHERE]
+            ),
+            "receiveDocuments": _operation(
+                "receive", "source", "A source takes documents in, and deletes what is withdrawn.", taken
+            ),
         },
         "components": {
             "messages": {_name(each): _message(each, "Envelope") for each in CATALOGUE.values()}
-            | {_name(each): _message(each, "IncomingEnvelope") for each in INCOMING.values()},
+            | {_name(each): _message(each, "IncomingEnvelope") for each in INCOMING.values()}
+            | {_ELSEWHERE: _elsewhere()},
             "schemas": {"Envelope": _ENVELOPE, "IncomingEnvelope": _INCOMING_ENVELOPE}
             | {_name(each): _schema(each) for each in (*CATALOGUE.values(), *INCOMING.values())},
         },
     }
+
+
+def _channel(address: str | None, description: str, names: list[str]) -> dict[str, Any]:
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in names}
+    return {"address": address, "description": description, "messages": messages}
+
+
+def _operation(action: str, channel: str, summary: str, names: list[str]) -> dict[str, Any]:
+    messages = [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in names]
+    place = {"$ref": f"#/channels/{channel}"}
+    return {"action": action, "channel": place, "summary": summary, "messages": messages}
+
+
+def _elsewhere() -> dict[str, Any]:
+    """What is published of an event whose data are larger than the broker carries."""
+    required = [name for name in _ENVELOPE["required"] if name != "data"]
+    shown = {name: each for name, each in _ENVELOPE["properties"].items() if name != "data"}
+    told = {"type": "string", "description": "Names the data, which lie in the blob store for an hour."}
+    return {
+        "name": _ELSEWHERE,
+        "title": "data elsewhere",
+        "summary": "An event of any type whose data are larger than the broker carries; the log has it whole.",
+        "contentType": CONTENT_TYPE,
+        "payload": {
+            "type": "object", "required": [*required, "dataref"], "properties": {**shown, "dataref": told},
+        },
+    }  # fmt: skip
 
 
 def _name(kind: EventType) -> str:

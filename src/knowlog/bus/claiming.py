@@ -24,7 +24,7 @@ class Turn:
     def moved(self, events: Sequence[Event]) -> None:
         """Begin behind the tenant that was served last, as the circle goes from where this turn began."""
         if events:
-            self.after = max((e.tenant_id for e in events), key=lambda tenant: (tenant <= self.after, tenant))
+            self.after = max((e.tenant_id for e in events), key=lambda tenant: _behind(self.after, tenant))
 
 
 async def claim(
@@ -46,22 +46,32 @@ async def claim(
             )  # fmt: skip
             return _events(rows)
 
-        return await _around(connection, turn, most, take)
+        return await _around(connection, turn, most, skip, take)
 
 
 async def _around(
-    connection: Connection, turn: Turn, most: int, take: Callable[[], Awaitable[list[Event]]]
-) -> list[Event]:
-    """Take what can be done now, passing by tenants that have nothing of it: `most` are looked at together."""
+    connection: Connection, turn: Turn, most: int, skip: Collection[UUID],
+    take: Callable[[], Awaitable[list[Event]]],
+) -> list[Event]:  # fmt: skip
+    """Take what can be done now, once around the tenants: passing by those that have nothing of it, `most` at a time."""
+    start = turn.after
     for _ in range(_STEPS):
         if events := await take():
             turn.moved(events)
             return events
-        passed = await connection.fetchval("select last_passed_by($1, $2)", turn.after, most)
+        passed = await connection.fetchval("select last_passed_by($1, $2, $3)", turn.after, most, list(skip))
         if passed is None:
             break
+        around = turn.after != start and _behind(start, passed) <= _behind(start, turn.after)
         turn.after = passed
+        if around:
+            break
     return []
+
+
+def _behind(start: UUID, tenant: UUID) -> tuple[bool, UUID]:
+    """Where a tenant comes in the circle that begins behind `start`."""
+    return tenant <= start, tenant
 
 
 async def claim_orphans(
@@ -114,7 +124,7 @@ async def announce(
         )  # fmt: skip
         return _events(rows)
 
-    return await _around(connection, turn, min(most, max(1, window // 4)), take)
+    return await _around(connection, turn, min(most, max(1, window // 4)), (), take)
 
 
 async def keep_leases(database: Database, worker: str, lease_s: float, events: Collection[UUID]) -> set[UUID]:

@@ -20,11 +20,13 @@ from knowlog.bus.rounds import one_by_one
 from knowlog.bus.settings import WebhooksSettings
 from knowlog.bus.webhooks import SQL, Sealer, get_webhook, secrets_of, wanted_types
 from knowlog.database import Connection, Database, Scope
-from knowlog.kernel.errors import Conflict, KnowlogError, NotFound
+from knowlog.kernel import now
+from knowlog.kernel.errors import Conflict, Invalid, KnowlogError, NotFound
 
 KIND = "delivery.requested"
 _LOOKED_AT = 1000
 _MOST_AT_ONCE = 100
+_CLOCKS_APART = timedelta(minutes=1)
 _PATIENCE_S = 0.05
 """So long the feeding of all waits for one tenant that is writing."""
 
@@ -52,6 +54,10 @@ class Parcel:
     url: str
     envelope: Envelope
     secrets: Sequence[str] = field(repr=False)
+
+
+class WebhookGone(NotFound):
+    """The webhook was deleted: what was to be delivered to it is nobody's business any more."""
 
 
 class Resting(KnowlogError):
@@ -130,13 +136,13 @@ async def request_deliveries(
 
 
 async def parcel_of(connection: Connection, scope: Scope, delivery: Event, vault: Sealer) -> Parcel:
-    """Read what a delivery is to send. Raises NotFound, Conflict when the webhook is disabled, Resting until later,
-    Unavailable when its secret does not open.
+    """Read what a delivery is to send. Raises WebhookGone, NotFound for the event, Conflict when the webhook is disabled,
+    Resting until later, Unavailable when its secret does not open.
     """
     endpoint_id = UUID(delivery.data["endpoint_id"])
     target = await connection.fetchrow(SQL["target"], endpoint_id)
     if target is None:
-        raise NotFound("The webhook was deleted.")
+        raise WebhookGone("The webhook was deleted.")
     if target["state"] != "active":
         raise Conflict("The webhook is disabled.")
     if target["resting_until"]:
@@ -146,9 +152,17 @@ async def parcel_of(connection: Connection, scope: Scope, delivery: Event, vault
     return Parcel(target["url"], envelope, await secrets_of(vault, connection, endpoint_id, stored))
 
 
-async def put_off(connection: Connection, worker: str, delivery: Event, until: datetime) -> None:
-    """Hand a delivery back until its endpoint has had its rest, without counting the attempt."""
-    await connection.execute(SQL["put_off"], delivery.event_id, worker, delivery.attempts, until)
+async def put_off(connection: Connection, worker: str, event: Event, until: datetime) -> None:
+    """Hand work back until a moment, or a little later, without counting the attempt."""
+    await connection.execute(SQL["put_off"], event.event_id, worker, event.attempts, until)
+
+
+async def let_rest(connection: Connection, worker: str, delivery: Event, until: datetime) -> None:
+    """Hand a delivery back until its endpoint has had its rest, and put off all others that wait for it, which one by one
+    would keep a worker busy.
+    """
+    await put_off(connection, worker, delivery, until)
+    await connection.execute(SQL["rest"], UUID(delivery.data["endpoint_id"]), until)
 
 
 async def settle_delivery(
@@ -182,6 +196,8 @@ async def _count_failure(
             connection, endpoint_id, "The endpoint answered 410: it wants nothing any more."
         )
     if not row["for_too_long"]:
+        if row["resting_until"]:
+            await connection.execute(SQL["rest"], endpoint_id, row["resting_until"])
         return True
     since = f"{row['failing_since']:%Y-%m-%d %H:%M} UTC"
     return not await _disable(connection, endpoint_id, f"The endpoint has taken nothing since {since}.")
@@ -246,9 +262,11 @@ async def replay_delivery(
 async def replay_since(connection: Connection, scope: Scope, endpoint_id: UUID, since: datetime) -> None:
     """Send a webhook everything that it wants of what has happened since a moment, delivered before or not.
 
-    Raises NotFound, or Conflict when it is disabled.
+    Raises NotFound, Conflict when it is disabled, or Invalid for a moment that is still to come.
     """
     await _require_active(connection, scope, endpoint_id)
+    if since > now() + _CLOCKS_APART:
+        raise Invalid("Nothing has happened since a moment that is still to come. Name one that is past.")
     await connection.execute(SQL["rewind"], endpoint_id, since)
     await connection.execute("select pg_notify('knowlog_work', '')")
 

@@ -7,6 +7,8 @@ from knowlog.bus.catalogue import QUEUES
 from knowlog.bus.port import Broker
 from knowlog.bus.registry import open_broker
 from knowlog.bus.settings import BusSettings
+from knowlog.database import beyond
+from knowlog.kernel import now
 from knowlog.kernel.errors import KnowlogError
 
 _MOST_BURIED = 1000
@@ -15,13 +17,15 @@ _MOST_BURIED = 1000
 @dataclass(frozen=True, slots=True)
 class BrokerHealth:
     """Which broker it is (`postgres`: none), what it calls itself, what is wrong with it, and how many messages on each
-    topic of work nobody could read, up to 1000 and as far as they are kept.
+    topic of work nobody could read, up to 1000 and as far as they are kept. `clock_ahead_s`: by how much its clock is
+    ahead of the asking process's; null where it does not tell.
     """
 
     kind: str
     found: str | None = None
     trouble: str | None = None
     unreadable: dict[str, int] = field(default_factory=dict)
+    clock_ahead_s: float | None = None
 
 
 async def broker_health(settings: BusSettings) -> BrokerHealth:
@@ -33,11 +37,17 @@ async def broker_health(settings: BusSettings) -> BrokerHealth:
     if broker is None:
         return BrokerHealth(settings.broker)
     try:
-        return BrokerHealth(settings.broker, await broker.check(), None, await _buried(broker, settings))
+        found, unreadable = await broker.check(), await _buried(broker, settings)
+        return BrokerHealth(settings.broker, found, None, unreadable, await _clock_ahead_s(broker))
     except KnowlogError as error:
         return BrokerHealth(settings.broker, trouble=error.detail)
     finally:
         await broker.close()
+
+
+async def _clock_ahead_s(broker: Broker) -> float | None:
+    before, there = now(), await broker.clock()
+    return None if there is None else -beyond(before, there, now())
 
 
 async def _buried(broker: Broker, settings: BusSettings) -> dict[str, int]:

@@ -70,7 +70,7 @@ async def get_event(
     types = [name for name in CATALOGUE if name not in hidden]
     row = await connection.fetchrow(_SQL["one"], event_id, _within(scope), types)
     if row is None:
-        raise NotFound("There is no such event. `GET /v1/events` lists those that are kept.")
+        raise NotFound("There is no such event. `GET /v1/events` lists them, as `knowlog events list` does.")
     return _envelope(row, await connection.fetchval(_SQL["key"]))
 
 

@@ -56,7 +56,7 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class WantedJobs:
     """Which jobs one wants. `within` are collections: jobs about these or their documents. `dead` are those that failed
-    and of whose subject nothing newer was asked. Kinds in `hidden` are left out.
+    and were not asked for anew. Kinds in `hidden` are left out.
     """
 
     state: AskedState | None = None

@@ -8,6 +8,7 @@ whoever receives an announcement claims the event in PostgreSQL before anything 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -74,7 +75,7 @@ class PlainSubscription(Protocol):
         ...
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
-        """Be done with all that was received. Raises Unavailable."""
+        """Be done with the first of what was received and is not settled. Raises Unavailable."""
         ...
 
 
@@ -114,6 +115,10 @@ class Broker(Protocol):
 
     async def check(self) -> str:
         """Return the server's name and version, for `knowlog doctor`. Raises Unavailable, Misconfigured."""
+        ...
+
+    async def clock(self) -> datetime | None:
+        """What time the server has; None where it does not tell. Raises Unavailable, Misconfigured."""
         ...
 
     async def close(self) -> None:

@@ -8,12 +8,19 @@ with written as (
 select pg_notify('knowlog_work', '') from written limit 1
 
 -- name: complete
--- The work is done, as far as it is still ours.
+-- The work is done, as far as it is still ours. Each event is looked up by its key, whatever the planner believes: in a burst
+-- it does not know yet how much a tenant has waiting, and would read all of it. So it gets no use of the index of what is
+-- unfinished (`|| ''`), and takes the events that are held for one (what was begun was begun once at least).
 update events e set state = 'done', finished_at = clock_timestamp(), lease_until = null, reason = null
 from unnest($1::uuid[], $3::int[]) as held (event_id, attempts)
-where e.tenant_id = tenant() and e.event_id = held.event_id and e.state = 'running' and e.worker = $2
-  and e.attempts = held.attempts
+where e.tenant_id = tenant() and e.event_id = held.event_id and e.state || '' = 'running' and e.worker = $2
+  and e.attempts = held.attempts and held.attempts between 1 and 2147483647
 returning e.event_id
+
+-- name: done_by
+-- Which of these events a worker has completed.
+select event_id from events
+where tenant_id = tenant() and event_id = any($1::uuid[]) and state = 'done' and worker = $2
 
 -- name: still_ours
 -- Whether work is still this worker's; who cancels it meanwhile waits for what is being written.
@@ -62,7 +69,7 @@ from events where tenant_id = tenant() and event_id = $1 and state <> 'none'
 
 -- name: list_jobs
 -- Jobs, newest first, from before `$2`; with `$4`, those about these collections or their documents. `dead` are those that
--- failed and of whose subject nothing newer was asked.
+-- failed and were not asked for anew: of the same subject, and where it is about one event, one letter or some bytes, of these.
 select event_id as job_id, type as kind, subject, case when type like 'document.%' then subject end as document_id,
        (data ->> 'collection_id')::uuid as collection_id, (data ->> 'endpoint_id')::uuid as endpoint_id,
        state, attempts, reason, created_at, due_at, started_at, finished_at,
@@ -76,7 +83,9 @@ where tenant_id = tenant() and state <> 'none'
   and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6) and type <> all($7::text[])
   and ($1 is distinct from 'dead' or not exists (
     select from events later
-    where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position))
+    where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position
+      and (later.data -> 'event_id', later.data -> 'letter', later.data -> 'blobs')
+        is not distinct from (e.data -> 'event_id', e.data -> 'letter', e.data -> 'blobs')))
 order by event_id desc limit $3
 
 -- name: list_jobs_oldest
@@ -94,7 +103,9 @@ where tenant_id = tenant() and state <> 'none'
   and ($5::text is null or type = $5) and ($6::uuid is null or subject = $6) and type <> all($7::text[])
   and ($1 is distinct from 'dead' or not exists (
     select from events later
-    where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position))
+    where later.tenant_id = tenant() and later.subject = e.subject and later.type = e.type and later.position > e.position
+      and (later.data -> 'event_id', later.data -> 'letter', later.data -> 'blobs')
+        is not distinct from (e.data -> 'event_id', e.data -> 'letter', e.data -> 'blobs')))
 order by event_id limit $3
 
 -- name: latest_job_of

@@ -83,7 +83,9 @@ async def get_schedule(connection: Connection, name: str, within: Collection[UUI
     """Return a schedule by name or id, locked until the transaction ends. Raises NotFound."""
     row = await connection.fetchrow(_SQL["find"], name, None if within is None else list(within))
     if row is None:
-        raise NotFound("There is no such schedule. `GET /v1/schedules` lists yours.")
+        raise NotFound(
+            "There is no such schedule. `GET /v1/schedules` lists yours, as `knowlog schedules list` does."
+        )
     return Schedule(**row)
 
 

@@ -153,7 +153,10 @@ class WorkerSettings(BaseModel):
     longest_backoff_s: float = Field(300, gt=0, description="Longest wait between two attempts.")
     grace_s: float = Field(20, ge=0, description="Time to finish after SIGTERM before work is handed back.")
     metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Serve Prometheus metrics of the worker here."
+        None,
+        ge=1,
+        le=65535,
+        description="Serve Prometheus metrics of the worker here; of the workers of `knowlog up`, the first's alone.",
     )
 
     @field_validator("queues")

@@ -104,7 +104,9 @@ async def get_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -
     """Return one webhook. Raises NotFound."""
     row = await connection.fetchrow(SQL["list"], endpoint_id, _within(scope))
     if row is None:
-        raise NotFound("There is no such webhook. `GET /v1/webhooks` lists yours.")
+        raise NotFound(
+            "There is no such webhook. `GET /v1/webhooks` lists yours, as `knowlog webhooks list` does."
+        )
     return Webhook(**row)
 
 
@@ -118,6 +120,8 @@ async def update_webhook(connection: Connection, scope: Scope, endpoint_id: UUID
     types = None if wish.types is None else list(wish.types)
     place = await present_position(connection) if wish.state == "active" else None
     await connection.execute(SQL["update"], endpoint_id, wish.url, wish.description, types, wish.state, place)
+    if wish.state == "active":  # whoever says so has mended it
+        await connection.execute(SQL["hasten"], endpoint_id)
     if wish.state == "disabled":
         await connection.execute(SQL["end_waiting"], endpoint_id, "failed", _DISABLED)
     return await get_webhook(connection, scope, endpoint_id)
@@ -136,11 +140,12 @@ async def rotate_secret(
 
 
 async def delete_webhook(connection: Connection, scope: Scope, endpoint_id: UUID) -> None:
-    """Delete a webhook; what was still to be delivered is cancelled. Raises NotFound."""
+    """Delete a webhook; what was still to be delivered, or could not be, is cancelled. Raises NotFound."""
     await get_webhook(connection, scope, endpoint_id)
     await connection.execute(SQL["delete"], endpoint_id)
     await connection.execute(SQL["end_waiting"], endpoint_id, "cancelled", _DELETED)
     await connection.execute(SQL["cancel_running"], endpoint_id, _DELETED)
+    await connection.execute(SQL["forget_failed"], endpoint_id, _DELETED)
 
 
 async def seal_for(vault: Sealer, connection: Connection, endpoint_id: UUID, secret: str) -> bytes:

@@ -59,6 +59,11 @@ delete from webhooks where tenant_id = tenant() and endpoint_id = $1 returning e
 update events set state = $2, reason = $3, finished_at = clock_timestamp(), announced_at = null
 where tenant_id = tenant() and type = 'delivery.requested' and state = 'waiting' and data ->> 'endpoint_id' = $1::uuid::text
 
+-- name: forget_failed
+-- What could not be delivered is nobody's business any more.
+update events set state = 'cancelled', reason = $2
+where tenant_id = tenant() and type = 'delivery.requested' and state = 'failed' and data ->> 'endpoint_id' = $1::uuid::text
+
 -- name: cancel_running
 -- Nor is what a worker is about to deliver.
 update events set state = 'cancelled', reason = $2, finished_at = clock_timestamp(), lease_until = null
@@ -108,6 +113,16 @@ set state = 'waiting', due_at = $4::timestamptz + random() * interval '2 seconds
     lease_until = null, announced_at = null
 where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
 
+-- name: rest
+-- What else waits for an endpoint ($1) that has a rest waits as long; what a worker is just taking finds out by itself.
+with others as (
+    select tenant_id, event_id from events
+    where tenant_id = tenant() and type = 'delivery.requested' and state = 'waiting'
+      and data ->> 'endpoint_id' = $1::uuid::text and due_at < $2
+    for update skip locked)
+update events e set due_at = $2::timestamptz + random() * interval '2 seconds', announced_at = null
+from others o where e.tenant_id = o.tenant_id and e.event_id = o.event_id
+
 -- name: target
 -- What a delivery needs to know of its webhook.
 select url, state, sealed, secret, case when resting_until > clock_timestamp() then resting_until end as resting_until,
@@ -138,7 +153,7 @@ set failures = failures + 1, reason = case when state = 'active' then $3 else re
     resting_until = case when failures >= 7 then
         clock_timestamp() + least($2::interval * 2 ^ least((failures - 7) / 8, 20), interval '5 minutes') end
 where tenant_id = tenant() and endpoint_id = $1
-returning failing_since, state, failing_since <= clock_timestamp() - $4::interval as for_too_long
+returning failing_since, state, failing_since <= clock_timestamp() - $4::interval as for_too_long, resting_until
 
 -- name: disable
 -- Send nothing any more.

@@ -1,6 +1,6 @@
 """The nouns of chunking."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -29,12 +29,14 @@ StrategyName = Literal[
     "structure",
     "cluster_semantic",
 ]
-_OF_ALL = ("strategy", "size_tokens", "overlap")
-_OF_STRATEGY: dict[str, tuple[str, ...]] = {
-    "sentence": ("sentences",),
-    "semantic": ("similarity", "percentile"),
-    "parent_child": ("child_tokens",),
+READ_BY: dict[str, tuple[StrategyName, ...]] = {
+    "overlap": ("recursive", "sliding_window", "sentence"),
+    "sentences": ("sentence",),
+    "similarity": ("semantic",),
+    "percentile": ("semantic",),
+    "child_tokens": ("parent_child",),
 }
+"""Which strategies read a setting of a profile; what is not here, all of them read."""
 LEAST_TOKENS = 16
 """The smallest chunk that a profile may ask for."""
 
@@ -118,7 +120,8 @@ class ChunkingProfile(BaseModel):
 
     def settled(self) -> dict[str, Any]:
         """Return what decides where this profile cuts: what other strategies would read is left out."""
-        return self.model_dump(include={*_OF_ALL, *_OF_STRATEGY.get(self.strategy, ())})
+        others = {name for name, readers in READ_BY.items() if self.strategy not in readers}
+        return self.model_dump(exclude=others - {"overlap"})  # which stored profiles of every strategy have
 
     def require_window(self, window_tokens: int) -> None:
         """Raise Invalid unless a whole chunk, with the model's marks around it, fits into its window."""
@@ -140,6 +143,13 @@ class ChunkingProfile(BaseModel):
 
 Strategy = Callable[["Work"], list[Span]]
 """A pure function: a text with its structure to spans in order of their start."""
+
+
+def unread(settings: Iterable[str], strategies: Collection[str]) -> str | None:
+    """Return the first of some settings that none of the strategies reads; None where each is read."""
+    return next(
+        (name for name in settings if name in READ_BY and not set(READ_BY[name]) & set(strategies)), None
+    )
 
 
 def _sentence(error: ValidationError) -> str:

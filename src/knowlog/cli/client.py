@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -71,6 +74,13 @@ class Client:
         """
         again = method in _REPEATABLE if repeatable is None else repeatable
         return _read(self._patiently(method, path, again, options))
+
+    def clock(self) -> datetime | None:
+        """What time the server has, in whole seconds; None where its answer does not tell."""
+        told = self._patiently("GET", "/health/live", True, {}).headers.get("date", "")
+        with suppress(ValueError):
+            return parsedate_to_datetime(told)
+        return None
 
     def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of a paginated list, following its cursor to the end."""

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import typer
 
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
+from knowlog.cli.costs import confirm_cost
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
 from knowlog.cli.output import emit, emit_list, say, show_fields, table
 from knowlog.cli.output import show as show_table
@@ -16,8 +16,6 @@ from knowlog.cli.values import json_object
 from knowlog.kernel.errors import Misconfigured
 from knowlog.kernel.wording import counted
 
-_MOST_COUNTED = 100_000
-_BYTES_PER_TOKEN = 4  # of English text; a little more for files that hold other things than text
 app = typer.Typer(help="Collections: list, create, show, update, rollback, delete.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the collection.")]
 Profile = Annotated[
@@ -160,7 +158,8 @@ def update(
         if wholly or given:
             wanted["profile"] = _changed({**before["profile"], **wholly}, given)
             if _asks_a_model(wanted["profile"]) and not _asks_a_model(before["profile"]):
-                _tell_cost(client, before, yes)
+                extent = "What comes in later is sent too."
+                confirm_cost(client, before, extent, "Have them cut so?", yes)
         made = client.call("PATCH", _address(name), value=wanted)
     emit(made, as_json, lambda value: _render_change(before, value))
 
@@ -195,18 +194,6 @@ def _render_receipt(value: dict[str, Any]) -> None:
 
 def _asks_a_model(profile: dict[str, Any]) -> bool:
     return bool(profile.get("chunking", {}).get("strategy") == "llm")
-
-
-def _tell_cost(client: Client, collection: dict[str, Any], yes: bool) -> None:
-    """Say what cutting all documents by a language model will send to it, and wait for a yes."""
-    listed = client.listed(f"{_address(collection['name'])}/documents", _MOST_COUNTED)["items"]
-    tokens = sum(each["size_bytes"] for each in listed) // _BYTES_PER_TOKEN
-    say(
-        f"{counted(len(listed), 'document')} will be sent to the language model that this installation names, about"
-        f" {tokens:,} tokens and a quarter more for what is shown twice. What comes in later is sent too."
-    )
-    if listed and not yes:
-        typer.confirm("Have them cut so?", abort=True, err=True)
 
 
 def _given(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:

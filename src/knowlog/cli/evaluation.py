@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from knowlog.cli.ask import Mode
 from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.files import write_page
@@ -26,6 +27,7 @@ from knowlog.cli.output import (
 from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address
 from knowlog.kernel.errors import Invalid, KnowlogError
+from knowlog.kernel.wording import counted
 
 app = typer.Typer(
     help="Evaluation: run, list, show, compare, report, gate, cancel, delete.", no_args_is_help=True
@@ -71,6 +73,7 @@ def run(
         list[Group] | None,
         typer.Option("--measure", "-m", help="Only this group; may be given more than once. [default: all]"),
     ] = None,
+    mode: Mode = None,
     label: Annotated[str | None, typer.Option("--label", help="What the run is called in comparisons.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the intervals.")] = 1,
     price: Annotated[
@@ -81,10 +84,17 @@ def run(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Measure a collection on a dataset, and wait for the figures. Exit code 1 when that fails or is cancelled."""
-    wanted = {"dataset": dataset, "k": k, "seed": seed, "label": label, "price_per_million": price}
+    """Measure a collection on a dataset, and wait for the figures. Exit code 1 when that fails or is cancelled.
+
+    Answers are made as users' are. Where a language model writes them, it is asked once for each question, on your
+    tenant's account.
+    """
+    wanted = {
+        "dataset": dataset, "k": k, "seed": seed, "label": label, "price_per_million": price, "mode": mode,
+    }  # fmt: skip
     with connect(url, key) as client:
         found = client.post("/v1/runs", {**wanted, "measures": measure} if measure else wanted)
+        _say_cost(found)
         if not detach:
             found = _wait(client, found, as_json)
     emit(found, as_json, _render_detached if detach else _render_run)
@@ -197,6 +207,15 @@ def delete(run: RunId, url: Url = None, key: Key = None, as_json: AsJson = False
     emit({"deleted": run}, as_json, lambda _: say(f"Run {run} is deleted."))
 
 
+def _say_cost(run: dict[str, Any]) -> None:
+    """Say so while hardly anything is paid yet, and how to stop it."""
+    if run["wanted"]["mode"] == "generated":
+        say(
+            f"A language model writes {counted(run['question_count'], 'answer')} for this run, on your tenant's account."
+            f" `knowlog eval cancel {run['run_id']}` stops it; with --mode extractive none is asked."
+        )
+
+
 def _wait(client: Client, run: dict[str, Any], as_json: bool) -> dict[str, Any]:
     """Look until the run has ended, with a bar where somebody looks on."""
     with progress(as_json) as bar:
@@ -246,8 +265,11 @@ def _render_run(run: dict[str, Any]) -> None:
     made = run["made_with"] or {}
     shown = {name: value for name, value in run.items() if name not in ("figures", "made_with", "wanted")}
     show_fields(
-        {**shown, "model": made.get("embedding_key"), "judge": made.get("judge"), "k": run["wanted"]["k"]}
-    )
+        {
+            **shown, "model": made.get("embedding_key"), "judge": made.get("judge"), "k": run["wanted"]["k"],
+            "answers": (made.get("answers") or {}).get("told"),
+        }
+    )  # fmt: skip
     if run["figures"]:
         rows = (
             [name, each["mean"], f"{each['low']:.3f} to {each['high']:.3f}", each["count"]]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -13,8 +13,11 @@ class Interrupted(Exception):
     """The user pressed Ctrl-C, or the machine is stopping; everything was tidied up."""
 
 
-def run_interruptibly(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine; SIGINT and SIGTERM cancel it, so that its `finally` blocks stop what it started.
+def run_interruptibly(
+    work: Coroutine[Any, Any, Result], loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+) -> Result:
+    """Run a coroutine; SIGINT and SIGTERM cancel it, so that its `finally` blocks stop what it started. `loop` makes
+    another event loop than Python's own.
 
     Raises Interrupted when it was cancelled so. Further signals while it tidies up change nothing.
     """
@@ -29,7 +32,8 @@ def run_interruptibly(work: Coroutine[Any, Any, Result]) -> Result:
             return await task
         raise Interrupted
 
-    return asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(main())
 
 
 def _once(asked: asyncio.Event, task: "asyncio.Future[Any]") -> Any:

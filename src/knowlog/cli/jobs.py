@@ -31,9 +31,7 @@ Kind = Annotated[
 Collection = Annotated[str | None, typer.Option("--collection", "-c", help="Only about this collection.")]
 State = Annotated[
     Literal["waiting", "running", "done", "failed", "cancelled", "dead"] | None,
-    typer.Option(
-        "--state", "-s", help="Only in this state; dead: failed, and nothing newer was asked of its document."
-    ),
+    typer.Option("--state", "-s", help="Only in this state; dead: failed, and not asked for anew."),
 ]
 
 

@@ -2,17 +2,20 @@
 
 import time
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
-from knowlog.cli.options import AsJson, Key, Url
+from knowlog.cli.costs import confirm_cost
+from knowlog.cli.options import AsJson, Key, Url, Yes
 from knowlog.cli.output import emit, out, printable, progress, say, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.switches import say_switched, wait_for_switch
 from knowlog.cli.values import address, named
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.wording import counted
 
 _LOOK_EVERY_S = 0.5
 _SEARCHING = {
@@ -46,9 +49,16 @@ Overlaps = Annotated[
 ]
 Weights = Annotated[
     list[float] | None,
-    typer.Option("--dense-weight", help="Try this share of the dense score; may be given more than once."),
+    typer.Option(
+        "--dense-weight", min=0, max=1, help="Try this share of the dense score; may be given more than once."
+    ),
 ]
-Depth = Annotated[int, typer.Option("--k", min=1, max=100, help="Depth by which trials are judged.")]
+Counts = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--k", min=1, max=100, help="Try so many passages for a search and an answer; may be given more than once."
+    ),
+]  # fmt: skip
 Minutes = Annotated[float, typer.Option("--minutes", help="No trial begins when these are over.")]
 Configurations = Annotated[
     int, typer.Option("--configurations", min=1, max=200, help="Most ways of cutting that are tried.")
@@ -65,7 +75,7 @@ Passages = Annotated[
     int | None,
     typer.Option(
         "--passages", min=1, max=100,
-        help="With --apply: also let searches return so many, a k of the table. [default: as before]",
+        help="With --apply: how many passages, a k of the table. [default: as recommended; with --trial, as before]",
     ),
 ]  # fmt: skip
 Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for it.")]
@@ -80,7 +90,7 @@ def tune(
     size: Sizes = None,
     overlap: Overlaps = None,
     weight: Weights = None,
-    k: Depth = 5,
+    k: Counts = None,
     minutes: Minutes = 30,
     configurations: Configurations = 12,
     documents: Documents = 2000,
@@ -89,11 +99,13 @@ def tune(
     trial: Trial = None,
     passages: Passages = None,
     detach: Detach = False,
+    yes: Yes = False,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Try chunking strategies, sizes, overlaps and fusion weights on a dataset; report what each finds and costs.
+    """Try chunking strategies, sizes, overlaps, fusion weights and numbers of passages on a dataset; report what each
+    finds and costs.
 
     Trials have indexes of their own beside the one that answers. What is recommended was judged by questions that had no
     part in choosing it. With --apply an index of all documents is built, and then answers in one step;
@@ -101,12 +113,16 @@ def tune(
     """
     _require_sense(context)
     strategies = [each for listed in strategy or () for each in named(listed)]
+    if strategy and not strategies:
+        raise typer.BadParameter("--strategy names none. Name one, or leave it out.")
     given = {
         "collection": collection, "dataset": dataset, "strategies": strategies, "sizes": size, "overlaps": overlap,
-        "weights": weight, "k": k, "minutes": minutes, "configurations": configurations, "documents": documents,
+        "weights": weight, "passages": k, "minutes": minutes, "configurations": configurations, "documents": documents,
         "seed": seed,
     }  # fmt: skip
     with connect(url, key) as client:
+        if dataset is not None:
+            _tell_cost(client, collection, strategies, yes)
         found = _begin(client, given, tuning)
         if not detach:
             found = {**_ended(client, found, as_json), "switch": None}
@@ -115,6 +131,17 @@ def tune(
     emit(found, as_json, _render_id if detach else _render)
     if apply and not as_json and not found["switch"]:
         say(f"Nothing was switched; --tuning {found['tuning_id']} --apply --trial N switches all the same.")
+
+
+def _tell_cost(client: Client, collection: str, strategies: list[str], yes: bool) -> None:
+    """Where documents will be cut by a language model, say what that costs, and wait for a yes. What there is now is cut
+    anew beside what is tried.
+    """
+    of = client.get(f"/v1/collections/{quote(collection, safe='')}")
+    present = of["profile"].get("chunking", {}).get("strategy")
+    if "llm" in {present, *strategies}:
+        extent = "They are sent once for each size that is tried, that of the present profile included."
+        confirm_cost(client, of, extent, "Have them cut so?", yes)
 
 
 def _require_sense(context: typer.Context) -> None:
@@ -188,7 +215,8 @@ def _render_id(found: dict[str, Any]) -> None:
 
 
 def _render(found: dict[str, Any]) -> None:
-    show_report(found["report"])
+    if not found["switch"] or found["report"]["change"]:  # the advice is not told to who has gone against it
+        show_report(found["report"])
     if found["switch"]:
         say_switched(found["switch"])
     elif found["report"]["change"]:
@@ -198,14 +226,32 @@ def _render(found: dict[str, Any]) -> None:
 def show_report(report: dict[str, Any]) -> None:
     """Print the trials of a tuning, and its verdict."""
     title = "Recall" if report["target"] == "recall" else "Excerpt recall"
-    rows = [_row(each) for each in report["trials"]]
+    rows = [_row(each) for each in _shown(report)]
     heads = (">Trial", "Strategy", ">Size", ">Overlap", ">Dense", ">k", ">Documents", f">{title}", ">95 % interval",
              ">Tokens read", ">Chunks", ">ms")  # fmt: skip
     show_table(table(heads, rows))
-    say("* no other trial on all documents finds as much with less to read. Trial 0 is the present profile.")
+    present, best = report.get("present_k"), report.get("best_k")
+    read = f" with {counted(present, 'passage')}" if present else ""
+    say(
+        f"* no other trial on all documents finds as much with less to read. Trial 0{read} is the present profile."
+    )
+    if len(rows) < len(report["trials"]):
+        say("Of each trial the present k, the best and those with a star are shown; --json has all.")
     if report["time_is_up"]:
         say("The time was over before all was tried.")
-    say(f"{printable(report['verdict'])} The best is trial {report['best']}.")
+    read = f" with {counted(best, 'passage')}" if best else ""
+    say(f"{printable(report['verdict'])} The best is trial {report['best']}{read}.")
+
+
+def _shown(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that a person looks at: of those that differ in the number of passages alone, a few."""
+    present = report.get("present_k")
+    best = report["best"], report.get("best_k")
+    ordered = sorted(report["trials"], key=lambda each: (each["documents"], each["number"], each["k"]))
+    return [
+        each for each in ordered
+        if not each["whole"] or each["pareto"] or present in (None, each["k"]) or (each["number"], each["k"]) == best
+    ]  # fmt: skip
 
 
 def _row(trial: dict[str, Any]) -> list[Any]:

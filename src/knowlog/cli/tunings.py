@@ -9,6 +9,7 @@ from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.tune import address_of, show_report
+from knowlog.kernel.wording import counted
 
 app = typer.Typer(
     help="Tunings, which `knowlog tune` begins: list, show, cancel, delete.", no_args_is_help=True
@@ -61,7 +62,12 @@ def _advice(tuning: dict[str, Any]) -> str:
     report = tuning["report"]
     if report is None:
         return ""
-    return f"change to trial {report['recommended']}" if report["change"] else "keep what there is"
+    if not report["change"]:
+        return "keep what there is"
+    count = report.get("recommended_k")
+    return f"change to trial {report['recommended']}" + (
+        f" with {counted(count, 'passage')}" if count else ""
+    )
 
 
 def _render_tuning(tuning: dict[str, Any]) -> None:

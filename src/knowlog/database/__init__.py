@@ -1,6 +1,7 @@
 """PostgreSQL: the embedded server, the pool, transactions that belong to one tenant, migrations, SQL by name."""
 
 from knowlog.database.actions import open_database, start_embedded
+from knowlog.database.clocks import WORTH_TELLING_S, Clock, beyond, seconds_ahead
 from knowlog.database.copying import (
     AnotherMover,
     Copier,
@@ -23,7 +24,9 @@ from knowlog.database.silos import FORGOTTEN_S, Home, Silo
 __all__ = [
     "FORGOTTEN_S",
     "HERE",
+    "WORTH_TELLING_S",
     "AnotherMover",
+    "Clock",
     "Connection",
     "Copier",
     "CopyDiffers",
@@ -37,6 +40,7 @@ __all__ = [
     "Silo",
     "Table",
     "beside",
+    "beyond",
     "check_server",
     "connect",
     "drop_rows",
@@ -46,6 +50,7 @@ __all__ = [
     "open_database",
     "raw_session",
     "require_same",
+    "seconds_ahead",
     "start_embedded",
     "tables_of",
 ]

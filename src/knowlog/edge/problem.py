@@ -159,6 +159,11 @@ def _validation(errors: Sequence[Any]) -> KnowlogError:
     found = [{"where": _where(error["loc"]), "problem": wrong_with(error)} for error in errors[:20]]
     more = f" ({len(errors) - 1} more below)" if len(errors) > 1 else ""
     first = found[0]
+    if first == {"where": "body", "problem": "is missing"}:
+        return Invalid(
+            "The body is missing. Send a JSON object, which may be empty ({}) where no member is required.",
+            errors=found,
+        )
     return Invalid(f"{_subject(first['where'])} {first['problem']}{more}.", errors=found)
 
 

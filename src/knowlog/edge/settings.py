@@ -143,8 +143,8 @@ class ApiSettings(BaseModel):
         5,
         ge=0,
         le=60,
-        description="Longest wait of a question for its turn. Where several tenants have been waiting for more than a"
-        " second, it is a twentieth of a second, and 429 or 503 afterwards.",
+        description="Longest wait of a question for its turn. Where as many questions of several tenants have waited as"
+        " were answered, for more than a second, it is half a second, and 429 or 503 afterwards.",
     )
     waiting_per_address: int = Field(
         256,

@@ -50,7 +50,8 @@ class EmbeddingSettings(BaseModel):
         256,
         ge=0,
         le=65_536,
-        description="Most memory, of each process, for vectors of single tokens; only late_interaction makes any.",
+        description="Most memory, of each process, for vectors of single tokens; the patterns late_interaction and "
+        "adaptive make them.",
     )
 
     @property

@@ -53,8 +53,8 @@ from knowlog.evaluation.keeping import (
     questions_of,
 )
 from knowlog.evaluation.locating import DocumentText, texts_of
+from knowlog.evaluation.means import Asked
 from knowlog.evaluation.measures import METRICS, Metric
-from knowlog.evaluation.measuring import Asked
 from knowlog.evaluation.metrics import (
     abstention,
     answer_f1,
@@ -87,6 +87,7 @@ from knowlog.evaluation.model import (
     Excerpt,
     Figure,
     Measure,
+    Mode,
     Origin,
     Question,
     Result,
@@ -134,6 +135,7 @@ __all__ = [
     "LeftOut",
     "Measure",
     "Metric",
+    "Mode",
     "Opinion",
     "Origin",
     "Paragraph",

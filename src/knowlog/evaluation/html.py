@@ -61,7 +61,8 @@ def _facts(run: Mapping[str, Any]) -> str:
     facts = {
         "Collection": run["collection"], "Questions": run["question_count"], "Profile version": run["profile_version"],
         "Data version": run["digest"], "Code version": run["code_version"], "Seed": run["seed"],
-        "Model": made.get("embedding_key"), "Judge": made.get("judge"), "Finished": run["finished_at"],
+        "Model": made.get("embedding_key"), "Judge": made.get("judge"),
+        "Answers": (made.get("answers") or {}).get("told"), "Finished": run["finished_at"],
         "Run": run["run_id"],
     }  # fmt: skip
     rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in facts.items())

@@ -1,42 +1,30 @@
 """One question asked as users ask it, and everything that can be measured on what comes back."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-from knowlog.answering import Answer, compose, with_leads
+from knowlog.answering import Answer
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.documents import Answering
-from knowlog.embedding import Embedder, OpenModel
+from knowlog.embedding import Embedder
 from knowlog.evaluation import metrics
+from knowlog.evaluation.answers import answer_of
 from knowlog.evaluation.locating import find_spans, texts_of
+from knowlog.evaluation.means import Asked
 from knowlog.evaluation.metrics import Cited, Range
 from knowlog.evaluation.model import Question, Wanted
-from knowlog.faithfulness import Judge, Judgement
-from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, Writer, retrieve
-from knowlog.stores import VectorStore
+from knowlog.faithfulness import Judgement
+from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve
 
-ANSWER_PASSAGES = 10
-"""An answer is sought in so many passages, as by `POST /v1/answers`."""
+RANKED = 10
+"""Documents are ranked by so many passages at least, whatever k is."""
 _SQL = load_queries("knowlog.evaluation", "datasets.sql")
 _SHOWN = 500
 _WHOLE = 1 << 40
 _ROOM = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What asking rests on: the same that a request to the API rests on, a judge, and who writes on whose account."""
-
-    database: Database
-    embedder: Embedder
-    store: VectorStore
-    open_model: OpenModel
-    judge: Judge
-    writing: Callable[[Scope], AbstractAsyncContextManager[Writer | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +49,27 @@ async def measure(
     Returns its scores by metric, and what was found. Raises what searching and judging raise.
     """
     search = Search(
-        question.text, (collection_id,), max(wanted.k, ANSWER_PASSAGES), profile=profile,
+        question.text, (collection_id,), max(wanted.k, RANKED, profile.passages), profile=profile,
         answering=index and {collection_id: index},
     )  # fmt: skip
     started = perf_counter()
-    async with asked.writing(scope) as writer:
-        found = await retrieve(
-            asked.database, scope, asked.embedder, asked.store, search, open_model=asked.open_model,
-            writer=writer,
-        )  # fmt: skip
+    found = await _search(asked, scope, search)
+    read = found.passages[: profile.passages]
     answer = None
-    if "answers" in wanted.measures or "faithfulness" in wanted.measures:
-        model = found.model or asked.embedder
-        passages = await with_leads(asked.database, scope, found.passages[:ANSWER_PASSAGES])
-        answer = await compose(question.text, passages, model, statistics=found.statistics)
+    if wanted.answers:
+        answer = await answer_of(asked, scope, question.text, found, read, wanted.mode)
     scores = {"latency_ms": (perf_counter() - started) * 1000}
     place = await _place(asked.database, scope, collection_id, question, index and index.index_id)
     if "retrieval" in wanted.measures:
-        scores |= retrieval_scores(question, place, found.passages, wanted.k)
+        ranking = await _ranking(asked, scope, search, found.passages, wanted.k)
+        scores |= retrieval_scores(question, place, found.passages, ranking, wanted.k)
         scores |= _costs(asked.embedder, found.passages[: wanted.k], wanted)
     judgement = None
     if answer and "answers" in wanted.measures:
         scores |= answer_scores(question, place, answer)
         scores |= await _relevance(found.model or asked.embedder, question, answer)
     if answer and answer.statements and "faithfulness" in wanted.measures:
-        texts = [each.text for each in found.passages[:ANSWER_PASSAGES]]
-        judgement = await asked.judge.judge(question.text, answer.text, texts)
+        judgement = await asked.judge.judge(question.text, answer.text, [each.text for each in read])
         scores["faithfulness"] = metrics.faithful_share(
             [each.label == "supported" for each in judgement.verdicts]
         )
@@ -95,14 +78,40 @@ async def measure(
     )
 
 
+async def _search(asked: Asked, scope: Scope, search: Search) -> Retrieved:
+    async with asked.writing(scope) as writer:
+        return await retrieve(
+            asked.database, scope, asked.embedder, asked.store, search, open_model=asked.open_model,
+            writer=writer,
+        )  # fmt: skip
+
+
+async def _ranking(
+    asked: Asked, scope: Scope, search: Search, passages: Sequence[Passage], k: int
+) -> list[str]:
+    """The documents in the order in which they were found, k of them if so many are found at all.
+
+    Where the passages lie in fewer documents than that, it is asked again for the best passage of each document.
+    """
+    ranking = _documents(passages[: max(k, RANKED)])
+    if len(ranking) >= k or len(passages) < search.limit or search.profile.one_per_document:
+        return ranking
+    each = search.profile.model_copy(update={"one_per_document": True})
+    further = await _search(asked, scope, replace(search, limit=k, profile=each))
+    return list(dict.fromkeys([*ranking, *_documents(further.passages)]))[:k]
+
+
+def _documents(passages: Sequence[Passage]) -> list[str]:
+    return list(dict.fromkeys(each.external_id for each in passages))
+
+
 def retrieval_scores(
-    question: Question, place: Place, passages: Sequence[Passage], k: int
+    question: Question, place: Place, passages: Sequence[Passage], ranking: Sequence[str], k: int
 ) -> dict[str, float]:
-    """What the passages are worth: by the documents that are known to be relevant, and by the excerpts."""
+    """What was found is worth: by the documents that are known to be relevant, and by the excerpts in the passages."""
     scores: dict[str, float] = {}
     relevance = question.documents or {each.document: 1 for each in question.excerpts}
     if relevance:
-        ranking = list(dict.fromkeys(each.external_id for each in passages))
         scores = {
             "recall": metrics.recall(ranking, relevance, k),
             "precision": metrics.precision(ranking, relevance, k),
@@ -220,6 +229,7 @@ def _detail(
     if answer is not None:
         told["answer"] = answer.text[:_SHOWN]
         told["confidence"] = round(answer.confidence, 4)
+        told["rung"] = answer.rung
     if judgement is not None:
         told["unsupported"] = _unsupported(judgement)
     return told

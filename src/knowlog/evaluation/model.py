@@ -11,6 +11,7 @@ from knowlog.bus import JobState
 Origin = Literal["real", "synthetic"]
 Answers = Literal["quoted", "free"]
 Measure = Literal["retrieval", "answers", "faithfulness"]
+Mode = Literal["extractive", "generated"]
 MEASURES: tuple[Measure, ...] = ("retrieval", "answers", "faithfulness")
 
 
@@ -72,11 +73,19 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run measures, and at which depth `k`. `price_per_million` is what a million tokens cost to be read."""
+    """What a run measures, and at which depth `k`. `price_per_million` is what a million tokens cost to be read. `mode`
+    says how answers are made: of quotations, or written by a language model.
+    """
 
     k: int = 5
     measures: tuple[Measure, ...] = MEASURES
     price_per_million: float = 0.0
+    mode: Mode = "extractive"
+
+    @property
+    def answers(self) -> bool:
+        """Whether questions are answered at all."""
+        return "answers" in self.measures or "faithfulness" in self.measures
 
 
 @dataclass(frozen=True, slots=True)

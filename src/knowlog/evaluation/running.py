@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,13 +13,16 @@ import knowlog
 from knowlog.bus import Event, LeaseLost, complete, notify_progress
 from knowlog.database import Scope
 from knowlog.documents import Collection, get_collection
+from knowlog.evaluation.answers import writers_of
 from knowlog.evaluation.keeping import questions_of
+from knowlog.evaluation.means import Asked
 from knowlog.evaluation.measures import METRICS
-from knowlog.evaluation.measuring import Asked, measure
+from knowlog.evaluation.measuring import measure
 from knowlog.evaluation.model import Figure, Question, Result, Run
 from knowlog.evaluation.runs import finish_run, get_run, note_progress
 from knowlog.evaluation.statistics import Interval, bootstrap
 from knowlog.kernel.errors import Conflict, KnowlogError, NotFound, Unavailable
+from knowlog.llm import Provider
 from knowlog.retrieval import RetrievalProfile
 
 _TELL_EVERY_S = 1.0
@@ -59,6 +63,7 @@ class Evaluator:
                 async with database.transaction(scope) as connection:
                     await complete(connection, worker, [event])
             return
+        writers = await writers_of(self._asked, scope, run.wanted.mode)
         results = await self._measure(scope, run, collection, questions)
         async with database.transaction(scope) as connection:
             after = await get_collection(connection, scope, str(run.collection_id))
@@ -68,7 +73,8 @@ class Evaluator:
                     "The collection's profile or model changed while the run was under way. Run it again."
                 )
             await complete(connection, worker, [event])
-            await finish_run(connection, run, code_version(), made_with, figures(results, run.seed), results)
+            told = made_with | {"answers": _answered(run, writers, results)}
+            await finish_run(connection, run, code_version(), told, figures(results, run.seed), results)
             await notify_progress(connection, scope.tenant_id, run.run_id)
 
     async def _measure(
@@ -105,6 +111,19 @@ class Evaluator:
             "document_count": collection.document_count,
             "judge": self._asked.judge.name,
         }
+
+
+def _answered(run: Run, writers: Sequence[Provider], results: Sequence[Result]) -> dict[str, Any] | None:
+    """How the answers were made: how many stand on which rung of the ladder, and that in words. None for a run without
+    answers.
+    """
+    rungs = Counter(each.detail["rung"] for each in results if "rung" in each.detail)
+    if not rungs:
+        return None
+    models = [each.model.name for each in writers]
+    written = rungs.total() - rungs["extractive"]
+    told = f"{written} of {rungs.total()} written by {' or '.join(models)}" if writers else "quotations"
+    return {"mode": run.wanted.mode, "models": models, "rungs": dict(rungs), "told": told}
 
 
 def figures(results: Sequence[Result], seed: int) -> dict[str, Figure]:

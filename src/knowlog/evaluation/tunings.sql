@@ -17,6 +17,10 @@ where t.tenant_id = tenant() and ($1::uuid is null or t.tuning_id < $1) and ($2:
   and ($3::uuid[] is null or d.collection_id = any($3))
 order by t.tuning_id desc limit $4
 
+-- name: hold_collection
+-- Who asks for a tuning of a collection waits here for who has asked just before, and then sees that one.
+select 1 from collections where tenant_id = tenant() and collection_id = $1 for no key update
+
 -- name: open_tunings
 -- How many tunings a dataset has, and how many of its collection wait or run.
 select (select count(*) from tunings t where t.tenant_id = tenant() and t.dataset_id = $1) as kept,

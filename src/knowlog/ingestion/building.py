@@ -70,11 +70,15 @@ class Builder:
         """Write what an index lacks of some documents, or of its collection's; `tell` is called after each batch.
 
         Documents that come meanwhile may be lacking afterwards. Raises what cutting and embedding raise, and Conflict
-        where the index or its collection is gone.
+        where the index or its collection is gone. What another model has embedded, before the collection changed to
+        this one, is made anew.
         """
         model = await self._model(plan.embedding_key)
         async with self.database.transaction(scope) as connection:
             await connection.execute(_SQL["open_index"], plan.index_id, plan.collection_id, _LIVES)
+            await connection.execute(
+                _SQL["drop_other_vectors"], plan.collection_id, plan.index_id, plan.embedding_key
+            )
         only = None if documents is None else list(documents)
         after = _FIRST
         while True:

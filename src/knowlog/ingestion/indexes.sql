@@ -61,6 +61,18 @@ gone as (
     where k.tenant_id = tenant() and k.document_id = c.document_id and k.collection_id = $1 returning 1)
 select count(*) from gone
 
+-- name: drop_other_vectors
+-- Chunks of an index that does not answer and that have no vector under a key go, with all of their documents: they were
+-- embedded under another.
+delete from chunks k using (
+    select distinct o.document_id from chunks o
+    where o.tenant_id = tenant() and o.collection_id = $2
+      and not exists (select from vectors v where v.tenant_id = o.tenant_id and v.collection_id = $2
+                                              and v.embedding_key = $3 and v.chunk_id = o.chunk_id)) other
+where k.tenant_id = tenant() and k.collection_id = $2 and k.document_id = other.document_id
+  and not exists (select from collections c where c.tenant_id = k.tenant_id and c.collection_id = $1
+                                              and coalesce(c.index_id, c.collection_id) = $2)
+
 -- name: index_is_empty
 -- Whether nothing of an index is left.
 select not exists (select from chunks where tenant_id = tenant() and collection_id = $1)

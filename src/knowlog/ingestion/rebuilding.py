@@ -22,7 +22,7 @@ from knowlog.database import Database, Scope, load_queries
 from knowlog.embedding import Embedder
 from knowlog.ingestion.agreement import Agreement
 from knowlog.ingestion.hashing import content_hash
-from knowlog.kernel.errors import InternalError, KnowlogError
+from knowlog.kernel.errors import KnowlogError, foreseen
 from knowlog.stores import VectorRow, Vectors, VectorStore, searchable_text
 from knowlog.tenants import REBUILT, spend
 
@@ -90,7 +90,7 @@ class Rebuilder:
         except KnowlogError as error:
             await self._put_off(build, error.detail)
         except Exception as error:
-            await self._put_off(build, InternalError(f"An unexpected fault: {error!r:.300}").detail)
+            await self._put_off(build, foreseen(error).detail)
             raise
         return True
 

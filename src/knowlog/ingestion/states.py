@@ -6,7 +6,7 @@ from datetime import timedelta
 from knowlog.bus import Event, LeaseLost, WorkerSettings, append_events, fail, put_off
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import now
-from knowlog.kernel.errors import InternalError, KnowlogError, LimitReached
+from knowlog.kernel.errors import LimitReached, foreseen
 
 _SQL = load_queries("knowlog.ingestion")
 
@@ -32,9 +32,7 @@ async def give_up(
     if isinstance(error, LimitReached):
         await _put_off(database, worker, scope, event, error)
         return
-    known = (
-        error if isinstance(error, KnowlogError) else InternalError(f"An unexpected fault: {error!r:.300}")
-    )
+    known = foreseen(error)
     final = known.permanent or event.attempts >= settings.max_attempts
     delay = None if final else settings.wait_s(event.attempts)
     try:

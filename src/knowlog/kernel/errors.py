@@ -124,3 +124,12 @@ class StorageFull(KnowlogError):
     """There is no room for more bytes; the same call works when there is."""
 
     status, code, permanent = 507, "storage-full", False
+
+
+def foreseen(error: Exception) -> KnowlogError:
+    """The error, or what stands for one that nobody foresaw: a sentence for a person, with its name."""
+    if isinstance(error, KnowlogError):
+        return error
+    return InternalError(
+        f"An unexpected fault: {error!r:.300}. Try again; if it comes again, report it with the log."
+    )

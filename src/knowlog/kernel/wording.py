@@ -88,7 +88,7 @@ def _at_least(least: int, what: str) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """So many of something, which is named in the singular: "1 document", "1,200 documents"."""
+    """So many of something, which is named in the singular: "1 document", "1,200 documents", "2 searches"."""
     head, of, rest = what.partition(" of ")
-    many = re.sub(r"(?<=[^aeiou])y$", "ie", head) + "s"
+    many = re.sub(r"(?<=[^aeiou])y$", "ie", re.sub(r"(ch|sh|x|ss)$", r"\1e", head)) + "s"
     return f"{number:,} {head if number == 1 else many}{of}{rest}"

@@ -2,8 +2,9 @@
 
 After Netflix's concurrency-limits (Gradient2, https://github.com/Netflix/concurrency-limits) and Envoy's adaptive
 concurrency: where calls take no longer than a few times what one takes by itself, more are let in; where they take
-longer, they only wait for each other inside, and fewer are. What one takes by itself is seen when there is little to
-do, and, when there always is much, looked for now and then with few at once.
+longer, they only wait for each other inside, and fewer are. What one takes by itself is seen when few are under way,
+and, when there always are many, looked for now and then with few at once. Other work on the machine makes those slow,
+too, and passes: what is found quicker is believed at once, what is found slower only bit by bit.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,9 @@ PROBE_AFTER = 200
 LEAST = 8
 """Fewer are never let in: so many wait for each other in any process, and bursts of a few are no overload."""
 PROBE = 4
+"""So many at once hardly wait for each other."""
+BELIEVED = 1.1
+"""So many times as long as before a call may seem to take by itself, after one more window."""
 
 
 class AdaptiveLimit:
@@ -31,7 +35,7 @@ class AdaptiveLimit:
         self._most = most
         self._clock = clock
         self._window: list[float] = []
-        self._was_full = False
+        self._most_at_once = 0
         self._alone_s: float | None = None
         self._busy_windows = 0
         self._probing_since: float | None = None
@@ -46,24 +50,30 @@ class AdaptiveLimit:
         """What a call takes by itself, as far as it is known."""
         return self._alone_s
 
-    def took(self, began: float, *, full: bool) -> None:
-        """A call that began then has ended; `full`: as many were under way as may be."""
+    def took(self, began: float, *, under_way: int) -> None:
+        """A call that began then has ended, of so many that were under way."""
         if self._probing_since is not None and began < self._probing_since:
             return  # it still had others beside it
         self._window.append(self._clock() - began)
-        self._was_full = self._was_full or full
+        self._most_at_once = max(self._most_at_once, under_way)
         if len(self._window) >= WINDOW:
-            self._judge(median(self._window))
+            self._judge(median(self._window), self._most_at_once)
             self._window.clear()
-            self._was_full = False
+            self._most_at_once = 0
 
-    def _judge(self, typical_s: float) -> None:
+    def _judge(self, typical_s: float, at_once: int) -> None:
         if self._probing_since is not None:
-            self._alone_s, self._probing_since, self._busy_windows = typical_s, None, 0
-        elif not self._was_full:
-            self._alone_s = typical_s if self._alone_s is None else (2 * self._alone_s + typical_s) / 3
-        else:
+            self._probing_since, self._busy_windows = None, 0
+            self._believe(typical_s)
+        elif at_once >= self.now:
             self._step(typical_s)
+        elif at_once <= PROBE:
+            self._believe(typical_s)
+
+    def _believe(self, typical_s: float) -> None:
+        """A call takes so long by itself, or less where other work slows the machine down."""
+        known = self._alone_s
+        self._alone_s = typical_s if known is None else min(typical_s, BELIEVED * known)
 
     def _step(self, typical_s: float) -> None:
         self._busy_windows += 1

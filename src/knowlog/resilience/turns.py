@@ -1,10 +1,10 @@
 """Turns for questions: as many at once as the machine bears, and each tenant its share of them.
 
 Who comes when all turns are taken waits for a while, and a turn that is given back goes to the tenant that has
-fewest: one that asks ten times as much as others holds up itself. Where several tenants have been waiting for more
-than a moment, it is no burst but an overload. Then the newest goes first, few of each tenant wait, and not for long:
+fewest: one that asks ten times as much as others holds up itself. Where as many wait as work for more than a moment, of
+several tenants, it is no burst but an overload. Then the newest goes first, few of each tenant wait, and not for long:
 what is answered is answered as fast as ever, and the rest is refused at once (adaptive LIFO, after Maurer 2015, "Fail
-at Scale", https://queue.acm.org/detail.cfm?id=2839461).
+at Scale", https://queue.acm.org/detail.cfm?id=2839461). It ends when fewer are refused in a moment than could wait.
 """
 
 import asyncio
@@ -18,9 +18,12 @@ from knowlog.resilience.adaptive import AdaptiveLimit
 
 MOMENT_S = 1.0
 """A queue that stands for longer is no burst."""
-PRESSED_WAIT_S = 0.05
+_SILENCE = 2
+"""Moments: in the last of them, nobody came and nothing ended."""
+PRESSED_WAIT_S = 0.5
+"""In an overload. So few wait that hardly any has to wait for so long."""
 PRESSED_WAITING = 1
-"""Of each tenant, in an overload. Whoever waits has cost the look at its key; of more, most would wait in vain."""
+"""Of each tenant beyond its share, in an overload. Whoever waits has cost the look at its key."""
 LATER_S = 1
 _TURN: ContextVar["Turn | None"] = ContextVar("turn", default=None)
 
@@ -75,9 +78,12 @@ class Turns:
         self._clock = clock
         self._of: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[bool]]] = {}
+        self._lately: tuple[set[str], set[str]] = set(), set()
+        """Who has asked in this moment, and in the one before."""
         self._standing_since: float | None = None
-        self._last_waited = 0.0
         self._overload = False
+        self._counting_since = 0.0
+        self._too_many = 0
 
     @property
     def waiting(self) -> int:
@@ -91,30 +97,47 @@ class Turns:
 
     @property
     def bearable(self) -> int:
-        """In an overload: so many questions of one holder may be under way, its share of turns and those that wait."""
-        return self.limit.now // max(1, len(self._of.keys() | self._waiting.keys())) + PRESSED_WAITING
+        """In an overload: so many questions of one holder may be under way, its share of turns and those that wait. Where
+        there are more holders than turns, nobody comes while as many wait as work.
+        """
+        return 0 if self._crowded and self._holders > self.limit.now else self._most_each
+
+    @property
+    def _crowded(self) -> bool:
+        return self.waiting >= self.limit.now
+
+    @property
+    def _holders(self) -> int:
+        """How many have asked lately: a share that changes with every answer would let in whom it then refuses."""
+        return len(self._lately[0] | self._lately[1] | self._of.keys())
+
+    @property
+    def _most_each(self) -> int:
+        return self.limit.now // max(1, self._holders) + PRESSED_WAITING
 
     def turn_away(self) -> None:
-        """A question was refused before anybody knew whose it is; while all turns are taken, as if it had waited."""
+        """A question is refused; one too many, if all turns are taken."""
         self.refused += 1
-        if self.working >= self.limit.now:
-            self._last_waited = self._clock()
+        self._look()
+        self._too_many += self.working >= self.limit.now
 
     async def take(self, holder: str) -> Turn:
         """Take a turn, perhaps after a while. Raises LimitReached where the tenant asks for more than its share,
         Unavailable where all together do.
         """
+        self._look()
+        self._lately[0].add(holder)
         if self.working < self.limit.now and not self._waiting:
             self._begin(holder)
         elif not await self._wait(holder):
-            self.refused += 1
+            self.turn_away()
             raise self._refusal(holder)
         return Turn(self, holder, self._clock())
 
     def give_back(self, holder: str, began: float | None) -> None:
         """A turn has ended; None: it says nothing of this machine."""
         if began is not None:
-            self.limit.took(began, full=self.working >= self.limit.now)
+            self.limit.took(began, under_way=self.working)
         self._end(holder)
         self._pass_on()
 
@@ -135,28 +158,44 @@ class Turns:
         """Stand behind the others of the tenant, of whom the oldest go where there are too many. Returns how long to
         wait.
         """
-        self._look()
-        self._last_waited = self._clock()
         own = self._waiting.setdefault(holder, deque())
         pressed = self.pressed
         if not pressed and len(own) >= self._most_waiting:
             _refuse(waiter)
             return 0
         own.append(waiter)
-        while pressed and len(own) > PRESSED_WAITING:
-            _refuse(own.popleft())
+        if pressed:
+            self._thin_out(holder)
         return PRESSED_WAIT_S if pressed else self._wait_s
 
+    def _thin_out(self, holder: str) -> None:
+        """Refuse the oldest of a tenant, where too many wait for an overload."""
+        own, most = self._waiting[holder], self._most_each - self._of[holder]
+        while len(own) > max(0, most):
+            _refuse(own.popleft())
+        if not own:
+            del self._waiting[holder]
+
     def _look(self) -> None:
-        """It is an overload once the queue has stood for a moment, until nobody has waited for one."""
-        now = self._clock()
-        if not self._waiting:
+        """Find out whether an overload begins or ends: see the module."""
+        now, crowded = self._clock(), self._crowded
+        if not crowded:
             self._standing_since = None
-            self._overload = self._overload and now - self._last_waited < MOMENT_S
         elif self._standing_since is None:
             self._standing_since = now
-        elif now - self._standing_since >= MOMENT_S:
-            self._overload = True
+        elif not self._overload and now - self._standing_since >= MOMENT_S:
+            self._begin_overload(now)
+        if (moments := (now - self._counting_since) / MOMENT_S) >= 1:
+            pressing = moments < _SILENCE and self._too_many >= moments * self.limit.now
+            self._overload = self._overload and (crowded or pressing)
+            self._counting_since, self._too_many = now, 0
+            self._lately = set(), self._lately[0] if moments < _SILENCE else set()
+
+    def _begin_overload(self, now: float) -> None:
+        self._overload, self._counting_since, self._too_many = True, now, 0
+        if self.pressed:
+            for holder in [*self._waiting]:
+                self._thin_out(holder)
 
     def _pass_on(self) -> None:
         """Give what is free to the tenants that have fewest."""

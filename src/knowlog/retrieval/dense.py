@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +98,14 @@ class Embedding:
     async def _by(self, model: Embedder) -> _Asked:
         async with time_limit(_PATIENCE_S, f"The embedding model {model.profile.name}"):
             return model, await model.embed_query(self._question)
+
+
+def drawn(asked: Asked, near: Sequence[NDArray[np.float32]], share: float) -> Asked:
+    """Draw a question's vector to others, the mean of which counts for a share; where there are none, it stays."""
+    if not near:
+        return asked
+    vector = (1 - share) * asked.vector + share * np.mean(near, axis=0)
+    return replace(asked, vector=(vector / np.linalg.norm(vector)).astype(np.float32))
 
 
 def join(groups: Sequence[Mapping[int, float]]) -> Mapping[int, float]:

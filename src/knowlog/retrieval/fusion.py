@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,14 @@ class Ranked:
             for name, scores in self._scores.items()
             if chunk_id in scores
         }
+
+    def scores(self, leg: str) -> Mapping[int, float]:
+        """What a leg gives the chunks that it has."""
+        return self._scores[leg]
+
+    def best(self, leg: str, most: int) -> list[int]:
+        """The chunks that a leg has first, `most` of them."""
+        return list(islice(self._ranks[leg], most))
 
     @cached_property
     def _ranks(self) -> dict[str, dict[int, int]]:

@@ -83,11 +83,17 @@ class Legs:
         self, statistics: TermStatistics, questions: Questions, chunk_ids: Sequence[int]
     ) -> list[Fused]:
         """Return some chunks in the order of both legs' scores, scaled among just these."""
-        ids, wanted = list(chunk_ids), self.wanted
-        lexical = await lexical_scores(self.connection, statistics, ids) if wanted.words else {}
-        dense = join([await self._score(asked, ids) for asked in questions.asked])
-        silent = await self._within(questions.silent, ids) if dense else ()
-        return fuse(dense, _above_zero(lexical), wanted.profile.dense_weight, silent)
+        ids = list(chunk_ids)
+        lexical = await lexical_scores(self.connection, statistics, ids) if self.wanted.words else {}
+        return await self._ranked(_above_zero(lexical), questions, ids)
+
+    async def with_vectors(self, found: Candidates, questions: Questions) -> Candidates:
+        """Return what both legs found in the order of the same words and of these vectors; nothing is looked for."""
+        if not found.fused:
+            return found
+        lexical = found.fused[0].ranked.scores("lexical")
+        fused = await self._ranked(lexical, questions, [each.chunk_id for each in found.fused])
+        return replace(found, fused=fused, questions=questions)
 
     async def vectors(self, questions: Questions, chunk_ids: Sequence[int]) -> list[dict[int, Vectors]]:
         """Return the vectors of chunks, for each model asked."""
@@ -138,6 +144,13 @@ class Legs:
         silent = await self._within(questions.silent, list(lexical)) if dense else ()
         fused = fuse(dense, lexical, self.wanted.profile.dense_weight, silent)
         return Candidates(fused, statistics, questions)
+
+    async def _ranked(
+        self, lexical: Mapping[int, float], questions: Questions, ids: list[int]
+    ) -> list[Fused]:
+        dense = join([await self._score(asked, ids) for asked in questions.asked])
+        silent = await self._within(questions.silent, ids) if dense else ()
+        return fuse(dense, lexical, self.wanted.profile.dense_weight, silent)
 
     async def _dense(self, asked: Asked, found_by_words: list[int]) -> dict[int, float]:
         """The chunks nearest to a question, and how near those are that only the lexical leg found."""

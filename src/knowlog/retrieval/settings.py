@@ -40,7 +40,10 @@ class RetrievalProfile(BaseModel):
         description="Share of the dense score; the rest is the lexical one's.",
     )
     passages: int = Field(
-        default=10, ge=1, le=100, description="How many passages a search returns that names no number."
+        default=10,
+        ge=1,
+        le=100,
+        description="How many passages a search returns that names no number, and how many an answer is made from.",
     )
     passage_tokens: int | None = Field(
         default=None,

@@ -71,7 +71,9 @@ async def get_source(connection: Connection, scope: Scope, source_id: UUID) -> S
     """Return one source. Raises NotFound."""
     row = await connection.fetchrow(SQL["list"], source_id, within(scope))
     if row is None:
-        raise NotFound("There is no such source. `GET /v1/sources` lists yours.")
+        raise NotFound(
+            "There is no such source. `GET /v1/sources` lists yours, as `knowlog sources list` does."
+        )
     return Source(**row)
 
 

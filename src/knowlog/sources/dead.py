@@ -18,7 +18,7 @@ from knowlog.tenants import record
 _IN_TABLE_BYTES = 256 * 1024
 _CAUSE_CHARS = 1000
 _FORGOTTEN_AT_ONCE = 1000
-_ABSENT = "There is no such dead letter. `GET /v1/dead-letters` lists those that are kept."
+_ABSENT = "There is no such dead letter. `GET /v1/dead-letters` lists yours, as `knowlog sources dead` does."
 
 
 async def bury(

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from knowlog.bus import Delivery, DocumentSubmitted, DocumentWithdrawn
 from knowlog.database import Connection, Database, Scope
-from knowlog.documents import BlobStore, Receiver, Upload, head_of
+from knowlog.documents import BlobStore, Receiver, Upload, head_of, size_of
 from knowlog.formats import Source as File
 from knowlog.formats import detect
 from knowlog.ingestion import delete_within
@@ -23,9 +22,11 @@ from knowlog.kernel.errors import (
     KnowlogError,
     LimitReached,
     StorageFull,
+    TooLarge,
     Unavailable,
     UnsupportedType,
 )
+from knowlog.kernel.places import Places
 from knowlog.sources.actions import SQL
 from knowlog.sources.dead import bury, delivery_of, locked
 from knowlog.sources.model import Incoming, Inlet, SourceLost, Taken, Unfit
@@ -41,9 +42,13 @@ _HEAD_BYTES = 64 * 1024
 _FETCHES = 32
 _FETCHES_OF_A_TENANT = 4
 """A tenant whose URLs are slow waits for itself alone."""
+_SMALL_BYTES = 4 * 2**20
+_LARGE_AT_ONCE = 4
+"""Larger documents by URL are in memory one of each tenant, and so many in all, until they are stored."""
+_TOGETHER_BYTES = 32 * 2**20
 _FRESH_S = 2.0
-Fetch = Callable[[str], Awaitable[tuple[bytes, str, str | None]]]
-"""Fetches a URL: content, filename, media type. Raises KnowlogError."""
+Fetch = Callable[[str, int | None], Awaitable[tuple[bytes, str, str | None]]]
+"""Fetches a URL: content of at most so many bytes (None: of an upload), filename, media type. Raises KnowlogError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,10 @@ class _Refused:
 _Item = _Ready | _Refused
 
 
+class _Large(Exception):
+    """What a URL gives is not to be held together with others."""
+
+
 class Inbox:
     """Takes messages of sources in. When `take` returns, they survive a crash: documents, deletions, dead letters."""
 
@@ -77,8 +86,8 @@ class Inbox:
         self._fetch = fetch
         self._settings = settings
         self._most_bytes = settings.max_message_mb * 2**20
-        self._fetching = asyncio.Semaphore(_FETCHES)
-        self._fetching_of: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self._fetching = Places(_FETCHES, _FETCHES_OF_A_TENANT)
+        self._large = Places(_LARGE_AT_ONCE, 1)
         self._looked: dict[UUID, float] = {}
 
     async def require_room(self, inlet: Inlet) -> None:
@@ -96,12 +105,37 @@ class Inbox:
         self._looked[inlet.source_id] = monotonic()
 
     async def take(self, inlet: Inlet, deliveries: Sequence[Delivery], reader: str | None) -> Taken:
-        """Take messages in their order, all in one transaction. What does not fit becomes a dead letter.
+        """Take the first of these messages, in their order and in one transaction: as many as memory bears together with
+        what their URLs give. What does not fit becomes a dead letter.
 
         When the transaction fails for a reason that is not of the moment, each message has one of its own, so that one
         does not spoil the others. Raises Unavailable, StorageFull, LimitReached, SourceLost: then none was taken.
         """
-        items = list(await asyncio.gather(*(self._read(inlet, each) for each in deliveries)))
+        if items := await self._read_first(inlet, deliveries):
+            return await self._take_together(inlet, items, reader)
+        async with self._large.of(inlet.tenant_id):
+            return await self._take_together(inlet, [await self._read(inlet, deliveries[0])], reader)
+
+    async def _read_first(self, inlet: Inlet, deliveries: Sequence[Delivery]) -> list[_Item]:
+        """Read messages up to the first that gives a large document; none where that is the first of all."""
+        items: list[_Item] = []
+        for start in range(0, len(deliveries), _FETCHES_OF_A_TENANT):
+            if sum(map(_size, items)) > _TOGETHER_BYTES:
+                break
+            few = deliveries[start : start + _FETCHES_OF_A_TENANT]
+            for item in await asyncio.gather(*(self._read_small(inlet, each) for each in few)):
+                if item is None:
+                    return items
+                items.append(item)
+        return items
+
+    async def _read_small(self, inlet: Inlet, delivery: Delivery) -> _Item | None:
+        try:
+            return await self._read(inlet, delivery, _SMALL_BYTES)
+        except _Large:
+            return None
+
+    async def _take_together(self, inlet: Inlet, items: Sequence[_Item], reader: str | None) -> Taken:
         try:
             return await self._take(inlet, items, reader)
         except _WAITS:
@@ -109,9 +143,7 @@ class Inbox:
         except Exception:
             _LOG.warning("a batch of %s is taken one by one", inlet.name, exc_info=True)
         done = [await self._take_alone(inlet, item, reader) for item in items]
-        return Taken(
-            *(sum(numbers) for numbers in zip(*((t.taken, t.repeated, t.dead) for t in done), strict=True))
-        )
+        return Taken(*map(sum, zip(*((t.taken, t.repeated, t.dead, t.messages) for t in done), strict=True)))
 
     async def replay(self, scope: Scope, dead_letter_id: UUID) -> None:
         """Take a dead letter, as its source is now. Raises NotFound, Conflict when that was done, Invalid with what is
@@ -135,14 +167,15 @@ class Inbox:
             await connection.execute(SQL["replayed"], dead_letter_id)
             await record(connection, scope, "dead_letter.replayed", f"dead_letter:{dead_letter_id}")
 
-    async def _read(self, inlet: Inlet, delivery: Delivery) -> _Item:
+    async def _read(self, inlet: Inlet, delivery: Delivery, most_bytes: int | None = None) -> _Item:
+        """Raises _Large where `most_bytes` are given and a URL gives more."""
         found = read_message(delivery, inlet, self._most_bytes)
         if isinstance(found, Unfit):
             return _Refused(delivery, found)
         try:
             if isinstance(found.data, DocumentWithdrawn):
                 return _Ready(delivery, found, None)
-            upload = await self._upload(inlet, found.data)
+            upload = await self._upload(inlet, found.data, most_bytes)
             self._receiver.check(upload)
             _refuse_unsupported(upload)
             return _Ready(delivery, found, upload)
@@ -151,7 +184,7 @@ class Inbox:
         except KnowlogError as error:
             return _Refused(delivery, Unfit(error.detail, found.message_id))
 
-    async def _upload(self, inlet: Inlet, data: DocumentSubmitted) -> Upload:
+    async def _upload(self, inlet: Inlet, data: DocumentSubmitted, most_bytes: int | None) -> Upload:
         name, media_type = data.filename or _filename(data.external_id), data.media_type
         if data.text is not None:
             content, media_type = data.text.encode(), media_type or "text/plain"
@@ -159,11 +192,18 @@ class Inbox:
         elif data.content_base64 is not None:
             content = _decoded(data.content_base64)
         else:
-            own = self._fetching_of.setdefault(inlet.tenant_id, asyncio.Semaphore(_FETCHES_OF_A_TENANT))
-            async with own, self._fetching:
-                content, named, told = await self._fetch(str(data.url))
+            content, named, told = await self._fetched(inlet, str(data.url), most_bytes)
             name, media_type = data.filename or named, media_type or told
         return Upload(data.external_id, name, content, media_type, data.title, data.metadata)
+
+    async def _fetched(self, inlet: Inlet, url: str, most_bytes: int | None) -> tuple[bytes, str, str | None]:
+        async with self._fetching.of(inlet.tenant_id):
+            try:
+                return await self._fetch(url, most_bytes)
+            except TooLarge as error:
+                if most_bytes is None:
+                    raise
+                raise _Large from error
 
     async def _take_alone(self, inlet: Inlet, item: _Item, reader: str | None) -> Taken:
         try:
@@ -181,7 +221,7 @@ class Inbox:
             fresh, repeated, conflicting = await self._register(connection, inlet, ready)
             await self._perform(connection, inlet, fresh)
             pairs = _as_they_came(items, conflicting)
-            done = Taken(len(fresh), repeated, await bury(connection, self._blobs, inlet, pairs))
+            done = Taken(len(fresh), repeated, await bury(connection, self._blobs, inlet, pairs), len(items))
             ours = await connection.fetchval(
                 SQL["count"],
                 inlet.source_id,
@@ -253,6 +293,11 @@ def _as_they_came(items: Sequence[_Item], conflicting: Sequence[_Refused]) -> li
     refused |= {id(each.delivery): each for each in conflicting}
     found = [refused[id(each.delivery)] for each in items if id(each.delivery) in refused]
     return [(each.delivery, each.unfit) for each in found]
+
+
+def _size(item: _Item) -> int:
+    """The bytes of the document that a message brings."""
+    return size_of(item.upload.content) if isinstance(item, _Ready) and item.upload is not None else 0
 
 
 def _same_id(item: _Ready) -> Unfit:

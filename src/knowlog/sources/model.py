@@ -92,11 +92,14 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of some messages: had their effect, had had it before, became dead letters."""
+    """What became of some messages: had their effect, had had it before, became dead letters that are new. `messages` is
+    how many they were.
+    """
 
     taken: int = 0
     repeated: int = 0
     dead: int = 0
+    messages: int = 0
 
 
 @dataclass(frozen=True, slots=True)

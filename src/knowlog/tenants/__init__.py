@@ -113,7 +113,7 @@ from knowlog.tenants.members import (
 from knowlog.tenants.model import Group, Key, KeyRole, Member, Principal, Role, Tenant
 from knowlog.tenants.moves import Move, Place, ask_move, cancel_move, get_move, list_places, unfinished_moves
 from knowlog.tenants.moving import Mover
-from knowlog.tenants.naming import clean_name
+from knowlog.tenants.naming import clean_name, name_in_addresses
 from knowlog.tenants.origins import Origin, add_origin, delete_origin, is_listed, list_origins
 from knowlog.tenants.own_models import (
     OwnModel,
@@ -324,6 +324,7 @@ __all__ = [
     "make_key_file",
     "member_principal",
     "memberships",
+    "name_in_addresses",
     "note_proof",
     "note_sending",
     "open_mail",

@@ -26,10 +26,12 @@ from knowlog.bus import (
     Outcome,
     Parcel,
     Resting,
+    WebhookGone,
+    cancel,
     fail,
     feed,
+    let_rest,
     parcel_of,
-    put_off,
     require_ours,
     settle_delivery,
 )
@@ -80,10 +82,15 @@ class Deliverer:
                 parcel = await parcel_of(connection, scope, event, self._vault)
         except Resting as error:
             async with self._database.transaction(scope) as connection:
-                await put_off(connection, worker, event, error.extra["until"])
+                await let_rest(connection, worker, event, error.extra["until"])
             return
         except LeaseLost:
             raise
+        except WebhookGone as error:
+            async with self._database.transaction(scope) as connection:
+                await require_ours(connection, worker, event)
+                await cancel(connection, event.event_id, error.detail)
+            return
         except (NotFound, Conflict) as error:
             async with self._database.transaction(scope) as connection:
                 await fail(connection, worker, event, error.detail, None)

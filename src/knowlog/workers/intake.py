@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 from uuid import UUID
@@ -72,15 +73,15 @@ class PostgresIntake:
         """Claim; if there is nothing, wait to be woken and let the caller come again. While anything is unfinished, wait
         for a second at most: it may be due, or its lease run out, without anybody saying so.
         """
+        self._woken.clear()  # who has room again in the pause says so once
         await asyncio.sleep(self._next - monotonic())
-        self._woken.clear()
         events = await claim(
             self._database, self._worker, self._settings.lease_s, most, self._types,
             held=held, skip=skip, turn=self._turn,
         ) if most else []  # fmt: skip
         if not events:
             self._next = monotonic() + _LEAST_PAUSE_S
-            if wait_s > _POLL_S and (not most or await work_is_unfinished(self._database)):
+            if wait_s > _POLL_S and (held or await work_is_unfinished(self._database)):
                 wait_s = _POLL_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -126,27 +127,41 @@ class _Share:
                     await self._subscription.hand_back([delivery])
 
 
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """An announcement: whose event, and which; and how it came."""
+
+    tenant_id: UUID
+    event_id: UUID
+    share: _Share
+    delivery: Delivery
+
+
 class BrokerIntake:
     """Receives announcements, and claims the announced events. What was claimed is settled: from then on the lease in
     PostgreSQL tells whose work it is, and the relay announces again what a dead worker leaves behind.
 
     While the broker does not answer, or `mute` says that nothing can be announced, work is claimed from the table itself.
+    So it is where a worker is crowded: announcements come in one row, and another's may stand far behind those of a
+    tenant of whom there is enough here. What was announced of such tenants is let go; it is announced again.
     """
 
     def __init__(
         self, database: Database, worker: str, settings: WorkerSettings, fallback: PostgresIntake,
-        mute: Callable[[], bool],
+        mute: Callable[[], bool], announce_again_s: float,
     ) -> None:  # fmt: skip
         self._database = database
         self._worker = worker
         self._settings = settings
         self._fallback = fallback
         self._mute = mute
-        self._received: deque[tuple[_Share, Delivery]] = deque()
+        self._again_s = announce_again_s
+        self._received: deque[_Announced] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
-        self._room = asyncio.Event()
         self._broken: set[str] = set()
+        self._enough: frozenset[UUID] = frozenset()
+        self._direct_until = 0.0
 
     async def pump(self, broker: Broker, topic: str) -> None:
         """Receive from one queue for ever. Stops receiving while the worker has enough."""
@@ -172,9 +187,7 @@ class BrokerIntake:
                 if topic in self._broken:
                     _LOG.info("%s is received again", topic)
                     self._broken.discard(topic)
-                self._received.extend((share, each) for each in deliveries)
-                if deliveries:
-                    self._arrived.set()
+                await self._sort_in(share, deliveries)
                 while len(self._received) >= self._settings.batch:
                     self._taken.clear()
                     await self._taken.wait()
@@ -182,52 +195,66 @@ class BrokerIntake:
             settling.cancel()
             await asyncio.gather(settling, return_exceptions=True)
 
+    async def _sort_in(self, share: _Share, deliveries: Sequence[Delivery]) -> None:
+        """Keep what names a tenant and an event; bury the rest."""
+        for each in deliveries:
+            try:
+                envelope = unpack_announced(each.message.body)
+                self._received.append(_Announced(envelope.tenant_id, envelope.event_id, share, each))
+                self._arrived.set()
+            except Invalid as error:
+                await share.bury(each, error.detail)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Settle unclaimed what is announced of tenants of whom there is enough here."""
+        gone = [each for each in self._received if each.tenant_id in self._enough]
+        if gone:
+            self._received = deque(each for each in self._received if each.tenant_id not in self._enough)
+            _settle_soon(gone)
+            self._taken.set()
+
     async def take(
         self, most: int, wait_s: float, *, held: Collection[UUID], skip: Collection[UUID]
     ) -> list[Event]:
         """Claim what was announced and is at hand, of all queues. The relay has shared out the announcements fairly."""
-        if self._broken or (self._mute() and not self._received):
+        is_crowded = bool(skip) and most <= 1
+        self._enough = frozenset(skip) if is_crowded else frozenset()
+        self._let_go()
+        if is_crowded:  # until what was let go is announced again
+            self._direct_until = monotonic() + self._again_s + _PUMP_WAIT_S
+        if self._broken or monotonic() < self._direct_until or (self._mute() and not self._received):
             return await self._fallback.take(most, wait_s, held=held, skip=skip)
-        waits_for = self._arrived if most else self._room
         if not (most and self._received):
-            waits_for.clear()
+            self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
-                    await waits_for.wait()
-        announced = await self._announced(most)
+                    await self._arrived.wait()
+        announced = [self._received.popleft() for _ in range(min(most, len(self._received)))]
+        self._taken.set()
         try:
             events = await claim_announced(
                 self._database, self._worker, self._settings.lease_s,
-                [ids for ids, _, _ in announced], held=held,
+                [(each.tenant_id, each.event_id) for each in announced], held=held,
             )  # fmt: skip
         except BaseException:  # PostgreSQL is away: these are claimed when it is back
-            self._received.extendleft((share, delivery) for _, share, delivery in reversed(announced))
+            self._received.extendleft(reversed(announced))
             raise
-        by_share: dict[_Share, list[Delivery]] = defaultdict(list)
-        for _, share, delivery in announced:
-            by_share[share].append(delivery)
-        for share, deliveries in by_share.items():
-            share.settle_soon(deliveries)
+        _settle_soon(announced)
         return events
-
-    async def _announced(self, most: int) -> list[tuple[tuple[UUID, UUID], _Share, Delivery]]:
-        """Take out what names a tenant and an event; bury the rest."""
-        found: list[tuple[tuple[UUID, UUID], _Share, Delivery]] = []
-        while self._received and len(found) < most:
-            share, delivery = self._received.popleft()
-            try:
-                envelope = unpack_announced(delivery.message.body)
-                found.append(((envelope.tenant_id, envelope.event_id), share, delivery))
-            except Invalid as error:
-                await share.bury(delivery, error.detail)
-        self._taken.set()
-        return found
 
     def wake(self) -> None:
         """There is room again."""
-        self._room.set()
         self._arrived.set()
         self._fallback.wake()
+
+
+def _settle_soon(announced: Sequence[_Announced]) -> None:
+    by_share: dict[_Share, list[Delivery]] = defaultdict(list)
+    for each in announced:
+        by_share[each.share].append(each.delivery)
+    for share, deliveries in by_share.items():
+        share.settle_soon(deliveries)
 
 
 @asynccontextmanager
@@ -242,7 +269,7 @@ async def open_intake(
     if broker is None:
         yield direct
         return
-    intake = BrokerIntake(database, worker, settings, direct, mute)
+    intake = BrokerIntake(database, worker, settings, direct, mute, bus.announce_again_s)
     pumps = [asyncio.create_task(intake.pump(broker, bus.work_topic(queue))) for queue in sorted(queues)]
     try:
         yield intake

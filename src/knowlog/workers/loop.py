@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bootstrap import App, open_app, require_key_of_stored, require_safe
-from knowlog.bus import Broker, Event, claim_orphans, fail, keep_leases, open_broker, release
+from knowlog.bus import Broker, Event, claim_orphans, done_by, fail, keep_leases, open_broker, release
 from knowlog.database import Scope
 from knowlog.edge import names_on_account_of
-from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.errors import KnowlogError, foreseen
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.settings import Settings
 from knowlog.workers import metrics
@@ -83,7 +83,9 @@ class Worker:
         self._tends = tends
         self._handlers: dict[str, Handler] = {**handlers_of(app), **(handlers or {})}
         self._held: dict[UUID, Event] = {}
-        self._turns = Turns(self._settings.concurrency, app.settings.webhooks.concurrency)
+        self._turns = Turns(
+            self._settings.concurrency, app.settings.webhooks.concurrency, self._settings.batch
+        )
         self._running: dict[asyncio.Task[None], Batch] = {}
         self._relay = (
             Relay(app.database, broker, app.settings.bus, served, lambda: self._listens)
@@ -180,13 +182,15 @@ class Worker:
 
     async def _handle(self, batch: Batch) -> None:
         names_on_account_of(batch.tenant_id)
+        limit = asyncio.timeout(self._settings.job_timeout_s)
         try:
             self._refuse_deadly(batch)
-            async with asyncio.timeout(self._settings.job_timeout_s):
+            async with limit:
                 await self._handlers[batch.type](self.name, batch.events)
-        except TimeoutError:
-            await self._fail(batch, JobTooLong(self._settings.job_timeout_s))
         except Exception as error:
+            if limit.expired() and isinstance(error, TimeoutError):
+                await self._fail(batch, JobTooLong(self._settings.job_timeout_s))
+                return
             _LOG.warning("a batch of %s failed: %r", batch.type, error)
             metrics.FAULTS.labels(batch.type).inc()
             await self._fail(batch, error)
@@ -207,12 +211,11 @@ class Worker:
                 if event.type == "document.received":
                     await self._app.indexer.give_up(self.name, scope, event, error)
                     continue
-                final = event.attempts >= most_attempts(self._app, event.type) or (
-                    isinstance(error, KnowlogError) and error.permanent
-                )
+                known = foreseen(error)
+                final = known.permanent or event.attempts >= most_attempts(self._app, event.type)
                 async with self._app.database.transaction(scope) as connection:
                     wait_s = None if final else self._settings.wait_s(event.attempts)
-                    await fail(connection, self.name, event, str(error)[:500], wait_s)
+                    await fail(connection, self.name, event, known.detail[:500], wait_s)
 
     async def _keep_leases(self) -> None:
         """Prolong the leases of everything held, well before they end; stop what is not ours any more."""
@@ -220,11 +223,22 @@ class Worker:
             await asyncio.sleep(self._settings.lease_s / 4)
             if self._held:
                 with contextlib.suppress(Exception):  # the next beat comes before the lease ends
-                    self._stop_lost(
-                        await keep_leases(
-                            self._app.database, self.name, self._settings.lease_s, list(self._held)
-                        )
+                    lost = await keep_leases(
+                        self._app.database, self.name, self._settings.lease_s, list(self._held)
                     )
+                    self._stop_lost(lost - await self._done_here(lost))
+
+    async def _done_here(self, lost: set[UUID]) -> set[UUID]:
+        """What is held no more because this worker has completed it a moment ago: its batch is about to end."""
+        done: set[UUID] = set()
+        by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
+        for event in list(self._held.values()):
+            if event.event_id in lost:
+                by_tenant[event.tenant_id].append(event.event_id)
+        for tenant_id, ids in by_tenant.items():
+            async with self._app.database.transaction(Scope(tenant_id, f"worker:{self.name}")) as connection:
+                done |= await done_by(connection, self.name, ids)
+        return done
 
     async def _take_over(self) -> None:
         """Free at once what workers of this machine held when they died; with a broker, look after orphans here too."""

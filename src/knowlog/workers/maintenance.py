@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from knowlog.bootstrap import App
 from knowlog.bus import fire_due, forget_events, next_due_s, seal_webhooks
-from knowlog.database import Home
+from knowlog.database import WORTH_TELLING_S, Clock, Home, seconds_ahead
 from knowlog.ingestion import Rebuilder, Rechunker, drop_expired_indexes, sweep_originals
-from knowlog.kernel import new_id
+from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.tasks import asked_to_end
 from knowlog.sources import forget_inbox
@@ -43,11 +43,13 @@ class Upkeep:
     """Folds statistics and usage, brings vectors under the configured model's key and chunks under their profile, fires
     schedules, gives large collections their index, drops indexes whose time is up, seals secrets that an earlier version
     stored in the clear, forgets old idempotency keys, events, kept questions, threads and uploads, sweeps away originals
-    that nobody knows, moves tenants between databases.
+    that nobody knows, moves tenants between databases, tells of a clock that is off.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, clock: Clock = now) -> None:
         self._app = app
+        self._clock = clock
+        self._clock_off = False
         name = new_id().hex[-12:]
         self._rebuilder = Rebuilder(
             app.database, app.embedder, app.store, f"rebuild-{name}", metrics.REBUILT.inc
@@ -70,6 +72,7 @@ class Upkeep:
                 self._when_woken(self._rechunker.rechunk),
                 self._fire_schedules(),
                 _every(_ANNOUNCE_S, self._announce_model),
+                _every(_SELDOM_S, self.compare_clocks),
                 _every(_IDLE_S, self._in_turn("usage", _IDLE_S / 2, lambda: fold_usage(database))),
                 _every(_SELDOM_S, lambda: seal_webhooks(database, self._app.vault)),
                 _every(_SELDOM_S, self._in_turn("near_indexes", _SELDOM_S, self._graduate)),
@@ -82,6 +85,18 @@ class Upkeep:
 
     async def _announce_model(self) -> None:
         metrics.MODELS_DIFFER.set(not await self._rebuilder.model.announce())
+
+    async def compare_clocks(self) -> None:
+        """Say by how much this machine's clock is off the database's, where that is worth telling."""
+        async with self._app.database.system() as connection:
+            ahead_s = await seconds_ahead(connection, self._clock)
+            is_off = abs(ahead_s) > WORTH_TELLING_S
+            if is_off:
+                await connection.execute("select announce_clock($1)", ahead_s)
+        if is_off and not self._clock_off:
+            _LOG.warning("this machine's clock is %+.0f s off the database's: set it by NTP", ahead_s)
+        self._clock_off = is_off
+        metrics.CLOCK_AHEAD.set(ahead_s)
 
     async def _when_woken(self, step: Step) -> None:
         """Run a step when something has happened, at most once a second, and every five seconds besides. One that had

@@ -39,6 +39,10 @@ MODELS_DIFFER = Gauge(
     "knowlog_worker_models_differ",
     "1 while workers have different embedding models, and make no vectors anew.",
 )
+CLOCK_AHEAD = Gauge(
+    "knowlog_worker_clock_ahead_seconds",
+    "By how much this worker's clock is ahead of the database's; below 0 it is behind.",
+)
 PUBLISHED = Counter("knowlog_worker_published", "Events that this worker published to the operator's topic.")
 MAILS = Counter(
     "knowlog_worker_mails",

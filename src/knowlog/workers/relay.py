@@ -92,7 +92,7 @@ class Relay:
             self.broken = True
             return 0
         if self.broken:
-            _LOG.info("the broker answers again")
+            _LOG.info("announcements go out again")
         self.broken = False
         return count
 

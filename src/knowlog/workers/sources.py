@@ -105,7 +105,8 @@ class _Reader:
         self._name = None if inlet.kind == _SHARES_ITSELF else f"{worker}:{inlet.source_id}"
         self._held_until = 0.0
         self._trouble = inlet.trouble
-        self._most = self._settings.batch
+        self._most = 1
+        """So many messages are asked for: more as they prove small. What ended this process may be the next."""
         self._pause_s = _FIRST_PAUSE_S
         self._settled = False
 
@@ -157,19 +158,24 @@ class _Reader:
                 await self._note(None)
 
     async def _take(self, subscription: PlainSubscription, deliveries: list[Delivery]) -> None:
-        """Settle what is committed. After a crash between the two it comes again, and the inbox knows it."""
+        """Settle what is committed, part by part. After a crash between the two it comes again; the inbox knows it."""
+        left = deliveries
+        while left:
+            done = await self._take_first(left)
+            await subscription.settle(left[: done.messages])
+            left = left[done.messages :]
+            self._settled = True
+            _count(self._inlet, done)
+        largest = max(len(each.message.body) for each in deliveries)
+        self._most = max(1, min(self._settings.batch, 2 * self._most, _BATCH_BYTES // max(1, largest)))
+
+    async def _take_first(self, deliveries: list[Delivery]) -> Taken:
         while True:
             try:
-                done = await self._app.inbox.take(self._inlet, deliveries, self._name)
-                break
+                return await self._app.inbox.take(self._inlet, deliveries, self._name)
             except (LimitReached, StorageFull) as error:
                 await self._note(error.detail)
                 await asyncio.sleep(_ROOM_S)
-        await subscription.settle(deliveries)
-        self._settled = True
-        _count(self._inlet, done)
-        largest = max(len(each.message.body) for each in deliveries)
-        self._most = min(self._settings.batch, max(1, _BATCH_BYTES // max(1, largest)))
 
     async def _wait_for_room(self) -> None:
         """Stop reading while the tenant has enough waiting: the broker keeps the rest."""

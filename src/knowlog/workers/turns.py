@@ -28,9 +28,12 @@ LaneName = Literal["small", "large", "abroad"]
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """Events of one tenant and type that are handled together."""
+    """Events of one tenant and type that are handled together. Documents of `free_bytes` may join them; below 0: none."""
 
     events: list[Event]
+    free_bytes: int = -1
+    beyond: bool = False
+    """Whether it began at one of the places that are for few events of who has nothing running."""
 
     @property
     def tenant_id(self) -> UUID:
@@ -49,6 +52,18 @@ class Batch:
             return "abroad"
         return "large" if len(self.events) == 1 and size_of(self.events[0]) > LARGE_BYTES else "small"
 
+    def takes_in(self, other: "Batch", most: int) -> bool:
+        """Take in the events of another of the same tenant, where they fit and are `most` together."""
+        size_bytes = sum(map(size_of, other.events))
+        if (
+            self.type != other.type or min(self.free_bytes, other.free_bytes) < 0
+            or size_bytes > self.free_bytes or len(self.events) + len(other.events) > most
+        ):  # fmt: skip
+            return False
+        self.events += other.events
+        self.free_bytes -= size_bytes
+        return True
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -59,17 +74,29 @@ class _Lane:
     places: int
     most_each: int | None = None
     running: Counter[UUID] = field(default_factory=Counter)
+    beyond: int = 0
+
+    def enter(self, batch: Batch) -> None:
+        """It runs from now on."""
+        self.running[batch.tenant_id] += 1
+        self.beyond += batch.beyond
+
+    def leave(self, batch: Batch) -> None:
+        """It has ended."""
+        self.running[batch.tenant_id] -= 1
+        self.running += Counter()  # drops what is down to nothing
+        self.beyond -= batch.beyond
 
     def admits(self, tenant_id: UUID) -> int:
         """How many events of a tenant may begin together. One of which nothing runs need not wait for a place, within
         limits: what begins so is soon done, or many tenants with much would hold these places as long as the others.
         """
-        taken, own = self.running.total(), self.running[tenant_id]
+        own = self.running[tenant_id]
         if self.most_each is not None and own >= self.most_each:
             return 0
-        if taken < self.places:
+        if self.running.total() - self.beyond < self.places:
             return sys.maxsize
-        return _FEW if not own and taken < self.places + _EXPRESS_PLACES else 0
+        return _FEW if not own and self.beyond < _EXPRESS_PLACES else 0
 
 
 class Turns:
@@ -79,7 +106,8 @@ class Turns:
     and one that comes new begins at the clock of the present. Goyal, Vin, Cheng: Start-time Fair Queueing (1996).
     """
 
-    def __init__(self, places: int, places_abroad: int = 0) -> None:
+    def __init__(self, places: int, places_abroad: int = 0, together: int = 48) -> None:
+        self._together = together
         self._lanes: dict[LaneName, _Lane] = {
             "small": _Lane(places),
             "large": _Lane(_LARGE_PLACES),
@@ -90,9 +118,13 @@ class Turns:
         self._now = 0.0
 
     def add(self, batches: Sequence[Batch]) -> None:
-        """Take up batches that wait for their turn."""
+        """Take up batches that wait for their turn. While they wait, others of the tenant join them: to handle few events
+        costs nearly as much as to handle many.
+        """
         for batch in batches:
-            self._waiting.setdefault(batch.tenant_id, deque()).append(batch)
+            queue = self._waiting.setdefault(batch.tenant_id, deque())
+            if not any(each.takes_in(batch, self._together) for each in queue):
+                queue.append(batch)
 
     def begin(self) -> Batch | None:
         """Take out the batch that begins now; None when no place is free for any."""
@@ -108,7 +140,7 @@ class Turns:
         return None
 
     def _take_out(self, queue: deque[Batch], batch: Batch, most: int) -> Batch:
-        begun = Batch(batch.events[:most])
+        begun = Batch(batch.events[:most], beyond=most == _FEW)
         batch.events = batch.events[most:]
         if not batch.events:
             queue.remove(batch)
@@ -116,9 +148,7 @@ class Turns:
 
     def end(self, batch: Batch) -> None:
         """Give a batch's place back."""
-        running = self._lanes[batch.lane].running
-        running[batch.tenant_id] -= 1
-        running += Counter()  # drops what is down to nothing
+        self._lanes[batch.lane].leave(batch)
 
     def drop(self, lost: Collection[UUID]) -> None:
         """Take out events that are not to begin any more."""
@@ -154,7 +184,7 @@ class Turns:
     def _serve(self, batch: Batch) -> None:
         clock = self._now = self._clock(batch.tenant_id)
         self._clocks[batch.tenant_id] = clock + len(batch.events) / batch.events[0].weight
-        self._lanes[batch.lane].running[batch.tenant_id] += 1
+        self._lanes[batch.lane].enter(batch)
         for tenant_id in [each for each, at in self._clocks.items() if at <= self._now]:
             del self._clocks[tenant_id]  # to be behind the present is the same as to be new
 
@@ -166,18 +196,18 @@ def split(events: Sequence[Event], size_bytes: int) -> list[Batch]:
     waits on another's machine goes alone too.
     """
     batches: list[Batch] = []
-    room: dict[tuple[UUID, str], tuple[Batch, int]] = {}
+    room: dict[tuple[UUID, str], Batch] = {}
     for event in events:
         key, size = (event.tenant_id, event.type), size_of(event)
         if size > LARGE_BYTES or event.attempts > _UNSUSPECTED or event.type in _ABROAD:
             batches.append(Batch([event]))
             continue
-        batch, free = room.get(key, (None, 0))
-        if batch is None or size > free:
-            batch, free = Batch([]), size_bytes
+        batch = room.get(key)
+        if batch is None or size > batch.free_bytes:
+            batch = room[key] = Batch([], size_bytes)
             batches.append(batch)
         batch.events.append(event)
-        room[key] = batch, free - size
+        batch.free_bytes -= size
     return batches
 
 

@@ -295,7 +295,7 @@ async def test_the_papers_are_open_to_anybody(api: Any, app: App) -> None:
     async with AsyncClient(transport=transport, base_url="http://knowlog.test") as nobody:
         document = (await nobody.get("/v1/events/asyncapi.json")).json()
         assert document["asyncapi"] == "3.0.0"
-        assert len(document["components"]["messages"]) == len(CATALOGUE) + len(INCOMING)
+        assert len(document["components"]["messages"]) == len(CATALOGUE) + len(INCOMING) + 1
         schema = await nobody.get("/v1/events/schemas/document.indexed/1")
         assert schema.headers["content-type"] == "application/schema+json"
         assert schema.json()["$id"] == "urn:knowlog:event:document.indexed:1"

@@ -81,6 +81,7 @@ async def test_dead_jobs_are_retried_together(
     problem(await bob.post("/v1/jobs:retry", json={}), 403, "forbidden")
     assert (await alice.post("/v1/jobs:retry", json={"kind": "refresh.requested"})).json() == {"retried": 0}
     problem(await alice.post("/v1/jobs:retry", json={"colection": "x"}), 422, "invalid")
+    assert "({})" in problem(await alice.post("/v1/jobs:retry"), 422, "invalid")["detail"]
     assert (await alice.post("/v1/jobs:retry", json={"collection": "handbook"})).json() == {"retried": 1}
     again = (await alice.get(f"/v1/jobs/{dead}")).json()
     assert (again["state"], again["attempts"], again["reason"]) == ("waiting", 0, None)
@@ -135,7 +136,7 @@ async def test_schedules_are_an_admins(alice: Client, bob: Client, charlie: Clie
     [
         {"cron": None}, {"every_s": 60}, {"cron": "99 * * * *"}, {"timezone": "Nowhere"}, {"task": "document.received"},
         {"task": "retention"}, {"older_than_days": 3}, {"cron": None, "every_s": 1}, {"name": ""}, {"name": "a\nb"},
-        {"cron": "0 3 30 2 *"},
+        {"cron": "0 3 30 2 *"}, {"name": "a/b"},
     ],
 )  # fmt: skip
 async def test_a_schedule_that_cannot_be_is_told(alice: Client, wrong: dict[str, object]) -> None:

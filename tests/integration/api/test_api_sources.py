@@ -10,7 +10,7 @@ from api_scene import Client, MakeClient, problem
 from knowlog.bootstrap import App
 from knowlog.bus import Delivery, Message
 from knowlog.database import Scope
-from knowlog.kernel.errors import NotFound
+from knowlog.kernel.errors import NotFound, TooLarge
 from knowlog.sources import Inbox, Inlet, SourceLost, hold_source
 
 Source = dict[str, object]
@@ -28,13 +28,19 @@ async def source(operator: Client, alice: Client, tenant: Scope) -> Source:
 
 async def take(app: App, tenant: Scope, source: Source, *bodies: bytes) -> None:
     """Let the inbox take messages, as a worker does that reads the source."""
+    inlet = await held(app, tenant, source)
+    deliveries = [Delivery(Message("", f"{number}-0", body)) for number, body in enumerate(bodies, 1)]
+    await app.inbox.take(inlet, deliveries, "me")
+
+
+async def held(app: App, tenant: Scope, source: Source) -> Inlet:
+    """The source as a worker knows it that may read it now."""
     inlet = Inlet(
         tenant.tenant_id, UUID(str(source["source_id"])), "shop", "redis", str(source["topic"]),
         UUID(str(source["collection_id"])), "cloudevents", {},
     )  # fmt: skip
     assert await hold_source(app.database, tenant, inlet.source_id, "me", 60)
-    deliveries = [Delivery(Message("", f"{number}-0", body)) for number, body in enumerate(bodies, 1)]
-    await app.inbox.take(inlet, deliveries, "me")
+    return inlet
 
 
 def event(tenant: Scope, message_id: str, text: str, **data: object) -> bytes:
@@ -243,7 +249,7 @@ async def test_a_replay_that_fetches_holds_nobody_up(
     (letter,) = (await alice.get("/v1/dead-letters")).json()["items"]
     asked, answers = asyncio.Event(), asyncio.Event()
 
-    async def slow(_url: str) -> tuple[bytes, str, str | None]:
+    async def slow(_url: str, _most: int | None) -> tuple[bytes, str, str | None]:
         asked.set()
         await answers.wait()
         return b"One.", "a.txt", "text/plain"
@@ -267,7 +273,7 @@ async def test_a_tenants_slow_sites_hold_up_no_other_tenant(
     asked: list[str] = []
     answers = asyncio.Event()
 
-    async def fetch(url: str) -> tuple[bytes, str, str | None]:
+    async def fetch(url: str, _most: int | None) -> tuple[bytes, str, str | None]:
         asked.append(url)
         if "slow" in url:
             await answers.wait()
@@ -287,8 +293,36 @@ async def test_a_tenants_slow_sites_hold_up_no_other_tenant(
     await asyncio.gather(*slow)
 
 
-def named(tenant: Scope, number: int, url: str) -> Delivery:
+async def test_large_documents_by_url_are_in_memory_one_at_a_time(
+    app: App, tenant: Scope, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before one is stored before it is fetched, in the order of the messages; a batch is no 10 GB."""
+    small, large = b"One.", b"Two." * 100
+    monkeypatch.setattr("knowlog.sources.inbox._SMALL_BYTES", 100)
+    whole: list[str] = []
+
+    async def fetch(url: str, most: int | None) -> tuple[bytes, str, str | None]:
+        content = large if "large" in url else small
+        if most is not None and len(content) > most:
+            raise TooLarge("too large")
+        whole.append(url.rpartition("/")[2])
+        return content, "a.txt", "text/plain"
+
+    inbox = Inbox(app.database, app.blobs, app.receiver, app.store, fetch, app.settings.sources)
+    inlet = await held(app, tenant, source)
+    places = ["small", "small", "large", "small", "large", "large"]
+    left = [named(tenant, 900 + n, f"http://x.test/{place}", f"u{n}") for n, place in enumerate(places)]
+    parts = []
+    while left:
+        done = await inbox.take(inlet, left, "me")
+        parts.append((done.taken, done.messages))
+        left = left[done.messages :]
+    assert parts == [(2, 2), (1, 1), (1, 1), (1, 1), (1, 1)]
+    assert whole.count("large") == 3
+
+
+def named(tenant: Scope, number: int, url: str, external_id: str = "a") -> Delivery:
     """A message that names a URL."""
     body = orjson.loads(event(tenant, str(number), "x"))
-    body["data"] = {"external_id": "a", "url": url}
+    body["data"] = {"external_id": external_id, "url": url}
     return Delivery(Message("", f"{number}-0", orjson.dumps(body)))

@@ -1,11 +1,12 @@
 """Tunings and switches through the API: told before they begin what cannot be, reported whole, applied and taken back."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from api_scene import Client, MakeClient, problem, working
+from api_scene import Client, MakeClient, problem, settled, upload, working
 
 from knowlog.bootstrap import App
 from knowlog.database import Scope
@@ -26,7 +27,7 @@ ANIMALS = (
 )
 TRY: dict[str, Any] = {
     "collection": "handbook", "dataset": "animals", "strategies": ["recursive"], "sizes": [16, 32], "overlaps": [0.0],
-    "weights": [0.6, 0.2], "k": 2, "depths": [1],
+    "weights": [0.6, 0.2], "passages": [1, 2],
 }  # fmt: skip
 
 
@@ -80,7 +81,8 @@ async def test_a_tuning_reports_applies_and_is_taken_back(app: App, tenant: Scop
     report = done["report"]
     whole = [each for each in report["trials"] if each["whole"]]
     assert {each["number"] for each in whole} >= {0, report["best"]}
-    assert {each["k"] for each in whole} == {1, 2}
+    assert {each["k"] for each in whole} == {1, 2, 10}
+    assert report["present_k"] == 10, "as many as the profile says"
     assert any(each["pareto"] for each in whole)
     assert all(each["target"]["low"] <= each["target"]["mean"] <= each["target"]["high"] for each in whole)
     assert report["held_out"] is None or report["held_out"]["best"]["target"]["count"] == 12
@@ -94,18 +96,43 @@ async def test_a_tuning_reports_applies_and_is_taken_back(app: App, tenant: Scop
     trial = next(each for each in whole if each["chunking"]["size_tokens"] == 16)
     apply = f"/v1/tunings/{done['tuning_id']}:apply"
     told = problem(await zoo.post(apply, json={"trial": trial["number"], "passages": 7}), 422, "invalid")
-    assert "it was with 1, 2" in str(told["detail"])
+    assert "it was with 1, 2, 10" in str(told["detail"])
+    await settled(zoo, await upload(zoo, text("puma"), external_id="puma"))
     switch = await accepted(zoo, apply, {"trial": trial["number"], "passages": 1})
     assert (switch["state"], switch["reason"]) == ("done", None)
     collection = (await zoo.get("/v1/collections/handbook")).json()
     assert (collection["profile_version"], collection["profile"]["chunking"]["size_tokens"]) == (2, 16)
     assert await longest(zoo) < 100
     assert [await found(zoo), await found(zoo, limit=3)] == [1, 3]
+    seen = await zoo.post("/v1/search", json={"question": "What does the puma eat on day 3?"})
+    assert seen.json()["passages"][0]["external_id"] == "puma", "which came after the tuning"
     back = await accepted(zoo, "/v1/collections/handbook/rollback", {})
     assert (back["state"], back["rolls_back"]) == ("done", switch["switch_id"])
     taken_back = (await zoo.get(f"/v1/switches/{switch['switch_id']}")).json()
     assert taken_back["rolled_back_by"] == back["switch_id"]
     assert await longest(zoo) > 300
+    await deepen(zoo, apply)
+
+
+async def deepen(zoo: Client, apply: str) -> None:
+    """The tuning is applied once more, now that its profile is there again: another number of passages needs no index."""
+    same = problem(await zoo.post(apply, json={"trial": 0}), 409, "conflict")
+    assert "there is nothing to switch" in str(same["detail"])
+    switch = await accepted(zoo, apply, {"trial": 0, "passages": 2})
+    assert (switch["state"], switch["index_id"]) == ("done", switch["from_index"])
+    assert (await found(zoo), await read_for_an_answer(zoo)) == (2, 2)
+    refused = problem(await zoo.post(apply, json={"trial": 0, "passages": 1}), 409, "conflict")
+    assert "Roll back to that one" in str(refused["detail"])
+    await accepted(zoo, "/v1/collections/handbook/rollback", {})
+    assert (await found(zoo), await read_for_an_answer(zoo)) == (10, 10)
+
+
+async def read_for_an_answer(client: Client) -> int:
+    """How many passages an answer is made from, as its stream tells."""
+    asked = {"question": "What does the zebra eat?"}
+    sent = await client.post("/v1/answers", json=asked, headers={"accept": "text/event-stream"})
+    told = next(line for line in sent.text.splitlines() if line.startswith("data:") and '"passages"' in line)
+    return len(json.loads(told.removeprefix("data:"))["passages"])
 
 
 async def longest(client: Client) -> int:
@@ -121,10 +148,12 @@ async def found(client: Client, **more: Any) -> int:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"sizes": [0]}, "size_tokens"),
-    ({"sizes": [100_000]}, "size_tokens"),
+    ({"sizes": [0]}, "`sizes` (--size)"),
+    ({"sizes": [100_000]}, "`sizes` (--size)"),
+    ({"passages": [101]}, "passages"),
     ({"overlaps": [0.5]}, "overlap"),
     ({"overlaps": [1.0]}, "overlap"),
+    ({"strategies": ["paragraph"]}, "`overlaps` (--overlap) change nothing here"),
     ({"strategies": ["llm"]}, "language model"),
     ({"strategies": ["magic"]}, "strategies"),
     ({"collection": "other"}, "is of the collection 'handbook'"),
@@ -145,9 +174,11 @@ async def test_what_cannot_be_tried_is_told_and_nothing_begins(zoo: Client) -> N
 
 
 async def test_one_at_a_time_and_cancelled(zoo: Client) -> None:
-    """A second is refused; a cancelled one has no report and cannot be applied."""
-    begun = (await zoo.post("/v1/tunings", json=TRY | {"sizes": list(range(16, 36))})).json()
-    problem(await zoo.post("/v1/tunings", json=TRY), 409, "conflict")
+    """Of twenty at once one begins; a cancelled one has no report and cannot be applied."""
+    many = TRY | {"sizes": list(range(16, 36))}
+    answers = await asyncio.gather(*(zoo.post("/v1/tunings", json=many) for _ in range(20)))
+    assert sorted(each.status_code for each in answers) == [202, *[409] * 19]
+    begun = next(each.json() for each in answers if each.status_code == 202)
     address = f"/v1/tunings/{begun['tuning_id']}"
     stopped = await zoo.post(f"{address}:cancel")
     assert stopped.json()["state"] == "cancelled"

@@ -56,7 +56,7 @@ async def test_the_secret_changes_and_a_test_is_a_delivery(alice) -> None:
     (delivery,) = (await alice.get(f"{place}/deliveries")).json()["items"]
     assert (delivery["event_type"], delivery["state"]) == ("webhook.tested", "waiting")
     problem(await alice.post(f"{begun.headers['location']}:replay"), 409, "conflict")
-    assert (await alice.post(f"{place}:replay", json={"since": "2027-01-31T00:00:00Z"})).status_code == 202
+    assert (await alice.post(f"{place}:replay", json={"since": "2026-01-31T00:00:00Z"})).status_code == 202
     assert (await alice.delete(place)).status_code == 204
     job = (await alice.get(f"/v1/jobs/{delivery['delivery_id']}")).json()
     assert job["state"] == "cancelled"
@@ -92,7 +92,7 @@ async def test_strangers_colleagues_and_limited_keys(make_client, tenant, other_
     editor, charlie = await make_client(tenant, "editor"), await make_client(other_tenant, "owner")
     problem(await editor.get("/v1/webhooks"), 403, "forbidden")
     assert (await charlie.get("/v1/webhooks")).json()["items"] == []
-    since = {"since": "2027-01-31T00:00:00Z"}
+    since = {"since": "2026-01-31T00:00:00Z"}
     for method, path, body in (
         ("GET", place, None), ("PATCH", place, {"state": "disabled"}), ("DELETE", place, None),
         ("POST", f"{place}:rotate", None), ("POST", f"{place}:test", None), ("POST", f"{place}:replay", since),

@@ -78,7 +78,7 @@ async def test_one_event_is_shown(app: App, tenant: Scope, command: Command) -> 
     code, _, told = await run(command, "show", str(new_id()))
     assert (code, told.strip()) == (
         1,
-        "Error: There is no such event. `GET /v1/events` lists those that are kept.",
+        "Error: There is no such event. `GET /v1/events` lists them, as `knowlog events list` does.",
     )
 
 

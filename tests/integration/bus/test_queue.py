@@ -23,13 +23,14 @@ from knowlog.bus import (
     keep_leases,
     retry,
 )
-from knowlog.database import Database, Scope
+from knowlog.database import Database, Scope, load_queries
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, NotFound
 from knowlog.tenants import create_tenant, delete_tenant, set_weight
 
 TYPES = ["document.received"]
 DATA = {"version": 1, "size_bytes": 1}
+SQL = load_queries("knowlog.bus")
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,51 @@ async def test_with_more_tenants_than_room_each_has_its_turn(database) -> None:
         seen += [e.tenant_id for e in await claim(database, "w", 30, 3, TYPES, turn=turn)]
     assert Counter(seen) == {scope.tenant_id: 3 for scope in scopes}
     assert set(seen[:9]) == {scope.tenant_id for scope in scopes}
+
+
+async def test_of_many_tenants_few_get_several_events_each(database) -> None:
+    """What is handled of one tenant together costs one transaction; the next claims go to the others."""
+    scopes = [Scope((await create_tenant(database, f"t{n}")).tenant_id, "t") for n in range(16)]
+    for scope in scopes:
+        await put(database, scope, [new_id() for _ in range(6)])
+    turn = Turn()
+    first = Counter(e.tenant_id for e in await claim(database, "w", 30, 48, TYPES, turn=turn))
+    assert first == {scope.tenant_id: 4 for scope in scopes[:12]}
+    second = Counter(e.tenant_id for e in await claim(database, "w", 30, 48, TYPES, turn=turn))
+    assert all(second[scope.tenant_id] == 6 for scope in scopes[12:])
+
+
+async def test_a_newcomer_is_found_behind_tenants_of_which_there_is_enough(database) -> None:
+    """They do not count, however little is asked for; and who comes behind those that have nothing due is found, too."""
+    scopes = [Scope((await create_tenant(database, f"t{n}")).tenant_id, "t") for n in range(40)]
+    for scope in scopes:
+        await put(database, scope, [new_id()])
+    enough, later, last = scopes[:20], scopes[20:-1], scopes[-1].tenant_id
+    async with database.owner() as owner:
+        await owner.execute(
+            "update knowlog.events set due_at = now() + interval '1 hour' where tenant_id = any($1)",
+            [scope.tenant_id for scope in later],
+        )
+        asked = "select tenant_id from knowlog.claim_events('w', '1 min', {}, $1, '{{}}', $2, '{}')"
+        skip, start = [scope.tenant_id for scope in enough], scopes[18].tenant_id
+        await owner.execute("set role knowlog_system")
+        assert await owner.fetch(asked.format(19, start), TYPES, skip) == []
+        assert [row[0] for row in await owner.fetch(asked.format(20, start), TYPES, skip)] == [last]
+    await put(database, scopes[-1], [new_id()])
+    taken = await claim(database, "w", 30, 1, TYPES, skip=skip, turn=Turn(start))
+    assert [event.tenant_id for event in taken] == [last]
+
+
+async def test_completing_reads_what_is_completed_and_not_what_waits(database, tenant) -> None:
+    """Whatever the planner believes of a table that was empty a moment ago."""
+    await put(database, tenant, [new_id() for _ in range(300)])
+    taken = await claim(database, "w", 30, 2, TYPES)
+    held = [e.event_id for e in taken], "w", [e.attempts for e in taken]
+    async with database.transaction(tenant) as connection:
+        rows = await connection.fetch(f"explain (analyze, timing off) {SQL['complete']}", *held)
+    plan = "\n".join(row[0] for row in rows)
+    assert "events_pkey" in plan
+    assert "Rows Removed by Filter" not in plan
 
 
 async def test_tenants_whose_work_is_for_later_are_passed_by(database) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from redis.asyncio import Redis
 from typer.testing import CliRunner
 
 from knowlog.cli.app import app
@@ -30,7 +31,7 @@ def test_an_unknown_broker_is_told() -> None:
 
 
 async def test_doctor_names_the_broker(tmp_path) -> None:
-    """Its version where it runs, the setting where it does not."""
+    """Its version where it runs, what is to be set where it is full or drops what waits, or does not run."""
     own = {"KNOWLOG_DATA_DIR": str(tmp_path)}
     assert (await findings(own))[0].found == "none; PostgreSQL is the queue"
     with running_server("redis") as server:
@@ -38,6 +39,17 @@ async def test_doctor_names_the_broker(tmp_path) -> None:
         [found] = await findings(environment)
         assert (found.outcome, found.found[:5]) == ("ok", "Redis")
         if server.own is not None:
+            async with Redis.from_url(server.url) as client:
+                await client.config_set("maxmemory", 1)
+                await client.config_set("maxmemory-policy", "allkeys-lru")
+            [found] = await findings(environment)
+            assert (found.outcome, "full" in found.found, "allkeys-lru" in found.found) == (
+                "warn",
+                True,
+                True,
+            )
+            assert "Raise maxmemory" in found.mend
+            assert "noeviction" in found.mend
             await asyncio.to_thread(server.own.kill)
             [found] = await findings(environment)
             assert (found.outcome, "KNOWLOG_BUS_URL" in found.found) == ("fail", True)

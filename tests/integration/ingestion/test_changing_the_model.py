@@ -26,12 +26,14 @@ from model_scene import (
 )
 
 import own_server
+from at_work import at_work
 from knowlog.bootstrap import App, open_app
 from knowlog.bus import WorkerSettings
 from knowlog.cli.doctor.embeddings import judge
 from knowlog.database import Database, Scope
+from knowlog.documents import Profile
 from knowlog.embedding import Embedder, no_other
-from knowlog.ingestion import Indexer
+from knowlog.ingestion import Indexer, Switch, ask_switch, get_switch, roll_back
 from knowlog.kernel.errors import Misconfigured
 from knowlog.retrieval import Search, retrieve
 from knowlog.settings import load_settings
@@ -401,3 +403,30 @@ async def test_a_tenant_deleted_meanwhile_is_let_go(old, new) -> None:
     await put(old, scope, notes(3))
     await old.delete_tenant(scope.tenant_id)
     await rebuild_all(new)
+
+
+async def test_an_index_of_the_old_model_is_made_anew_before_it_answers_again(old, new, tenant) -> None:
+    """Rolled back to after the model has changed: its vectors could be compared with no question."""
+    collection = await make_collection(old, tenant)
+    await put(old, tenant, notes(3))
+    small = old.complete_profile(Profile(chunking={"size_tokens": 16, "overlap": 0.0}))
+    async with old.database.transaction(tenant) as connection:
+        asked = await ask_switch(connection, tenant, collection, small, 1)
+    await switch_done(old, tenant, asked)
+    await rebuild_all(new)
+    async with new.database.transaction(tenant) as connection:
+        back = await roll_back(connection, tenant, "notes")
+    assert (await switch_done(new, tenant, back)).state == "done"
+    found = await ask(new, tenant, "where does zebra1 sleep", collection)
+    assert (by_both(found), found.degraded) == (True, ())
+
+
+async def switch_done(app: App, scope: Scope, asked: Switch) -> Switch:
+    """A switch that a worker has done."""
+    async with at_work(app):
+        while True:
+            async with app.database.transaction(scope) as connection:
+                found = await get_switch(connection, scope, asked.switch_id)
+            if found.state not in ("waiting", "running"):
+                return found
+            await asyncio.sleep(0.05)

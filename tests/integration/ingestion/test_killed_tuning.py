@@ -17,7 +17,7 @@ from knowlog.evaluation import Excerpt, Question, create_dataset
 from knowlog.evaluation.tuning import Sought, Tuning, create_tuning, get_tuning
 
 NAMES = [f"note-{n}" for n in range(24)]
-WANTED = Sought(("recursive",), tuple(range(16, 40, 2)), (0.0,), (0.2, 0.8), 2, (1,))
+WANTED = Sought(("recursive",), tuple(range(16, 40, 2)), (0.0,), (0.2, 0.8), (1, 2))
 WINDOW = 256
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from knowlog.kernel.errors import Invalid, Unavailable
-from knowlog.retrieval import RetrievalProfile, Search, all_patterns, retrieve
+from knowlog.retrieval import RetrievalProfile, Retrieved, Search, all_patterns, retrieve
 from knowlog.stores import parse_filter
 
 OFFLINE = [each.name for each in all_patterns() if not each.needs_llm]
@@ -85,6 +85,41 @@ async def test_a_pattern_finds_nothing_where_there_is_nothing(
     """An empty collection is no error."""
     search = Search("pump fault E7", (collection,), pattern=pattern)
     assert (await retrieve(database, tenant, embedder, store, search)).passages == ()
+
+
+async def test_adaptive_reads_the_rarer_words_where_the_legs_find_nothing_in_common(
+    database, tenant, collection, put, store, embedder
+) -> None:
+    """What the question is about comes before what is only worded like it, and nothing else is looked for."""
+    wording = "What is it that they do when this is so and there is more of it than before and the"
+    worded = [f"{wording} {n}" for n in range(20)]
+    await put(tenant, collection, [*worded, "gasket leaks", *[f"valve {n}" for n in range(20, 40)]])
+    profile = RetrievalProfile(dense_weight=0.8)
+
+    async def found(pattern: str) -> Retrieved:
+        question = f"{wording} valve gasket leaks"
+        search = Search(question, (collection,), limit=50, profile=profile, pattern=pattern)
+        return await retrieve(database, tenant, embedder, store, search)
+
+    plain, adaptive = await found("hybrid"), await found("adaptive")
+    assert (plain.passages[0].text in worded, adaptive.passages[0].text) == (True, "gasket leaks")
+    assert {each.chunk_id for each in adaptive.passages} == {each.chunk_id for each in plain.passages}
+    assert adaptive.embedded_tokens > plain.embedded_tokens
+
+
+async def test_adaptive_compares_tokens_only_for_a_short_question(
+    database, tenant, collection, put, store, embedder
+) -> None:
+    """Both legs have the same passages and differ about the first; of a long question not every word matters."""
+    names = [f"part{n}" for n in range(30)]
+    await put(tenant, collection, ["pump the the the", "pump pump of another kind"])
+
+    async def did(question: str) -> str:
+        search = Search(question, (collection,), pattern="adaptive")
+        return (await retrieve(database, tenant, embedder, store, search)).steps[-1].what
+
+    assert await did("the pump") == "compared tokens"
+    assert await did(f"the pump {' '.join(names)}") == "kept the plain search"
 
 
 @pytest.mark.parametrize("missing", ["words", "meaning", "all but one", "whatever passes"])

@@ -1,5 +1,6 @@
 """Search stays fast under the policies: the plans, and what an approximate index misses."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -105,15 +106,46 @@ async def dense_plan(database: Database, tenant: Scope, collection: UUID, vector
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+async def near_index(database: Database, filled: tuple[Scope, UUID, np.ndarray]) -> str:
+    """The index of alice's collection, from here on until a test has it dropped."""
+    built = await graduate_large_collections(database, at_least=SIZE)
+    return next(name for name in built if filled[1].hex in name)
+
+
+async def test_what_is_gone_hides_nothing(database, filled, near_index, store: VectorStore) -> None:
+    """All that the index reaches first was deleted, and is not swept up yet: it is asked for what lies behind."""
+    tenant, collection, vectors = filled
+    query = VectorQuery((collection,), "words-16", vectors[0], 100)
+    async with database.transaction(tenant) as connection:
+        await connection.execute("savepoint whole")
+        for _ in range(3):
+            nearest = await store.search(connection, tenant.tenant_id, query)
+            await connection.execute(
+                "delete from vectors where chunk_id = any($1)", [hit.chunk_id for hit in nearest]
+            )
+        found, exact = [
+            {hit.chunk_id for hit in await store.search(connection, tenant.tenant_id, each)}
+            for each in (query, replace(query, exact=True))
+        ]
+        await connection.execute("rollback to whole")
+    assert len(found & exact) >= 99
+
+
+async def test_one_walk_through_the_index_is_enough(database, filled, near_index) -> None:
+    """Where nothing is gone and nothing narrows."""
+    tenant, collection, vectors = filled
+    plan = await dense_plan(database, tenant, collection, vectors[0])
+    assert plan.count(f"using {near_index}") == 1
+
+
 async def test_a_large_collection_graduates_to_an_index_and_keeps_its_recall(
-    database, filled, store: VectorStore
+    database, filled, near_index, store: VectorStore
 ) -> None:
     """The index is built beside the traffic, used under the policies, exact enough, dropped in the end."""
     tenant, collection, vectors = filled
-    built = await graduate_large_collections(database, at_least=SIZE)
-    index = next(name for name in built if collection.hex in name)
     assert await graduate_large_collections(database, at_least=SIZE) == []
-    assert f"using {index}" in await dense_plan(database, tenant, collection, vectors[0])
+    assert f"using {near_index}" in await dense_plan(database, tenant, collection, vectors[0])
     async with database.transaction(tenant) as connection:
 
         async def found(vector: np.ndarray, **more: object) -> list[int]:
@@ -130,7 +162,7 @@ async def test_a_large_collection_graduates_to_an_index_and_keeps_its_recall(
                 vectors[0], filter=narrow, exact=True
             )
     assert await graduate_large_collections(database, at_least=3 * SIZE) == []
-    assert f"using {index}" not in await dense_plan(database, tenant, collection, vectors[0])
+    assert f"using {near_index}" not in await dense_plan(database, tenant, collection, vectors[0])
 
 
 async def test_pruning_keeps_the_best(database, filled, words) -> None:

@@ -249,6 +249,26 @@ async def test_order_of_a_document_is_kept(app: App, scene: Scene) -> None:
     assert (state.taken, state.dead) == (400, 0)
 
 
+async def test_a_reader_begins_with_one_message(
+    app: App, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And asks for more as they prove small: what ended the process before may be the next."""
+    many: list[int] = []
+    take = app.inbox.take
+
+    async def counted(inlet: Any, deliveries: Any, reader: Any) -> Any:
+        many.append(len(deliveries))
+        return await take(inlet, deliveries, reader)
+
+    monkeypatch.setattr(app.inbox, "take", counted)
+    for number in range(40):
+        await scene.submit(str(number), f"doc{number}", f"Text {number}.")
+    async with reading_only(app):
+        await taken(scene, 40)
+    assert many[0] == 1
+    assert max(many) > 4
+
+
 async def test_a_paused_source_is_not_read_and_then_goes_on(app: App, scene: Scene) -> None:
     """Within seconds, without a restart; nothing that came meanwhile is missed."""
     async with all_at_work(app):

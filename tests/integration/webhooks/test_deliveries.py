@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import delivery_scene
 import pytest
@@ -26,7 +27,7 @@ from knowlog.bus import (
     update_webhook,
 )
 from knowlog.kernel import new_id, now
-from knowlog.kernel.errors import NotFound
+from knowlog.kernel.errors import Invalid, NotFound
 from knowlog.workers.deliveries import Deliverer
 
 other_receiver, _allowed = delivery_scene.other_receiver, delivery_scene.allowed
@@ -211,6 +212,8 @@ async def test_all_since_a_moment_is_sent_again(app, working, receiver, tenant) 
     await asyncio.sleep(0.7)
     assert len(receiver.taken) == 2
     async with app.database.transaction(tenant) as connection:
+        with pytest.raises(Invalid, match="still to come"):
+            await replay_since(connection, tenant, endpoint_id, now() + timedelta(hours=1))
         await replay_since(connection, tenant, endpoint_id, since)
     await receiver.until(5)
     await asyncio.sleep(0.5)

@@ -10,14 +10,26 @@ from delivery_scene import happen, make, states, until, webhook_of
 from receiver import OK
 
 from knowlog.bus import (
+    Outcome,
+    WantedJobs,
+    Wish,
     append_events,
+    claim,
+    delete_webhook,
+    get_job,
     get_webhook,
     list_deliveries,
     list_events,
+    list_jobs,
     replay_delivery,
+    retry,
+    settle_delivery,
     try_webhook,
+    update_webhook,
 )
+from knowlog.bus.deliveries import request_deliveries
 from knowlog.bus.log import Wanted
+from knowlog.documents import retry_dead_jobs
 from knowlog.kernel import new_id, now
 from knowlog.kernel.errors import Conflict
 
@@ -58,6 +70,49 @@ async def test_a_delivery_that_failed_too_often_stays_failed_and_can_be_replayed
         await replay_delivery(connection, tenant, endpoint_id, dead.delivery_id)
     await until(app, tenant, endpoint_id, {"done": 2})
     assert len({each.message_id for each in receiver.taken}) == 1
+
+
+async def dead_jobs(app, tenant) -> list[UUID]:
+    async with app.database.transaction(tenant) as connection:
+        return [job.job_id for job in await list_jobs(connection, WantedJobs("dead"))]
+
+
+async def test_each_delivery_that_failed_is_dead_also_where_a_later_one_was_asked_about_the_same_document(
+    app, working, receiver, tenant
+) -> None:
+    """A later event does not stand for an earlier one: `retry` of all that is dead sends both."""
+    receiver.answer = lambda _: (410, {}, b"")
+    endpoint_id, _ = await make(app, tenant, receiver.url)
+    happened = [*await happen(app, tenant, 1, document := new_id()), *await happen(app, tenant, 1, document)]
+    await until(app, tenant, endpoint_id, {"failed": 2})
+    assert len(await dead_jobs(app, tenant)) == 2
+    receiver.answer = lambda _: OK
+    async with app.database.transaction(tenant) as connection:
+        await update_webhook(connection, tenant, endpoint_id, Wish(state="active"))
+        assert await retry_dead_jobs(connection, WantedJobs("dead"), 10) == 2
+    await until(app, tenant, endpoint_id, {"done": 2})
+    assert [each.message_id for each in receiver.taken[-2:]] == [str(each) for each in happened]
+    assert await dead_jobs(app, tenant) == []
+
+
+async def test_what_failed_for_a_webhook_that_was_deleted_is_not_dead_for_ever(
+    app, working, receiver, tenant
+) -> None:
+    """It is cancelled with the webhook, and so it ends when somebody tries it again."""
+    receiver.answer = lambda _: (410, {}, b"")
+    endpoint_id, _ = await make(app, tenant, receiver.url)
+    await happen(app, tenant)
+    await until(app, tenant, endpoint_id, {"failed": 1})
+    (dead,) = await dead_jobs(app, tenant)
+    async with app.database.transaction(tenant) as connection:
+        await delete_webhook(connection, tenant, endpoint_id)
+    assert await dead_jobs(app, tenant) == []
+    async with app.database.transaction(tenant) as connection:
+        await retry(connection, dead)
+    async with asyncio.timeout(30), app.database.transaction(tenant) as connection:
+        while (job := await get_job(connection, dead)).state in ("waiting", "running"):
+            await asyncio.sleep(0.02)
+    assert (job.state, job.reason) == ("cancelled", "The webhook was deleted.")
 
 
 async def test_410_disables_at_once(app, working, receiver, tenant) -> None:
@@ -193,6 +248,25 @@ async def test_an_endpoint_that_fails_again_and_again_has_a_rest(app, working, r
         resting = await list_deliveries(connection, tenant, endpoint_id, most=100)
     assert {each.attempts for each in resting} == {0, 1}
     assert all(each.due_at > now() + timedelta(minutes=4) for each in resting)
+
+
+async def test_all_that_wait_for_a_dead_endpoint_are_put_off_together(app, receiver, tenant) -> None:
+    """One by one, ten thousand of them kept a core busy. An admin who makes the webhook active ends the rest."""
+    endpoint_id, _ = await make(app, tenant, receiver.url)
+    async with app.database.transaction(tenant) as connection:
+        await connection.execute("update webhooks set failures = 200, failing_since = now()")
+        items = [(new_id(), "document.indexed", new_id()) for _ in range(30)]
+        await request_deliveries(connection, endpoint_id, items)
+    (begun,) = await claim(app.database, "w", 60, 1, ["delivery.requested"])
+    async with app.database.transaction(tenant) as connection:
+        await settle_delivery(connection, "w", begun, Outcome(False, "refused"), app.settings.webhooks)
+        waiting = await list_deliveries(connection, tenant, endpoint_id, "waiting", most=100)
+    assert len(waiting) == 30
+    assert sum(each.due_at > now() + timedelta(minutes=4) for each in waiting) >= 29
+    async with app.database.transaction(tenant) as connection:
+        await update_webhook(connection, tenant, endpoint_id, Wish(state="active"))
+        waiting = await list_deliveries(connection, tenant, endpoint_id, "waiting", most=100)
+    assert all(each.due_at <= now() for each in waiting)
 
 
 @pytest.mark.slow

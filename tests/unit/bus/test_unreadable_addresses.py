@@ -19,6 +19,7 @@ WRITTEN = "user:TOPSECRET/x@host/0"
     [
         lambda: RedisBroker(f"redis://{WRITTEN}", BusSettings()),
         lambda: RabbitBroker(f"amqp://{WRITTEN}", BusSettings()),
+        lambda: RabbitBroker("amqp://user:TOPSECRET@[host/", BusSettings()),
         lambda: RedisMeter(f"redis://{WRITTEN}"),
     ],
 )

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from knowlog.chunking import STRATEGIES, ChunkingProfile, Span, chunk
+from knowlog.chunking import READ_BY, STRATEGIES, ChunkingProfile, Span, chunk
 from knowlog.documents.model import Heading, Page, Structure
 from knowlog.kernel.errors import Invalid
 
@@ -203,3 +203,27 @@ def test_a_span_knows_the_pages_that_it_touches():
     assert structure.pages_within(0, 4) == ((1, 0),)
     assert structure.pages_within(14, 16) == ((4, 14),)
     assert Structure().pages_within(0, 4) == ()
+
+
+PARTED = "\n\n".join(
+    f"# Part {part}\n\n" + " ".join(f"The pump of hall {n} runs at {n * part} bar." for n in range(9))
+    for part in (1, 2)
+)
+TWO_VALUES = {
+    "overlap": (0.0, 0.4),
+    "sentences": (1, 3),
+    "child_tokens": (16, 32),
+    "similarity": (0.1, 0.9),
+    "percentile": (10.0, 90.0),
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"semantic", "cluster_semantic", "llm"}))
+def test_a_strategy_reads_the_settings_that_it_is_said_to_read(name: str):
+    """Others change nothing: commands refuse them, and tunings do not try them."""
+    for setting, values in TWO_VALUES.items():
+        cuts = [
+            spans(PARTED, ChunkingProfile(strategy=name, size_tokens=40, **{"overlap": 0.0, setting: value}))
+            for value in values
+        ]
+        assert (cuts[0] != cuts[1]) == (name in READ_BY[setting]), setting

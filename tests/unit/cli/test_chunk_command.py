@@ -68,6 +68,12 @@ def test_the_best_strategy_reads_little_and_finds_much(figures, winner):
     [
         ("--chunk-tokens 5", "Error: --chunk-tokens must be at least 16."),
         ("--strategy recursive,fxied", "cluster_semantic, not 'fxied'."),
+        (
+            "--strategy paragraph,structure --overlap 0.2",
+            "--overlap changes nothing here: it is read by recursive, sliding_window, sentence alone. Name such a",
+        ),
+        ("--strategy semantic --similarity 0.5 --percentile 20", "--percentile instead of --similarity."),
+        ("--child-tokens 40", "--child-tokens changes nothing here: it is read by parent_child alone."),
         ("--overlap 1", "--overlap must be less than 0.5 (overlap is a share of the size, such as 0.12)."),
     ],
 )
@@ -76,6 +82,14 @@ def test_what_is_wrong_is_told_by_the_names_of_the_options(line, told, tmp_path,
     (tmp_path / "a.txt").write_text("One.")
     assert run_to_the_end(COMMAND, ["chunk", str(tmp_path / "a.txt"), *line.split()]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_an_option_that_one_of_the_strategies_reads_is_taken(tmp_path, capsys):
+    """The others are cut as they are without it."""
+    (tmp_path / "a.txt").write_text("One.")
+    line = ["--strategy", "paragraph,sentence", "--overlap", "0.2", "--sentences", "2"]
+    assert run_to_the_end(COMMAND, ["chunk", str(tmp_path / "a.txt"), *line]) == 0
+    assert "== sentence" in capsys.readouterr().out
 
 
 def test_strategies_may_be_written_with_hyphens(tmp_path, capsys):

@@ -74,6 +74,7 @@ def test_what_has_no_words_yet_is_not_left_in_a_validators() -> None:
         (0, "document", "0 documents"),
         (1_200, "document", "1,200 documents"),
         (2, "delivery", "2 deliveries"),
+        (2, "search", "2 searches"),
         (2, "key", "2 keys"),
         (2, "token of language models", "2 tokens of language models"),
     ],

@@ -2,7 +2,10 @@
 
 import pytest
 
+from knowlog.retrieval.dense import Questions
 from knowlog.retrieval.fusion import fuse
+from knowlog.retrieval.looking import Candidates
+from knowlog.retrieval.patterns.adaptive import agreement, doubt_of
 from knowlog.retrieval.patterns.decomposition import parts_of
 from knowlog.retrieval.patterns.filtered import values_in
 from knowlog.retrieval.patterns.multi_query import variations
@@ -46,19 +49,33 @@ def test_a_question_names_words_numbers_and_neighbouring_words() -> None:
     assert len(values_in("x y " * 1000)) <= 200
 
 
+def _found(dense: list[int], lexical: list[int]) -> Candidates:
+    by_meaning, by_words = ({each: 1 / rank for rank, each in enumerate(leg, 1)} for leg in (dense, lexical))
+    return Candidates(fuse(by_meaning, by_words, 0.6), TermStatistics((), 0), Questions((), ()))
+
+
 def test_agreement_is_the_share_of_best_chunks_in_common_and_the_same_one_first() -> None:
     """Below the tenth nothing counts; of few chunks the share is of these, and a leg alone is not contradicted."""
-    from knowlog.retrieval.dense import Questions
-    from knowlog.retrieval.looking import Candidates
-    from knowlog.retrieval.patterns.adaptive import agreement
-
-    def legs(dense: list[int], lexical: list[int]) -> tuple[float, bool]:
-        scores = ({each: 1 / rank for rank, each in enumerate(leg, 1)} for leg in (dense, lexical))
-        return agreement(Candidates(fuse(*scores, 0.6), TermStatistics((), 0), Questions((), ())))
-
     apart = list(range(100, 120))
-    assert legs(list(range(20)), [9, 8, *apart]) == (0.2, False)
-    assert legs(list(range(20)), [0, 10, *apart]) == (0.1, True)
-    assert legs([1, 2, 3], [3]) == (1.0, False)
-    assert legs([1, 2, 3], []) == legs([], [1, 2, 3]) == legs([], []) == legs([1], [1]) == (1.0, True)
-    assert legs([1], [2]) == (0.0, False)
+    assert agreement(_found(list(range(20)), [9, 8, *apart])) == (0.2, False)
+    assert agreement(_found(list(range(20)), [0, 10, *apart])) == (0.1, True)
+    assert agreement(_found([1, 2, 3], [3])) == (1.0, False)
+    alone = (_found([1, 2, 3], []), _found([], [1, 2, 3]), _found([], []), _found([1], [1]))
+    assert {agreement(each) for each in alone} == {(1.0, True)}
+    assert agreement(_found([1], [2])) == (0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("lexical", "doubt"),
+    [
+        ([1, 0, 2, 3, 4, 5, *range(100, 120)], "about the first"),
+        ([0, 1, 2, 3, 4, 5, *range(100, 120)], "none"),
+        ([1, 0, 2, 3, 4, *range(100, 120)], "none"),
+        ([1, 0, *range(100, 120)], "none"),
+        ([0, *range(100, 120)], "about all"),
+        ([], "none"),
+    ],
+)
+def test_the_legs_are_in_doubt_about_the_first_or_about_all(lexical: list[int], doubt: str) -> None:
+    """Where more than half of the best are common and the first differ, or less than a fifth is; between, neither."""
+    assert doubt_of(_found(list(range(20)), lexical)) == doubt

@@ -3,6 +3,7 @@
 from collections import Counter
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,3 +160,40 @@ def test_beyond_the_places_a_few_events_begin_and_the_rest_waits() -> None:
     assert [len(each.events) for each in begun if each] == [48, 48, 4, 4, 4, 4]
     assert turns.begin() is None
     assert turns.waiting().total() == 9 * 48 - 112
+
+
+def test_what_comes_while_others_of_its_tenant_wait_joins_them() -> None:
+    """Many tenants' claims bring a few events of each: they are handled together, up to both limits."""
+    turns, first, second = Turns(1, together=3), [event(10), event(20)], [event(30)]
+    turns.add(split(first, 100))
+    turns.add(split([*second, event(1, "document.deleted"), event(1, tenant=BOB)], 100))
+    turns.add(split([event(40)], 100))
+    begun = turns.begin()
+    assert begun is not None
+    assert begun.events == first + second
+    assert turns.waiting() == {ALICE: 2, BOB: 1}
+
+
+@pytest.mark.parametrize("other", [
+    event(41), event(1, attempts=3), event(100_000), event(1, "delivery.requested")
+])  # fmt: skip
+def test_what_goes_alone_or_does_not_fit_joins_nothing(other: Event) -> None:
+    """Neither what waits takes it in, nor it what comes behind it."""
+    turns = Turns(9, 9)
+    for each in ([event(60)], [other], [event(1)]):
+        turns.add(split(each, 100))
+    begun = [turns.begin(), turns.begin()]
+    assert [each.events for each in begun if each and other in each.events] == [[other]]
+
+
+def test_who_ends_beyond_the_places_gives_back_one_beyond_them() -> None:
+    """Else many tenants would never begin more than a few events at once, however many wait."""
+    turns, crowd = Turns(1), [uuid4() for _ in range(9)]
+    turns.add([Batch([event(1, tenant=each) for _ in range(48)]) for each in crowd])
+    begun = [turns.begin() for _ in range(5)]
+    assert all(begun)
+    turns.end(begun[1])
+    assert len(turns.begin().events) == 4
+    turns.end(begun[0])
+    assert len(turns.begin().events) == 48
+    assert turns.begin() is None

@@ -47,7 +47,7 @@ export const pages = {
       forgetText: "All that were kept are deleted, with the feedback on their answers. Datasets that were made of them stay.",
     },
     runs: {
-      title: "Runs", lead: "A run asks a dataset's questions as people would and measures what is found and answered.", new: "Start a run", dataset: "Dataset",
+      title: "Runs", lead: "A run asks a dataset's questions as people would and measures what is found and answered. Where a language model writes people's answers, it writes these too, on your tenant's account.", new: "Start a run", dataset: "Dataset",
       noDataset: "Make a dataset first", label: "Label", labelHint: "such as: chunks of 300", depth: "Depth k", start: "Start", started: "The run waits for a worker.",
       none: "There is no run yet.", pick: "Choose two runs on the same dataset to compare them.", compare: "Compare", run: "Run", state: "State",
       figures: "Figures", created: "Started", chooseRun: (name: string) => `Compare ${name}`,
@@ -57,7 +57,7 @@ export const pages = {
       about: (dataset: string, questions: string, at: string) => `${dataset}, ${questions} questions, ${at}`, quality: "Quality, with 95 % intervals",
       metric: "Metric", mean: "Mean", interval: "95 % interval", spread: "Spread", spreadOf: (counts: string) => `Questions in ten equal steps: ${counts}`,
       questions: "Questions", figures: "Figures", worst: "The worst questions", known: "Known answers", found: "Found", answer: "Answer",
-      unsupported: "Not supported", scores: "Scores",
+      unsupported: "Not supported", scores: "Scores", answers: (how: string) => `Answers: ${how}.`,
     },
     comparison: {
       title: (first: string, second: string) => `A: ${first}, B: ${second}`, synthetic: "The questions are drafts of a machine.",
@@ -68,13 +68,13 @@ export const pages = {
       outcomes: { better: "better", worse: "worse", "no difference shown": "no difference shown" },
     },
     tunings: {
-      title: "Tunings", lead: "A tuning tries ways of cutting and weighing on a dataset, and says whether a change is worth it. The collection answers as before meanwhile.",
+      title: "Tunings", lead: "A tuning tries ways of cutting, weights and numbers of passages on a dataset, and says whether a change is worth it. The collection answers as before meanwhile.",
       new: "Start a tuning", minutes: "Minutes", configurations: "Most ways of cutting", start: "Start", none: "There is no tuning yet.", tuning: "Tuning",
       verdict: "Verdict", back: "All tunings", begun: (at: string) => `Started ${at}.`, timeIsUp: "The time was up before everything was tried.",
       plot: (target: string) => `${target} and what it costs to read`, tokens: "Tokens to read", trials: "Trials", pareto: "Best of their cost", paretoShort: "best of its cost",
-      trial: "Trial", interval: "95 % interval", latency: "Latency", chunks: "Chunks", present: "present", recommended: "recommended", apply: "Apply",
+      trial: "Trial", passages: "Passages", interval: "95 % interval", latency: "Latency", chunks: "Chunks", present: "present", recommended: "recommended", apply: "Apply",
       applyTitle: "Switch the collection?", applied: "The switch is under way.",
-      applyText: (what: string) => `A worker builds an index with ${what} beside the present one, and then switches in one step. You can roll it back.`,
+      applyText: (what: string, passages: number) => `A worker builds an index with ${what} beside the present one, unless documents are cut so already, and then switches in one step. Searches and answers read ${passages} passages then. You can roll it back.`,
     },
     switches: {
       forth: "Switch to the new profile", back: "Roll-back to the old profile", switched: (at: string) => `Switched ${at}.`, kept: (at: string) => `The old index is kept until ${at}.`,
@@ -92,7 +92,7 @@ export const pages = {
     },
     jobs: {
       title: "Jobs", kind: "Kind", state: "State", reason: "Reason", attempts: "Attempts", took: "Took", created: "Asked for", actions: "Actions", all: "All",
-      dead: "dead: nothing newer was asked", none: "There are no such jobs.", noneDead: "No job is dead.", retry: "Retry", retried: "The job is in the queue again.",
+      dead: "dead: not asked for anew", none: "There are no such jobs.", noneDead: "No job is dead.", retry: "Retry", retried: "The job is in the queue again.",
       cancelled: "The job is cancelled.", retryAll: "Retry all dead jobs", retryAllText: "Every dead job that you may touch goes back into the queue, with its document.",
       retriedAll: (count: number) => (count === 1 ? "1 job is in the queue again." : `${count} jobs are in the queue again.`),
     },
@@ -164,7 +164,7 @@ export const pages = {
       about: (documents: string, strategy: string, size: number, pattern: string) => `${documents} documents, cut by ${strategy} into at most ${size} tokens, searched by ${pattern}`,
       rechunking: (done: string, total: string) => `Cut anew: ${done} of ${total} documents.`, deleted: (name: string, documents: string) => `${name} is deleted with ${documents} documents.`,
       deleteTitle: (name: string) => `Delete ${name}?`, deleteText: "The collection goes with every document in it. Nothing brings them back.",
-      changeTitle: (name: string) => `Change ${name}`, strategy: "Strategy", size: "Most tokens in a chunk", overlap: "Overlap (share)", weight: "Weight of meaning (0–1)", pattern: "Pattern",
+      changeTitle: (name: string) => `Change ${name}`, strategy: "Strategy", size: "Most tokens in a chunk", overlap: "Overlap (share)", weight: "Weight of meaning (0–1)", passages: "Passages of a search or an answer", pattern: "Pattern",
       willCut: "All documents are cut anew in the background and go on answering meanwhile.", willNotCut: "It holds at once; no document is cut anew.", save: "Save",
       saved: "The profile is saved.", savedCut: "The profile is saved; documents are cut anew.",
     },

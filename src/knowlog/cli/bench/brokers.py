@@ -15,7 +15,7 @@ import typer
 from knowlog.bus import Broker, BusSettings, Message, Subscription, connect_broker
 from knowlog.cli.bench.bare_brokers import BARE
 from knowlog.cli.bench.options import JsonFile
-from knowlog.cli.bench.queue import queue_figures, worker_settings
+from knowlog.cli.bench.queue import crowd_figures, queue_figures, worker_settings
 from knowlog.cli.bench.report import Report, check_writable, publish
 from knowlog.cli.bench.servers import SERVERS
 from knowlog.cli.interruptible import run_interruptibly
@@ -61,14 +61,15 @@ def brokers(
     `<broker>_jobs_s` is a queue of one tenant's jobs worked off by one worker at its default settings (the JSON
     names its batch), whose handler does nothing but complete them, from the outbox in PostgreSQL through the relay
     and the broker; `postgres_jobs_s` the same without a broker. p50 and p99 are from the commit of one event until
-    the commit of its handling, one every 10 ms.
+    the commit of its handling, one every 10 ms. `postgres_20_tenants_ratio` and `postgres_500_tenants_ratio`: the
+    jobs of so many tenants worked off, over one tenant's, in turns on one server (where there are ten jobs for each).
     """
     kinds = _chosen(broker, url)
     check_writable(json)
 
     async def main() -> Report:
         say("PostgreSQL alone")
-        figures = await queue_figures("postgres", None, jobs)
+        figures = await queue_figures("postgres", None, jobs) | await crowd_figures(jobs)
         for kind in kinds:
             with _server(kind, url) as address:
                 figures |= await transport_figures(kind, address, events, rounds)

@@ -1,15 +1,13 @@
 """`knowlog bench idle`: what a knowlog costs that nobody uses."""
 
 import asyncio
-import os
-from pathlib import Path
 from time import monotonic
 from typing import Annotated
 
 import typer
 
 from knowlog.cli.bench.options import JsonFile
-from knowlog.cli.bench.process_tree import require_proc, tree
+from knowlog.cli.bench.process_tree import processor_s, require_proc, tree
 from knowlog.cli.bench.queue_server import BrokerName, queue_server
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
@@ -56,14 +54,5 @@ async def _measure(system: System, seconds: float) -> Report:
 def _used_s(groups: dict[str, list[int]]) -> dict[str, float]:
     """Processor seconds of each group of processes and of all that descends from it."""
     return {
-        name: sum(_process_s(each) for pid in pids for each in tree(pid)) for name, pids in groups.items()
+        name: sum(processor_s(each) for pid in pids for each in tree(pid)) for name, pids in groups.items()
     }
-
-
-def _process_s(pid: int) -> float:
-    """Processor seconds of a process, and of the children that it has waited for."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -82,7 +82,7 @@ class _Bench:
     async def measure(self, sentences: Sequence[str], chunks: int) -> Report:
         questions = every(list(self.dataset.questions.values()), self.limit)
         await self.system.api.post("/v1/collections", {"name": COLLECTION})
-        await grow(self.system, recombined(sentences, chunks), 0)
+        await grow(self.system, recombined(sentences, chunks))
         async with open_bare(self.system) as bare:
             await until_near_index(bare)
             groups = [uuid4() for _ in range(self.groups)]
@@ -121,7 +121,8 @@ async def _give_lists(bare: Bare, groups: Sequence[UUID]) -> None:
     say("Tidying the tables up, as the database does by itself after a while ...")
     async with bare.app.database.owner() as owner:
         await owner.execute(
-            "vacuum analyze knowlog.documents, knowlog.document_subjects, knowlog.vectors, knowlog.chunk_terms"
+            "vacuum analyze knowlog.documents, knowlog.document_subjects, knowlog.vectors, knowlog.subject_vectors,"
+            " knowlog.chunk_terms"
         )
 
 

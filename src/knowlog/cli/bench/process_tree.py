@@ -1,5 +1,6 @@
 """Processes as Linux shows them in /proc."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +32,18 @@ def pss_bytes(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def processor_s(pid: int) -> float:
+    """Processor seconds of a process, and of the children that it has waited for. 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def unused_s() -> float:
+    """Seconds that cores of this machine had nothing to do, since its start."""
+    idle, waiting_for_disks = Path("/proc/stat").read_text().split(maxsplit=6)[4:6]
+    return (int(idle) + int(waiting_for_disks)) / os.sysconf("SC_CLK_TCK")

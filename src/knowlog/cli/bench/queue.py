@@ -25,6 +25,8 @@ _AT_ONCE = 500
 _PACED = 400
 _PAUSE_S = 0.01
 _TIMEOUT_S = 180
+_CROWDS = (20, 500)
+"""So many tenants share the queue, where there are jobs enough for ten of each."""
 
 
 def worker_settings() -> dict[str, Any]:
@@ -41,13 +43,9 @@ async def queue_figures(kind: str, url: str | None, jobs: int) -> dict[str, floa
     event until the commit of its handling, one every 10 ms.
     """
     async with _private_app(kind, url) as app:
-        scope = Scope((await create_tenant(app.database, "bench")).tenant_id, "bench")
-        bench = _Bench(app, scope)
-        await bench.append(jobs)
+        bench = await _queued(app, jobs, 1)
         async with bench.working():
-            began = perf_counter()
-            await bench.until_handled(jobs)
-            rate = jobs / (perf_counter() - began)
+            rate = await bench.rate()
             waits = await bench.paced(_PACED)
     return {
         f"{kind}_jobs_s": rate,
@@ -56,22 +54,49 @@ async def queue_figures(kind: str, url: str | None, jobs: int) -> dict[str, floa
     }
 
 
-class _Bench:
-    """Events of one tenant, and when each was handled."""
+async def crowd_figures(jobs: int) -> dict[str, float]:
+    """The rate of the queue in PostgreSQL when many tenants share it, over its rate with one, in turns on one server."""
+    figures: dict[str, float] = {}
+    async with _private_app("postgres", None) as app:
+        for crowd in _CROWDS:
+            if jobs < 10 * crowd:
+                continue
+            rates = []
+            for tenants in (1, crowd):
+                bench = await _queued(app, jobs, tenants)
+                async with bench.working():
+                    rates.append(await bench.rate())
+            figures[f"postgres_{crowd}_tenants_ratio"] = rates[1] / rates[0]
+    return figures
 
-    def __init__(self, app: App, scope: Scope) -> None:
+
+async def _queued(app: App, jobs: int, tenants: int) -> "_Bench":
+    """Queue jobs, the same number of each of these tenants."""
+    made = [await create_tenant(app.database, f"bench-{number}") for number in range(tenants)]
+    bench = _Bench(app, [Scope(each.tenant_id, "bench") for each in made])
+    for scope in bench.scopes:
+        await bench.append(scope, jobs // tenants)
+    return bench
+
+
+class _Bench:
+    """Events of some tenants, and when each was handled."""
+
+    def __init__(self, app: App, scopes: Sequence[Scope]) -> None:
         self._app = app
-        self._scope = scope
+        self.scopes = scopes
+        self._queued = 0
         self._handled: dict[UUID, float] = {}
         self._changed = asyncio.Event()
 
-    async def append(self, count: int) -> list[UUID]:
+    async def append(self, scope: Scope, count: int) -> list[UUID]:
         """Write events, a few hundred in a transaction."""
         ids: list[UUID] = []
         for start in range(0, count, _AT_ONCE):
             items = [(new_id(), _DATA) for _ in range(min(_AT_ONCE, count - start))]
-            async with self._app.database.transaction(self._scope) as connection:
+            async with self._app.database.transaction(scope) as connection:
                 ids += await append_events(connection, _TYPE, items)
+        self._queued += count
         return ids
 
     @asynccontextmanager
@@ -87,26 +112,30 @@ class _Bench:
                 stop.set()
                 await task
 
-    async def until_handled(self, count: int) -> None:
-        """Wait until so many events have been handled."""
+    async def rate(self) -> float:
+        """Wait until all is handled. Returns how many a second that were."""
+        began, queued = perf_counter(), self._queued - len(self._handled)
+        await self._until_handled()
+        return queued / (perf_counter() - began)
+
+    async def _until_handled(self) -> None:
         async with asyncio.timeout(_TIMEOUT_S):
-            while len(self._handled) < count:
+            while len(self._handled) < self._queued:
                 self._changed.clear()
                 await self._changed.wait()
 
     async def paced(self, count: int) -> list[float]:
         """Commit one event after another; milliseconds from each commit until it was handled."""
-        before = len(self._handled)
         committed: dict[UUID, float] = {}
         for _ in range(count):
-            (event,) = await self.append(1)
+            (event,) = await self.append(self.scopes[0], 1)
             committed[event] = perf_counter()
             await asyncio.sleep(_PAUSE_S)
-        await self.until_handled(before + count)
+        await self._until_handled()
         return [max(0.0, self._handled[event] - at) * 1000 for event, at in committed.items()]
 
     async def _handle(self, worker: str, events: Sequence[Event]) -> None:
-        async with self._app.database.transaction(self._scope) as connection:
+        async with self._app.database.transaction(Scope(events[0].tenant_id, "bench")) as connection:
             await complete(connection, worker, events)
         now = perf_counter()
         self._handled |= {event.event_id: now for event in events}

@@ -1,5 +1,6 @@
 """What all benchmarks share: open the system, measure, publish."""
 
+from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -18,11 +19,12 @@ def run_bench(
     connections: int = 8,
     environment: AbstractAsyncContextManager[Mapping[str, str]] | None = None,
     fixed: Mapping[str, str] = MappingProxyType({}),
+    loop: Callable[[], AbstractEventLoop] | None = None,
 ) -> None:
     """Run a benchmark against a system with a tenant of its own, and publish what it found.
 
     `environment` yields further settings of a private system; what serves them lives as long as it. `fixed` are further
-    settings, too.
+    settings, too. `loop` makes the event loop of the measuring side.
     """
     check_writable(json_file)
 
@@ -33,4 +35,4 @@ def run_bench(
         ):
             return await measure(system)
 
-    publish(run_interruptibly(main()), json_file)
+    publish(run_interruptibly(main(), loop), json_file)

@@ -54,6 +54,8 @@ def chunk(
         "percentile": percentile, "sentences": sentences,
     }  # fmt: skip
     said = {name: value for name, value in given.items() if value is not None}
+    if {"similarity", "percentile"} <= said.keys():
+        raise Invalid("semantic cuts by --percentile instead of --similarity. Name one of them.")
     names = named(strategy)
     if not names:
         raise Invalid("Name a strategy, such as --strategy recursive,structure.")

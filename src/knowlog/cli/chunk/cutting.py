@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from knowlog.chunking import (
     COMPARING,
+    READ_BY,
     ChunkingProfile,
     LanguageModel,
     Models,
@@ -20,6 +21,7 @@ from knowlog.chunking import (
     estimate,
     open_language_model,
     require_models,
+    unread,
 )
 from knowlog.cli.chunk.model import Cut, as_json
 from knowlog.cli.chunk.page import page
@@ -44,6 +46,7 @@ async def show_cuts(
     try:
         window = embedder.profile.window_tokens
         profiles = [_profile(fields, window) for fields in wanted]
+        _require_read(wanted[0], [profile.strategy for profile in profiles])
         language = open_language_model(settings.chunking)
         for profile in profiles:
             require_models(profile, language)
@@ -68,8 +71,21 @@ def _profile(fields: dict[str, Any], window: int) -> ChunkingProfile:
         raise Invalid(_SETTING.sub(_option, error.detail)) from error
 
 
+def _require_read(said: Iterable[str], strategies: Collection[str]) -> None:
+    """Raise Invalid for an option that would change nothing, because none of the strategies reads it."""
+    if name := unread(said, strategies):
+        raise Invalid(
+            f"{_named(name)} changes nothing here: it is read by {', '.join(READ_BY[name])} alone. Name such a strategy"
+            " with --strategy, or leave it out."
+        )
+
+
 def _option(setting: re.Match[str]) -> str:
-    return "--" + ("chunk-tokens" if setting[1] == "size_tokens" else setting[1].replace("_", "-"))
+    return _named(setting[1])
+
+
+def _named(setting: str) -> str:
+    return "--" + ("chunk-tokens" if setting == "size_tokens" else setting.replace("_", "-"))
 
 
 async def _read(settings: Settings, file: Path) -> ParsedText:

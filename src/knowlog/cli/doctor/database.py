@@ -36,7 +36,9 @@ _DEAD = """
     where e.state = 'failed' and not exists (
         select from knowlog.events later
         where later.tenant_id = e.tenant_id and later.subject = e.subject and later.type = e.type
-          and later.position > e.position)"""
+          and later.position > e.position
+          and (later.data -> 'event_id', later.data -> 'letter', later.data -> 'blobs')
+            is not distinct from (e.data -> 'event_id', e.data -> 'letter', e.data -> 'blobs'))"""
 
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:

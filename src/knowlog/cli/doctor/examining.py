@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 from knowlog.cli.doctor.broker import check_broker
 from knowlog.cli.doctor.chunking import check_language_model
+from knowlog.cli.doctor.clocks import check_clocks
 from knowlog.cli.doctor.database import check_database
 from knowlog.cli.doctor.embeddings import check_embeddings
 from knowlog.cli.doctor.judge import check_judge
@@ -86,6 +87,7 @@ CHECKS: tuple[tuple[str, Check, str], ...] = (
 """Part, check, and what to do when the check breaks off."""
 ASKING: tuple[tuple[str, Callable[[Settings, Target], AsyncIterator[Finding]], str], ...] = (
     ("broker", check_broker, "Start the broker, or correct KNOWLOG_BUS_BROKER and KNOWLOG_BUS_URL."),
+    ("clocks", check_clocks, "Start PostgreSQL, or correct KNOWLOG_DATABASE_URL; then run this again."),
     ("server", check_server, "Start it with `knowlog up`, or correct --url and KNOWLOG_URL."),
 )
 """The same for what the running server is asked about."""

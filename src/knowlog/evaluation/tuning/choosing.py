@@ -9,15 +9,22 @@ from math import ceil
 from typing import Any
 from uuid import UUID, uuid5
 
-from knowlog.chunking import ChunkingProfile
+from knowlog.chunking import LEAST_TOKENS, READ_BY, ChunkingProfile
 from knowlog.evaluation.model import Figure
 from knowlog.evaluation.statistics import Interval, bootstrap, paired
 from knowlog.evaluation.tuning.model import Sought, Trial
+from knowlog.kernel.errors import Invalid
 
-DEARER = 1.25
+DEARER = 1.1
 """A recommendation costs at most so much more to read than what there is."""
-_OVERLAPPING = ("recursive", "sliding_window", "sentence")
+CHEAPER = 0.2
+"""So much less to read is worth a change by itself."""
+_LOST = 0.01
+_UNSEEN = 3
+"""Of so many questions that none was lost among n shows, at 95 %, no more than that fewer than 3 in n are (Hanley and
+Lippman-Hand, 1983)."""
 _USUAL = (100, 150, 200, 300)
+_MOST_OVERLAP = 0.5
 _MARKS = 2  # what models put before and after a text
 
 
@@ -26,6 +33,7 @@ def candidates(sought: Sought, present: Mapping[str, Any], window: int, seed: in
 
     Raises Invalid for what no profile can have, such as a size above what the model reads at once.
     """
+    _require_possible(sought, window - _MARKS)
     known = {_key(present): dict(present)}
     for fields in _grid(sought, window - _MARKS):
         settled = ChunkingProfile.read(fields, window).settled()
@@ -35,22 +43,42 @@ def candidates(sought: Sought, present: Mapping[str, Any], window: int, seed: in
     return [first, *others[: sought.configurations]]
 
 
+def _require_possible(sought: Sought, most: int) -> None:
+    """Raise Invalid for a size or an overlap of which no chunk can be, in the words of a tuning."""
+    for size in sought.sizes:
+        if not LEAST_TOKENS <= size <= most:
+            raise Invalid(
+                f"A size of {size} tokens cannot be tried: the embedding model reads {most} at once, and {LEAST_TOKENS}"
+                f" are the least. Choose {LEAST_TOKENS} to {most} for each of `sizes` (--size)."
+            )
+    for overlap in sought.overlaps:
+        if not 0 <= overlap < _MOST_OVERLAP:
+            raise Invalid(
+                f"An overlap of {overlap:g} cannot be tried: it is a share of a chunk, such as 0.12. Choose 0 or more,"
+                f" and less than {_MOST_OVERLAP:g}, for each of `overlaps` (--overlap)."
+            )
+
+
 def _grid(sought: Sought, most: int) -> Iterator[dict[str, Any]]:
     """Every way of cutting. Where sizes were not chosen, usual ones, as far as the model reads them at once."""
     sizes = sought.sizes or sorted({min(size, most) for size in _USUAL})
     for strategy, size in product(sought.strategies, sizes):
         children = {"child_tokens": min(60, size)} if strategy == "parent_child" else {}
-        for overlap in sought.overlaps if strategy in _OVERLAPPING else (0.0,):
+        for overlap in sought.overlaps if _overlaps(strategy) else (0.0,):
             yield {"strategy": strategy, "size_tokens": size, "overlap": overlap, **children}
 
 
 def _key(chunking: Mapping[str, Any]) -> str:
-    told = {name: value for name, value in chunking.items() if name != "overlap" or _overlaps(chunking)}
+    told = {
+        name: value
+        for name, value in chunking.items()
+        if name != "overlap" or _overlaps(chunking.get("strategy"))
+    }
     return json.dumps(told, sort_keys=True)
 
 
-def _overlaps(chunking: Mapping[str, Any]) -> bool:
-    return chunking.get("strategy") in _OVERLAPPING
+def _overlaps(strategy: Any) -> bool:
+    return strategy in READ_BY["overlap"]
 
 
 def index_of(tuning_id: UUID, chunking: Mapping[str, Any]) -> UUID:
@@ -63,10 +91,20 @@ def drawn(name: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
 
 
+def judged(rows: Sequence[Trial], baseline: Trial) -> Trial:
+    """Return by which of its numbers of passages a configuration is judged: the best that is not much dearer to read than
+    what there is; where each is, the cheapest. So small chunks, many of them, compete with few large ones.
+    """
+    within = [each for each in rows if _is_affordable(each, baseline)]
+    return max(within, key=_worth, default=min(rows, key=lambda each: each.context_tokens))
+
+
 def survivors(trials: Sequence[Trial], least: int) -> list[Trial]:
-    """Return the trials that go on: the first, which is what there is, and the better half of the others."""
+    """Return the trials that go on: the first, which is what there is, and the better half of the others. Those that are
+    much dearer to read than the first come last.
+    """
     first, *others = trials
-    others.sort(key=lambda each: (-each.target.mean, each.context_tokens, each.number))
+    others.sort(key=lambda each: (_is_affordable(each, first), *_worth(each)), reverse=True)
     return [first, *others[: max(least, ceil(len(others) / 2))]]
 
 
@@ -81,18 +119,48 @@ def with_pareto(trials: Sequence[Trial]) -> list[Trial]:
 
 def _beats(one: Trial, other: Trial) -> bool:
     no_worse = one.target.mean >= other.target.mean and one.context_tokens <= other.context_tokens
-    return no_worse and (one.target.mean, -one.context_tokens) != (other.target.mean, -other.context_tokens)
+    differ = (one.target.mean, -one.context_tokens) != (other.target.mean, -other.context_tokens)
+    fewer = one.number == other.number and one.k < other.k  # there are no more passages to be found
+    return no_worse and (differ or fewer)
 
 
 def best(trials: Sequence[Trial], baseline: Trial) -> Trial:
-    """Return the trial on all documents that is best at the target, of those that are not much dearer to read."""
+    """Return the trial on all documents that is best at the target, with whatever number of passages, of those that are
+    not much dearer to read. More passages of the baseline's own are no choice: they never find less.
+    """
     affordable = [
-        each for each in trials
-        if each.whole and each.k == baseline.k and each.context_tokens <= DEARER * baseline.context_tokens
-    ]  # fmt: skip
-    return max(
-        affordable, key=lambda each: (each.target.mean, -each.context_tokens, -each.number), default=baseline
-    )
+        each
+        for each in trials
+        if each.whole and _is_affordable(each, baseline) and not _is_only_longer(each, baseline)
+    ]
+    return max(affordable, key=_worth, default=baseline)
+
+
+def cheapest(trials: Sequence[Trial], baseline: Trial, seed: int) -> Trial | None:
+    """Return the trial on all documents with the least to read of those that find as much as the baseline, if any reads
+    so much less that it is worth a change.
+    """
+    enough = [
+        each
+        for each in trials
+        if each.whole
+        and each.context_tokens <= (1 - CHEAPER) * baseline.context_tokens
+        and difference(baseline, each, seed).mean >= 0
+    ]
+    return min(enough, key=lambda each: (each.context_tokens, -each.target.mean, each.number), default=None)
+
+
+def _is_only_longer(trial: Trial, baseline: Trial) -> bool:
+    return trial.number == baseline.number and trial.k > baseline.k
+
+
+def _is_affordable(trial: Trial, baseline: Trial) -> bool:
+    return trial.context_tokens <= DEARER * baseline.context_tokens
+
+
+def _worth(trial: Trial) -> tuple[float, float, int]:
+    """By what trials are ordered, the best last: the target, then what there is to read; of equals the first is best."""
+    return trial.target.mean, -trial.context_tokens, -trial.number
 
 
 def difference(first: Trial, second: Trial, seed: int) -> Interval:
@@ -110,16 +178,28 @@ def figure(values: Sequence[float], seed: int) -> Figure:
     return Figure(round(found.mean, 6), round(found.low, 6), round(found.high, 6), found.count)
 
 
-def verdict(difference: Interval, cheaper: float) -> tuple[bool, str]:
-    """Say whether to change, and why: by questions on which nothing was chosen.
-
-    A better target is reason enough; so is a fifth less to read, where the target may be worse by a point at most.
-    """
-    low, high = difference.low * 100, difference.high * 100
-    told = f"{difference.mean * 100:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
-    told += f", {difference.count} held-out questions"
+def finds_more(difference: Interval, dearer: float) -> tuple[bool, str]:
+    """Say whether the best trial finds more, by questions on which nothing was chosen, and at what price."""
+    told = f"{_told(difference)}, with {abs(dearer):.0%} {'more' if dearer > 0 else 'less'} to read"
     if difference.low > 0:
         return True, f"The best trial finds more: {told}."
-    if cheaper >= 0.2 and difference.mean >= 0 and difference.low > -0.01:
-        return True, f"The best trial finds as much ({told}) with {cheaper:.0%} less to read."
     return False, f"Keep the present profile: that the best trial finds more is not shown ({told})."
+
+
+def finds_as_much(difference: Interval, dearer: float) -> tuple[bool, str]:
+    """Say whether a trial with less to read finds as much: whether more than one question in a hundred can be lost, also
+    by what so few questions cannot show. Fewer passages never find more, and few questions often end alike.
+    """
+    least = min(difference.low, difference.mean - _UNSEEN / difference.count) if difference.count else -1.0
+    told = f"{_told(difference)}, with {-dearer:.0%} less to read"
+    if difference.mean >= 0 and least >= -_LOST:
+        return True, f"The best trial finds as much: {told}."
+    return False, f"Keep the present profile: that a trial finds as much is not shown ({told})."
+
+
+def _told(difference: Interval) -> str:
+    low, high = difference.low * 100, difference.high * 100
+    return (
+        f"{difference.mean * 100:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
+        f", {difference.count} held-out questions"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bus import append_events, cancel_work, require_ended
+from knowlog.chunking import ChunkingProfile
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents import Collection, Profile, get_collection, within
 from knowlog.evaluation.keeping import get_dataset, questions_of
@@ -17,6 +18,7 @@ from knowlog.ingestion import Switch, ask_switch
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, NotFound
 from knowlog.kernel.wording import counted
+from knowlog.retrieval import RetrievalProfile
 
 MOST_TUNINGS = 100
 LEAST_QUESTIONS = 20
@@ -67,6 +69,7 @@ async def _check(connection: Connection, dataset: Dataset, collection: Collectio
             f"The dataset has {counted(len(known), 'question')} with known documents or excerpts."
             f" A tuning needs {LEAST_QUESTIONS} such at least; a hundred or more tell much."
         )
+    await connection.execute(_SQL["hold_collection"], collection.collection_id)
     counts = await connection.fetchrow(_SQL["open_tunings"], dataset.dataset_id, collection.collection_id)
     if counts["open"]:
         raise Conflict(
@@ -118,11 +121,11 @@ async def apply_tuning(
     number: int | None = None,
     passages: int | None = None,
 ) -> Switch:
-    """Have the collection switch to what a tuning recommends, or to its trial of this number; and let a search that names
-    no number return so many `passages`.
+    """Have the collection switch to what a tuning recommends, or to its trial of this number, with so many `passages`.
 
-    Raises NotFound, Invalid for a number of passages with which the trial was not measured, and Conflict where the tuning
-    is not done, recommends no change, or the profile was changed since.
+    Of a trial that is named alone the number of passages stays as it is. Raises NotFound, Invalid for a number of
+    passages with which the trial was not measured, and Conflict where the tuning is not done, recommends no change, would
+    change nothing, or the collection has another profile than the one that the tuning was measured against.
     """
     found = await get_tuning(connection, scope, tuning_id)
     if found.report is None:
@@ -131,14 +134,38 @@ async def apply_tuning(
         raise Conflict(
             "The tuning recommends to keep the present profile. Name a trial to switch to it all the same."
         )
-    wanted = found.report["recommended"] if number is None else number
-    trial = _trial(found.report, wanted, passages)
+    if number is None:
+        number = found.report["recommended"]
+        passages = passages or found.report.get("recommended_k")
+    trial = _trial(found.report, number, passages)
+    version = await _version_of(connection, scope, found)
+    wanted = profile_of(found.profile, trial, passages)
+    if _content(wanted) == _content(Profile(**found.profile)):
+        raise Conflict("The collection answers by that profile already: there is nothing to switch.")
     asked = await ask_switch(
-        connection, scope, found.collection_id, profile_of(found.profile, trial, passages), found.profile_version,
-        index_of(tuning_id, trial["chunking"]),
-    )  # fmt: skip
+        connection, scope, found.collection_id, wanted, version, index_of(tuning_id, trial["chunking"])
+    )
     await connection.execute(_SQL["note_switch"], tuning_id, asked.switch_id)
     return asked
+
+
+async def _version_of(connection: Connection, scope: Scope, tuning: Tuning) -> int:
+    """The version of the collection's present profile, if it is what the tuning was measured against, as it is again
+    after a switch was rolled back. Raises Conflict.
+    """
+    collection = await get_collection(connection, scope, str(tuning.collection_id))
+    if _content(collection.profile) != _content(Profile(**tuning.profile)):
+        raise Conflict(
+            f"The collection {collection.name!r} has got another profile since it was tuned (version"
+            f" {collection.profile_version}; then it was {tuning.profile_version}). Roll back to that one, or tune again."
+        )
+    return collection.profile_version
+
+
+def _content(profile: Profile) -> tuple[object, ...]:
+    """What a profile says, whether its defaults are written out or not."""
+    chunking = ChunkingProfile.model_validate(profile.chunking).settled()
+    return chunking, RetrievalProfile(**profile.retrieval), profile.answering
 
 
 def _trial(report: Mapping[str, Any], number: int, passages: int | None) -> Mapping[str, Any]:
@@ -179,8 +206,14 @@ async def finish_tuning(
 
 def _tuning(row: Any) -> Tuning:
     values = dict(row)
+    return Tuning(**{**values, "wanted": sought_of(values["wanted"])})
+
+
+def sought_of(stored: Mapping[str, Any]) -> Sought:
+    """What was wanted. Of a tuning from before `passages` could be chosen, the depths that were shown."""
     wanted: dict[str, Any] = {
-        name: tuple(each) if isinstance(each, list) else each for name, each in values["wanted"].items()
+        name: tuple(each) if isinstance(each, list) else each for name, each in stored.items()
     }
-    values["wanted"] = Sought(**wanted)
-    return Tuning(**values)
+    if "k" in wanted:
+        wanted["passages"] = (wanted.pop("k"), *wanted.pop("depths"))
+    return Sought(**wanted)

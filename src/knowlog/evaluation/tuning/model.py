@@ -16,8 +16,9 @@ Target = Literal["recall", "token_recall"]
 class Sought:
     """What a tuning tries, and what it may cost. Without `sizes`, usual ones are.
 
-    `k` is the depth by which trials are judged; `depths` are shown beside it. `configurations` is the most ways of
-    cutting that are tried, on at most `documents` documents; no trial begins when `minutes` are over.
+    Each configuration is tried with as many passages as the profile has now, and with each of `passages`.
+    `configurations` is the most ways of cutting that are tried, on at most `documents` documents; no trial begins when
+    `minutes` are over.
     """
 
     strategies: tuple[str, ...] = (
@@ -31,8 +32,7 @@ class Sought:
     sizes: tuple[int, ...] = ()
     overlaps: tuple[float, ...] = (0.0, 0.12, 0.25)
     weights: tuple[float, ...] = (0.3, 0.5, 0.7, 0.9)
-    k: int = 5
-    depths: tuple[int, ...] = (3, 10)
+    passages: tuple[int, ...] = (3, 5, 8, 10, 12, 15, 20, 25, 30)
     minutes: float = 30.0
     configurations: int = 12
     documents: int = 2000
@@ -40,7 +40,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One configuration, measured: on which share of the documents, and what it costs.
+    """One configuration, measured with its first `k` passages: on which share of the documents, and what it costs.
 
     `scores` are those of the target by question, which comparisons need. `pareto`: no other trial on all documents is
     better at the target without costing more tokens to read.

@@ -16,7 +16,7 @@ from knowlog.bus import Event, LeaseLost, complete, notify_progress
 from knowlog.database import Scope, load_queries
 from knowlog.documents import Collection, get_collection
 from knowlog.evaluation.keeping import questions_of
-from knowlog.evaluation.measuring import Asked
+from knowlog.evaluation.means import Asked
 from knowlog.evaluation.model import Question
 from knowlog.evaluation.running import ProfileChanged, code_version
 from knowlog.evaluation.tuning import choosing
@@ -42,20 +42,36 @@ class _TimeIsUp(Exception):
 
 @dataclass(slots=True)
 class _Course:
-    """How a tuning goes: what was measured, and until when another trial may begin."""
+    """How a tuning goes: what was measured, and until when another trial may begin. `counts` are the numbers of passages
+    that are tried, that of the present profile first.
+    """
 
     tuning: Tuning
     laboratory: Laboratory
     documents: list[tuple[UUID, str]]
+    counts: list[int]
     until: Any
     trials: list[Trial] = field(default_factory=list)
     settings: dict[int, Setting] = field(default_factory=dict)
+    baseline: Trial | None = None
     planned: int = 0
     over: bool = False
 
     def add(self, setting: Setting) -> Setting:
         self.settings[setting.number] = setting
         return setting
+
+    def keep(self, rows: Sequence[Trial]) -> Trial:
+        """Keep what was measured of a configuration: all of it, or while it was tried on a part of the documents what it
+        is judged by. Returns that. The present configuration comes first in each round.
+        """
+        number = rows[0].number
+        if number == 0 or self.baseline is None:
+            self.baseline = rows[0]
+        judged = rows[0] if number == 0 else choosing.judged(rows, self.baseline)
+        kept = rows if judged.whole else [judged]
+        self.trials = [*(each for each in self.trials if each.number != number), *kept]
+        return judged
 
 
 class Tuner:
@@ -114,7 +130,10 @@ class Tuner:
                 _SQL["documents_to_try"], collection.collection_id, str(tuning.seed)
             )
         documents = [(row["document_id"], row["external_id"]) for row in rows]
-        return _Course(tuning, laboratory, _sample(documents, questions, tuning.wanted.documents), until)
+        present = RetrievalProfile(**tuning.profile["retrieval"]).passages
+        counts = list(dict.fromkeys([present, *sorted(tuning.wanted.passages)]))
+        sample = _sample(documents, questions, tuning.wanted.documents)
+        return _Course(tuning, laboratory, sample, counts, until)
 
     async def _search(self, course: _Course, questions: Sequence[Question]) -> dict[str, Any]:
         """Search, and say what was found."""
@@ -148,9 +167,7 @@ class Tuner:
         retrieval = RetrievalProfile(**tuning.profile["retrieval"])
         cuts = choosing.candidates(tuning.wanted, tuning.profile["chunking"], window, tuning.seed)
         return [
-            course.add(
-                Setting(number, cut, choosing.index_of(tuning.tuning_id, cut), retrieval, tuning.wanted.k)
-            )
+            course.add(Setting(number, cut, choosing.index_of(tuning.tuning_id, cut), retrieval))
             for number, cut in enumerate(cuts)
         ]
 
@@ -187,11 +204,9 @@ class Tuner:
 
         await tell()
         built_s = await course.laboratory.build(setting, ids, tell)
-        depths = course.tuning.wanted.depths if whole else ()
-        trials = await course.laboratory.measure(setting, ids, asked, depths, built_s, whole)
-        course.trials = [each for each in course.trials if each.number != setting.number] + trials
+        rows = await course.laboratory.measure(setting, ids, asked, course.counts, built_s, whole)
         self._counted()
-        return trials[0]
+        return course.keep(rows)
 
     async def _weigh(self, course: _Course, finalists: Sequence[Trial], deciding: Sequence[Asking]) -> None:
         """Try other weights of the legs where the best ways of cutting were found. Nothing is built for that."""
@@ -205,29 +220,42 @@ class Tuner:
                 await self._try(course, setting, course.documents, deciding, True)
 
     async def _conclude(self, course: _Course, held_out: Sequence[Asking]) -> dict[str, Any]:
-        """Ask the present configuration and the best what was held out, and say whether to change."""
+        """Ask what was held out of the present configuration, of the best, and where that is not shown to find more, of
+        the cheapest that finds as much; say whether to change. Each of the two claims is judged on one trial alone.
+        """
         trials = choosing.with_pareto(course.trials)
-        present = next((each for each in trials if each.number == 0 and each.whole), None)
-        if present is None:
+        present = next((each for each in trials if each.number == 0 and each.k == course.counts[0]), None)
+        if present is None or not present.whole:
             return _report(
                 course, trials, None, None, (False, "Keep the present profile: the time was over too soon.")
             )
         best = choosing.best(trials, present)
-        if best.number == 0:
+        cheapest = choosing.cheapest(trials, present, course.tuning.seed)
+        if best == present and cheapest is None:
             return _report(
                 course, trials, best, None, (False, "Keep the present profile: no trial is better.")
             )
         await self._tell(course, "asking what was held out")
+        first = await self._held_out(course, present, held_out)
+        found: dict[str, Any] = {}
+        for chosen, judge in ((best, choosing.finds_more), (cheapest, choosing.finds_as_much)):
+            if chosen is None or chosen == present:
+                continue
+            second = await self._held_out(course, chosen, held_out)
+            difference = choosing.difference(first, second, course.tuning.seed)
+            verdict = judge(difference, second.context_tokens / (first.context_tokens or 1) - 1)
+            if verdict[0] or not found:
+                found = _report(course, trials, chosen, (first, second), verdict)
+                found["difference"] = asdict(difference)
+            if verdict[0]:
+                break
+        return found
+
+    async def _held_out(self, course: _Course, trial: Trial, asked: Sequence[Asking]) -> Trial:
+        """Ask a trial's configuration, for exactly its number of passages, what had no part in choosing it."""
         ids = [each for each, _ in course.documents]
-        first, second = [
-            (await course.laboratory.measure(course.settings[number], ids, held_out, (), 0.0, True))[0]
-            for number in (0, best.number)
-        ]
-        difference = choosing.difference(first, second, course.tuning.seed)
-        cheaper = 1 - second.context_tokens / first.context_tokens if first.context_tokens else 0.0
-        return _report(course, trials, best, (first, second), choosing.verdict(difference, cheaper)) | {
-            "difference": asdict(difference)
-        }
+        setting = course.settings[trial.number]
+        return (await course.laboratory.measure(setting, ids, asked, [trial.k], 0.0, True))[0]
 
     async def _tell(self, course: _Course, doing: str) -> None:
         """Say how far it is."""
@@ -286,6 +314,8 @@ def _report(
     verdict: tuple[bool, str],
 ) -> dict[str, Any]:  # fmt: skip
     change, told = verdict
+    present_k = course.counts[0]
+    best_number, best_k = (best.number, best.k) if best else (0, present_k)
     return {
         "target": course.laboratory.target,
         "documents": len(course.documents),
@@ -293,8 +323,11 @@ def _report(
         "change": change,
         "verdict": told,
         "present": 0,
-        "best": best.number if best else 0,
-        "recommended": best.number if best and change else 0,
+        "present_k": present_k,
+        "best": best_number,
+        "best_k": best_k,
+        "recommended": best_number if change else 0,
+        "recommended_k": best_k if change else present_k,
         "trials": [_told(each) for each in trials],
         "held_out": None if held_out is None else {"present": _told(held_out[0]), "best": _told(held_out[1])},
         "difference": None,

@@ -10,7 +10,8 @@ from knowlog.database import Scope, load_queries
 from knowlog.documents import Answering
 from knowlog.evaluation import metrics
 from knowlog.evaluation.locating import find_spans, texts_of
-from knowlog.evaluation.measuring import Asked, on_one_line
+from knowlog.evaluation.means import Asked
+from knowlog.evaluation.measuring import on_one_line
 from knowlog.evaluation.metrics import Cited, mean
 from knowlog.evaluation.model import Question
 from knowlog.evaluation.tuning.choosing import figure
@@ -24,13 +25,14 @@ _SQL = load_queries("knowlog.evaluation", "tunings.sql")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A configuration: how documents are cut, in which index that is, how the legs are weighed."""
+    """A configuration: how documents are cut, in which index that is, how the legs are weighed. How many passages are
+    read is tried in one go.
+    """
 
     number: int
     chunking: Mapping[str, Any]
     index_id: UUID
     retrieval: RetrievalProfile
-    k: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +68,30 @@ class Laboratory:
         return perf_counter() - began
 
     async def measure(
-        self, setting: Setting, documents: Sequence[UUID], asking: Sequence[Asking], depths: Sequence[int],
+        self, setting: Setting, documents: Sequence[UUID], asking: Sequence[Asking], counts: Sequence[int],
         build_s: float, whole: bool,
     ) -> list[Trial]:  # fmt: skip
-        """Ask the questions once. Returns a trial for each depth, that of the setting first."""
+        """Ask the questions once, for the largest of the `counts` of passages. Returns a trial for each of these."""
         async with self.asked.database.transaction(self.scope) as connection:
             chunks = await connection.fetchval(_SQL["chunks_of_index"], setting.index_id, list(documents))
-        depths = list(dict.fromkeys([setting.k, *depths]))
-        found: dict[int, dict[str, tuple[float, int]]] = {depth: {} for depth in depths}
+        found: dict[int, dict[str, tuple[float, int]]] = {count: {} for count in counts}
         latencies = []
         for each in asking:
             began = perf_counter()
-            passages = await self._passages(setting, each.question, max(depths))
+            passages = await self._passages(setting, each.question, max(counts))
             latencies.append((perf_counter() - began) * 1000)
-            for depth in depths:
-                shown = passages[:depth]
-                found[depth][each.question.question_id] = self._score(each, shown), self._tokens(shown)
+            tokens = [len(self.asked.embedder.token_offsets(one.text)) for one in passages]
+            for count in counts:
+                score = self._score(each, passages[:count])
+                found[count][each.question.question_id] = score, sum(tokens[:count])
         return [
             Trial(
-                setting.number, setting.chunking, setting.retrieval.dense_weight, depth, len(documents), chunks,
+                setting.number, setting.chunking, setting.retrieval.dense_weight, count, len(documents), chunks,
                 figure([score for score, _ in own.values()], self.seed),
                 round(mean([tokens for _, tokens in own.values()]), 1), round(mean(latencies), 2), round(build_s, 1),
                 whole, scores={name: score for name, (score, _) in own.items()},
             )
-            for depth, own in found.items()
+            for count, own in found.items()
         ]  # fmt: skip
 
     async def _passages(self, setting: Setting, question: Question, most: int) -> tuple[Passage, ...]:
@@ -112,9 +114,6 @@ class Laboratory:
         spans = [(each.external_id, each.start, each.end) for each in passages]
         excerpts, retrieved = on_one_line(asking.excerpts, spans)
         return metrics.span_recall(retrieved, excerpts)
-
-    def _tokens(self, passages: Sequence[Passage]) -> int:
-        return sum(len(self.asked.embedder.token_offsets(each.text)) for each in passages)
 
 
 async def located(

@@ -9,12 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from knowlog.retrieval.dense import Asked, Questions
+from knowlog.retrieval.dense import Questions, drawn
 from knowlog.retrieval.looking import Candidates, Legs, Looking
 from knowlog.retrieval.model import Passage
-from knowlog.stores import TermStatistics, Vectors, lexemes, searchable_text
+from knowlog.stores import TermStatistics, lexemes, searchable_text
 
 _PASSAGES = 3
 _LEXEMES = 10
@@ -72,13 +70,7 @@ async def _nearer(legs: Legs, first: Candidates) -> Questions:
     ids = [each.chunk_id for each in first.fused[:_PASSAGES]]
     found = await legs.vectors(first.questions, ids)
     asked = tuple(
-        _drawn(each, list(near.values())) for each, near in zip(first.questions.asked, found, strict=True)
+        drawn(each, list(near.values()), _SHARE)
+        for each, near in zip(first.questions.asked, found, strict=True)
     )
     return replace(first.questions, asked=asked)
-
-
-def _drawn(asked: Asked, near: Sequence[Vectors]) -> Asked:
-    if not near:
-        return asked
-    vector = (1 - _SHARE) * asked.vector + _SHARE * np.mean(near, axis=0)
-    return replace(asked, vector=(vector / np.linalg.norm(vector)).astype(np.float32))

@@ -17,7 +17,7 @@ export interface Trial {
 }
 export interface TuningReport {
   target: string; documents: number; time_is_up: boolean; change: boolean; verdict: string; present: number; best: number;
-  recommended: number; trials: Trial[];
+  recommended: number; present_k?: number; best_k?: number; recommended_k?: number; trials: Trial[];
 }
 export const OPEN = ["waiting", "running"];
 export const nameOf = (run: Shape<"Run">): string => run.label ?? run.run_id.slice(-6);

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -83,6 +84,10 @@ class KafkaBroker:
         """Ask for the brokers of the cluster; Kafka does not tell its version."""
         found = await asyncio.to_thread(self._metadata)
         return f"Kafka, {len(found.brokers)} broker(s), cluster {found.cluster_id}"
+
+    async def clock(self) -> datetime | None:
+        """Kafka does not tell."""
+        return None
 
     async def close(self) -> None:
         """Let the producer go; whatever was acknowledged is with the brokers."""

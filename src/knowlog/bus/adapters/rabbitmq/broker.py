@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -103,6 +104,10 @@ class RabbitBroker:
         finally:
             await quietly(connection.close())
 
+    async def clock(self) -> datetime | None:
+        """RabbitMQ does not tell."""
+        return None
+
     async def close(self) -> None:
         """Close the connection for publishing."""
         await self._give_up(self._channel)
@@ -190,8 +195,8 @@ class RabbitBroker:
 
 
 def _is_address(url: str) -> bool:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         return parts.scheme in ("amqp", "amqps") and (parts.port is None or parts.port > 0)
     except ValueError:
         return False

@@ -1,7 +1,8 @@
 """The connections of a process."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -80,15 +81,35 @@ class RedisBroker:
         return [(message_of(fields), fields.get(b"r", b"").decode(errors="replace")) for _, fields in found]
 
     async def check(self) -> str:
-        """Ask Redis for its version, and whether it keeps what it acknowledges."""
+        """Ask Redis for its version, whether it keeps what it acknowledges, and whether it has room."""
         server = await in_time(self.redis.info("server"))
         kept = await in_time(self.redis.info("persistence"))
         memory = await in_time(self.redis.info("memory"))
         lasting = (
             "writes to disk" if kept.get("aof_enabled") else "keeps nothing across a restart (appendonly no)"
         )
-        return f"Redis {server['redis_version']}, {memory['used_memory_human']} in use, {lasting}"
+        return (
+            f"Redis {server['redis_version']}, {memory['used_memory_human']} in use{_room(memory)}, {lasting}"
+        )
+
+    async def clock(self) -> datetime | None:
+        """Redis tells its seconds and microseconds."""
+        seconds, microseconds = await in_time(self.redis.time())
+        return datetime.fromtimestamp(seconds + microseconds / 1e6, UTC)
 
     async def close(self) -> None:
         """Close all connections."""
         await self.redis.aclose()
+
+
+def _room(memory: Mapping[str, Any]) -> str:
+    """What Redis does at its limit of memory, where it has one and that is wrong; and whether it is there."""
+    most = int(memory.get("maxmemory", 0))
+    if not most:
+        return ""
+    policy, full = memory.get("maxmemory_policy", ""), int(memory["used_memory"]) >= most
+    told = [f"full (maxmemory {memory['maxmemory_human']})"] if full else []
+    told += (
+        [f"drops what waits when it is full (maxmemory-policy {policy})"] if policy != "noeviction" else []
+    )
+    return "".join(f", {each}" for each in told)

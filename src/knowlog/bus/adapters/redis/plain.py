@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _READER = "knowlog"
 _LOOK_BACK_S = 15.0
+_FEW = 8
+_TOGETHER_BYTES = 32 * 2**20
+"""Redis counts entries and not their bytes: so few are asked for at a time, and no more beyond so many bytes."""
 _BODIES = ("data", "body", "message", "payload")
 
 
@@ -33,13 +36,21 @@ class PlainRedis:
         """Return what was left unsettled before, then what is new."""
         if not self._joined:
             await self._join()
-        if self._behind is not None and (found := await self._left(most)):
+        if self._behind is not None and (found := await self._left(min(most, _FEW))):
             return found
-        block = max(1, int(wait_s * 1000))
+        found = await self._new(min(most, _FEW), wait_s)
+        if not found and monotonic() - self._looked > _LOOK_BACK_S:
+            self._behind = b"0-0"
+        more = found
+        while len(more) == _FEW and len(found) < most and _bytes(found) < _TOGETHER_BYTES:
+            more = await self._new(min(most - len(found), _FEW), 0)
+            found += more
+        return found
+
+    async def _new(self, most: int, wait_s: float) -> list[Delivery]:
+        block = max(1, int(wait_s * 1000)) if wait_s else None
         reading = self._redis.xreadgroup(self._group, _READER, {self._stream: ">"}, count=most, block=block)
         answer = await in_time(reading, FAILS_AFTER_S + wait_s)
-        if not answer and monotonic() - self._looked > _LOOK_BACK_S:
-            self._behind = b"0-0"
         return [_delivery(*entry) for _, entries in answer or () for entry in entries]
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
@@ -69,6 +80,10 @@ class PlainRedis:
             if found := [_delivery(entry, fields) for entry, fields in entries if fields]:
                 return found
         return []
+
+
+def _bytes(found: Sequence[Delivery]) -> int:
+    return sum(len(each.message.body) for each in found)
 
 
 def _delivery(entry: bytes, fields: dict[bytes, bytes]) -> Delivery:

@@ -43,7 +43,8 @@ def chaos(
     what was sent; `twice`: effects that are there more than once;
     `stuck`: work that is not done when all is calm; `out_of_order`: versions handled before an earlier one;
     takeover_p99_s: from the death of a worker, the first if more died over it, until what it held was done by
-    another, where one died in mid-work.
+    another, where one died in mid-work. pause_takeover_p99_s: the same from the moment in which a worker was paused. No
+    neighbour sees that, as with a machine that goes silent, so that its leases run out first.
     """
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that connections break is no news here
     servers: list[Server] = []
@@ -76,7 +77,7 @@ async def _measure(
             say("Waiting for calm ...")
             calm_s = await until_calm(database)
             await workload.finish()
-            figures = await judge(database, system.tenant_id, workload, killer.deaths)
+            figures = await judge(database, system.tenant_id, workload, killer.deaths, killer.paused)
         finally:
             await database.close()
     figures |= {

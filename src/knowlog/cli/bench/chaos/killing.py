@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from uuid import UUID
 
 from knowlog.cli.bench.chaos.workload import until
@@ -29,9 +30,10 @@ _OF_THE_DEAD = "select event_id from knowlog.events where state = 'running' and 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A worker died at this moment, and left these events in mid-work."""
+    """The worker of this process died, or was paused, at this moment, and left these events in mid-work."""
 
     at: datetime
+    process_id: int
     events: tuple[UUID, ...]
 
 
@@ -45,6 +47,7 @@ class Killer:
         self.killed: Counter[str] = Counter()
         self.pauses = 0
         self.deaths: list[Death] = []
+        self.paused: list[Death] = []
         self._own = system.stack.supervisor
         self._further = further
         self._postgres = EmbeddedServer(system.settings.data_dir, system.settings.database)
@@ -109,13 +112,13 @@ class Killer:
 
     async def _kill_worker(self) -> bool:
         pid, at = self._worker(), now()  # the database's clock is this machine's
-        if not _signalled(pid, signal.SIGKILL):
+        if pid is None or not _signalled(pid, signal.SIGKILL):
             return False
         if events := await self._held_by(pid):
-            self.deaths.append(Death(at, tuple(events)))
+            self.deaths.append(Death(at, pid, tuple(events)))
         return True
 
-    async def _held_by(self, pid: int | None) -> list[UUID]:
+    async def _held_by(self, pid: int) -> list[UUID]:
         """What the dead held, as soon as the database answers: it may be down at this moment."""
         found: list[UUID] = []
 
@@ -135,12 +138,17 @@ class Killer:
         return found
 
     async def _pause(self) -> bool:
-        """Stop a worker until its lease has run out and another has its work; then it goes on as if nothing were."""
-        pid = self._worker()
-        if not _signalled(pid, signal.SIGSTOP):
+        """Stop a worker until its lease has run out and another has its work; then it goes on as if nothing were.
+
+        Its neighbours see a process that lives: so it is with a whole machine that goes silent.
+        """
+        pid, at = self._worker(), now()
+        if pid is None or not _signalled(pid, signal.SIGSTOP):
             return False
+        goes_on = monotonic() + self._lease_s + _BEYOND_LEASE_S
         try:
-            await asyncio.sleep(self._lease_s + _BEYOND_LEASE_S)
+            self.paused.append(Death(at, pid, tuple(await self._held_by(pid))))
+            await asyncio.sleep(goes_on - monotonic())
         finally:
             _signalled(pid, signal.SIGCONT)
         return True

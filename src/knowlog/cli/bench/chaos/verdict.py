@@ -39,8 +39,9 @@ _CONTENT = """
     where d.tenant_id = tenant() order by k.ordinal"""
 _TOOK = """
     select extract(epoch from e.finished_at - min(d.at))::float8 as seconds
-    from unnest($1::uuid[], $2::timestamptz[]) as d (event_id, at) join knowlog.events e using (event_id)
-    where e.finished_at >= d.at group by e.event_id, e.finished_at"""
+    from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as d (event_id, at, worker)
+    join knowlog.events e using (event_id)
+    where e.finished_at >= d.at and e.worker not like d.worker group by e.event_id, e.finished_at"""
 
 
 async def until_calm(database: Database) -> float:
@@ -53,7 +54,7 @@ async def until_calm(database: Database) -> float:
 
 
 async def judge(
-    database: Database, tenant_id: UUID, workload: Workload, deaths: Sequence[Death]
+    database: Database, tenant_id: UUID, workload: Workload, deaths: Sequence[Death], paused: Sequence[Death]
 ) -> dict[str, float | None]:
     """Count what must be nought, from the rows themselves."""
     async with database.transaction(Scope(tenant_id, "chaos")) as connection:
@@ -72,6 +73,7 @@ async def judge(
         "stuck": row["unfinished"],
         "out_of_order": row["out_of_order"],
         **await takeovers(database, deaths),
+        **{f"pause_{name}": figure for name, figure in (await takeovers(database, paused)).items()},
     }
 
 
@@ -95,9 +97,10 @@ async def takeovers(database: Database, deaths: Sequence[Death]) -> dict[str, fl
     """How long it took until another had done what the dead were at, from the first death on where more than one died
     over it; None where none of them was at anything.
     """
-    pairs = [(event, death.at) for death in deaths for event in death.events]
+    held = [(event, death.at, f"%-{death.process_id}-%") for death in deaths for event in death.events]
+    columns = [list(column) for column in zip(*held, strict=True)] or [[], [], []]
     async with database.owner() as owner:
-        rows = await owner.fetch(_TOOK, [event for event, _ in pairs], [at for _, at in pairs])
+        rows = await owner.fetch(_TOOK, *columns)
     seconds = [row["seconds"] for row in rows]
     return {
         "takeover_p50_s": percentile(seconds, 50) if seconds else None,
