@@ -116,7 +116,10 @@ async def test_a_newcomer_is_found_behind_tenants_of_which_there_is_enough(datab
 
 
 async def test_completing_reads_what_is_completed_and_not_what_waits(database, tenant) -> None:
-    """Whatever the planner believes of a table that was empty a moment ago."""
+    """While the planner knows of some that wait, and not yet of the burst behind them."""
+    await put(database, tenant, [new_id() for _ in range(100)])
+    async with database.owner() as owner:
+        await owner.execute("analyze knowlog.events")
     await put(database, tenant, [new_id() for _ in range(300)])
     taken = await claim(database, "w", 30, 2, TYPES)
     held = [e.event_id for e in taken], "w", [e.attempts for e in taken]
