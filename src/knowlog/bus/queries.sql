@@ -9,7 +9,8 @@ select pg_notify('knowlog_work', '') from written limit 1
 
 -- name: complete
 -- The work is done, as far as it is still ours. Each event is looked up by its key, also in a burst, while the planner does
--- not know yet how much a tenant has waiting, and would read all of it: it gets no use of the index of what is unfinished (`|| ''`), and takes the events that are held for one (what was begun was begun once at least).
+-- not know yet how much a tenant has waiting, and would read all of it: it gets no use of the index of what is unfinished
+-- (`|| ''`), and takes the events that are held for one (what was begun was begun once at least).
 update events e set state = 'done', finished_at = clock_timestamp(), lease_until = null, reason = null
 from unnest($1::uuid[], $3::int[]) as held (event_id, attempts)
 where e.tenant_id = tenant() and e.event_id = held.event_id and e.state || '' = 'running' and e.worker = $2
