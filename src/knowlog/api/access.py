@@ -16,7 +16,7 @@ from knowlog.documents import (
     audience,
     collection_access,
     document_access,
-    get_collection,
+    find_collection,
     limit_collection,
     limit_document,
 )
@@ -115,8 +115,8 @@ async def _limit_collection(
     connection: Connection, caller: Principal, collection: str, wanted: Audience | Change | None
 ) -> Response:
     given = await limit_collection(connection, caller.scope, collection, wanted)
-    found = await get_collection(connection, caller.scope, collection)
-    await _record(connection, caller, "collection", found.collection_id, given)
+    found = await find_collection(connection, caller.scope, collection)
+    await _record(connection, caller, "collection", found, given)
     return reply(given)
 
 

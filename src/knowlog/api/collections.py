@@ -1,5 +1,6 @@
 """Collections: named sets of documents, each with one profile."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -134,9 +135,10 @@ async def show(collection: CollectionName, caller: AsReader, app: TheApp) -> Res
 async def states(collection: CollectionName, caller: AsReader, app: TheApp) -> Response:
     """Count a collection's documents by state: how far ingestion has come."""
     async with app.database.transaction(caller.scope) as connection:
-        found = await get_collection(connection, caller.scope, collection)
+        found = await get_collection(connection, caller.scope, collection, counted=False)
         counts = await count_states(connection, caller.scope, str(found.collection_id))
-    return reply({"collection": found, "states": counts})
+    counted = replace(found, document_count=sum(counts.values()))
+    return reply({"collection": counted, "states": counts})
 
 
 @router.patch(

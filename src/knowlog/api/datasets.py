@@ -10,7 +10,7 @@ from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
-from knowlog.documents import get_collection
+from knowlog.documents import find_collection
 from knowlog.edge import Answer, decode_cursor
 from knowlog.evaluation import (
     MOST_QUESTIONS,
@@ -138,9 +138,9 @@ async def draft(body: NewDrafts, caller: AsAdmin, app: TheApp, repeats: Repeats)
     """
 
     async def act(connection: Connection) -> Answer:
-        collection = await get_collection(connection, caller.scope, body.collection)
+        collection_id = await find_collection(connection, caller.scope, body.collection)
         documents: list[DocumentText] = []
-        async for each in texts_of(connection, collection.collection_id, None):
+        async for each in texts_of(connection, collection_id, None):
             documents.append(each)
             if len(documents) == _MOST_DOCUMENTS:
                 break
@@ -167,8 +167,8 @@ async def from_questions(body: FromQuestions, caller: AsAdmin, app: TheApp, repe
     """
 
     async def act(connection: Connection) -> Answer:
-        collection = await get_collection(connection, caller.scope, body.collection)
-        questions = await kept_questions(connection, collection.collection_id, body.most)
+        collection_id = await find_collection(connection, caller.scope, body.collection)
+        questions = await kept_questions(connection, collection_id, body.most)
         if not questions:
             raise Invalid(
                 "No question of this collection was kept. `PUT /v1/kept-questions`, as `knowlog datasets"
@@ -193,8 +193,8 @@ async def from_feedback(body: FromQuestions, caller: AsAdmin, app: TheApp, repea
     """
 
     async def act(connection: Connection) -> Answer:
-        collection = await get_collection(connection, caller.scope, body.collection)
-        questions = await questions_said(connection, collection.collection_id, body.most)
+        collection_id = await find_collection(connection, caller.scope, body.collection)
+        questions = await questions_said(connection, collection_id, body.most)
         if not questions:
             raise Invalid(
                 "Nobody has said anything of an answer from this collection. `POST /v1/answers/{answer_id}/feedback` "

@@ -12,7 +12,7 @@ from knowlog.api.model import Body, Listing, problems
 from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.database import Connection
-from knowlog.documents import get_collection
+from knowlog.documents import find_collection
 from knowlog.edge import Answer, decode_cursor
 from knowlog.evaluation import (
     Feedback,
@@ -95,7 +95,7 @@ async def listing(
     """List what you have said of answers; as an admin, what all have."""
     before: Any = decode_cursor(cursor, datetime, UUID)
     async with app.database.transaction(caller.scope) as connection:
-        one = collection and (await get_collection(connection, caller.scope, collection)).collection_id
+        one = collection and await find_collection(connection, caller.scope, collection)
         found = await list_feedback(
             connection, caller.scope, _giver(caller), one or None, thumb, before, limit + 1
         )

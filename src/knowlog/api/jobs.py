@@ -23,7 +23,7 @@ from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.bus import NO_JOB, OF_ADMINS, AskedState, Job, Order, WantedJobs, get_job, list_jobs
 from knowlog.database import Connection, Scope
-from knowlog.documents import cancel_job, get_collection, get_documents, retry_dead_jobs, retry_job
+from knowlog.documents import cancel_job, find_collection, get_documents, retry_dead_jobs, retry_job
 from knowlog.edge import Answer, decode_cursor
 from knowlog.kernel.errors import NotFound
 from knowlog.tenants import Principal, get_key, record
@@ -146,7 +146,7 @@ def hidden_from(caller: Principal) -> frozenset[str]:
 async def _within(connection: Connection, scope: Scope, collection: str | None) -> Any:
     if collection is None:
         return scope.collections
-    return [(await get_collection(connection, scope, collection)).collection_id]
+    return [await find_collection(connection, scope, collection)]
 
 
 async def _retry_all(app: App, scope: Scope, wanted: WantedJobs) -> int:

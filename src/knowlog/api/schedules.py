@@ -22,7 +22,7 @@ from knowlog.bus import (
     run_schedule,
 )
 from knowlog.database import Connection
-from knowlog.documents import get_collection
+from knowlog.documents import find_collection
 from knowlog.edge import Answer
 from knowlog.kernel.errors import Invalid
 from knowlog.tenants import Principal, name_in_addresses, record
@@ -74,14 +74,12 @@ async def create(body: NewSchedule, caller: AsAdmin, app: TheApp, repeats: Repea
     timetable = Timetable(body.cron, body.every_s, body.timezone)
 
     async def act(connection: Connection) -> Answer:
-        collection = await get_collection(connection, caller.scope, body.collection)
+        collection_id = await find_collection(connection, caller.scope, body.collection)
         made = await create_schedule(
-            connection, caller.scope, name_in_addresses(body.name), collection.collection_id, f"{body.task}.requested",
+            connection, caller.scope, name_in_addresses(body.name), collection_id, f"{body.task}.requested",
             _data(body), timetable,
         )  # fmt: skip
-        await _record(
-            connection, caller, "created", made, task=body.task, collection_id=collection.collection_id
-        )
+        await _record(connection, caller, "created", made, task=body.task, collection_id=collection_id)
         return Answer(201, as_json(made), {"Location": f"/v1/schedules/{made.schedule_id}"})
 
     return await repeats.reply(app, caller.scope, act)

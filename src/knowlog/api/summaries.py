@@ -14,7 +14,7 @@ from knowlog.api.questions import QuotedPlace
 from knowlog.api.repeating import Repeats
 from knowlog.bootstrap import App
 from knowlog.database import Connection, Scope
-from knowlog.documents import get_collection, get_document
+from knowlog.documents import find_collection, get_document
 from knowlog.edge import Answer, decode_cursor
 from knowlog.kernel.errors import Invalid
 from knowlog.summarizing import (
@@ -209,12 +209,12 @@ async def _wanted(connection: Connection, scope: Scope, body: NewSummary) -> Wan
     if body.document_id is not None:
         document = await get_document(connection, scope, body.document_id)
         named = body.collection or document.collection
-        collection = await get_collection(connection, scope, named)
+        collection_id = await find_collection(connection, scope, named)
     elif body.collection is None:
         raise Invalid("Name what is to be summarized: collection or document_id.")
     else:
-        collection = await get_collection(connection, scope, body.collection)
-    return body.of(collection.collection_id, body.document_id, body.topic)
+        collection_id = await find_collection(connection, scope, body.collection)
+    return body.of(collection_id, body.document_id, body.topic)
 
 
 def rendered(app: App, summary: Summary) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from knowlog.api.paging import page_of
 from knowlog.api.repeating import Repeats
 from knowlog.api.summaries import HowSummarized, Name, wished
 from knowlog.database import Connection
-from knowlog.documents import get_collection
+from knowlog.documents import find_collection
 from knowlog.edge import Answer, decode_cursor
 from knowlog.summarizing import (
     Batch,
@@ -98,8 +98,8 @@ async def create(body: NewBatch, caller: AsEditor, app: TheApp, repeats: Repeats
     writers = await app.summarizing.writers(caller.scope, body.mode)
 
     async def act(connection: Connection) -> Answer:
-        collection = await get_collection(connection, caller.scope, body.collection)
-        wanted = checked(body.of(collection.collection_id), has_model=bool(writers))
+        collection_id = await find_collection(connection, caller.scope, body.collection)
+        wanted = checked(body.of(collection_id), has_model=bool(writers))
         budget = Budget(body.most_documents, body.most_tokens)
         batch = await ask_batch(connection, caller.scope, wanted, budget)
         return await _answer(connection, caller, "asked", batch)

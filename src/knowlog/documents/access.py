@@ -12,7 +12,7 @@ from uuid import UUID
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
 from knowlog.documents.actions import get_document
-from knowlog.documents.collections import get_collection
+from knowlog.documents.collections import find_collection
 from knowlog.kernel.errors import Conflict, Invalid
 
 _SQL = load_queries("knowlog.documents", "access.sql")
@@ -47,8 +47,8 @@ def audience(subjects: Sequence[UUID] | None) -> Audience | None:
 
 async def collection_access(connection: Connection, scope: Scope, collection: str) -> Access:
     """Return for whom a collection is. Raises NotFound."""
-    found = await get_collection(connection, scope, collection)
-    return _access(await connection.fetchrow(_SQL["collection_access"], found.collection_id))
+    found = await find_collection(connection, scope, collection)
+    return _access(await connection.fetchrow(_SQL["collection_access"], found))
 
 
 async def document_access(connection: Connection, scope: Scope, document_id: UUID) -> Access:
@@ -64,7 +64,7 @@ async def limit_collection(
 
     Raises NotFound, Invalid for a list that becomes too long, Conflict for a denial where there is no list.
     """
-    found = (await get_collection(connection, scope, collection)).collection_id
+    found = await find_collection(connection, scope, collection)
     before = await connection.fetchval(_SQL["hold_collection_access"], found)
     if await connection.fetchval(_SQL["limit_collection"], found, _listed(_changed(before, wanted))):
         await append_events(connection, "collection.access_changed", [(found, {"collection_id": found})])

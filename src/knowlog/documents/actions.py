@@ -8,7 +8,7 @@ from uuid import UUID
 
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents.collections import get_collection, within
+from knowlog.documents.collections import find_collection, within
 from knowlog.documents.containing import contained_path
 from knowlog.documents.model import Document, DocumentState, Grid, Heading, Page, Structure
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -62,11 +62,11 @@ async def list_documents(
     external_id: str | None = None,
 ) -> list[Document]:  # fmt: skip
     """List documents of a collection in order of creation, from behind `after` (created_at, document_id)."""
-    found = await get_collection(connection, scope, collection)
+    found = await find_collection(connection, scope, collection)
     moment, last = after or (None, None)
     rows = await connection.fetch(
         _SQL["list_documents"],
-        found.collection_id,
+        found,
         state,
         moment,
         last,
@@ -80,8 +80,8 @@ async def list_documents(
 
 async def count_states(connection: Connection, scope: Scope, collection: str) -> dict[str, int]:
     """How many documents of a collection are in each state; states of none are left out."""
-    found = await get_collection(connection, scope, collection)
-    return dict(await connection.fetch(_SQL["count_states"], found.collection_id))
+    found = await find_collection(connection, scope, collection)
+    return dict(await connection.fetch(_SQL["count_states"], found))
 
 
 async def document_text(

@@ -49,9 +49,21 @@ async def create_collection(connection: Connection, scope: Scope, name: str, pro
     return _collection(row)
 
 
-async def get_collection(connection: Connection, scope: Scope, name_or_id: str) -> Collection:
-    """Return a collection by its name or id. Raises NotFound."""
-    row = await connection.fetchrow(_SQL["find_collection"], name_or_id, within(scope))
+async def find_collection(connection: Connection, scope: Scope, name_or_id: str) -> UUID:
+    """Return the id of a collection by its name or id. Raises NotFound."""
+    found: UUID | None = await connection.fetchval(_SQL["find_collection_id"], name_or_id, within(scope))
+    if found is None:
+        raise _absent(name_or_id)
+    return found
+
+
+async def get_collection(
+    connection: Connection, scope: Scope, name_or_id: str, *, counted: bool = True
+) -> Collection:
+    """Return a collection by its name or id. Raises NotFound. To count the documents takes longer the more there are:
+    where only the id is wanted, `find_collection` does.
+    """
+    row = await connection.fetchrow(_SQL["find_collection"], name_or_id, within(scope), counted)
     if row is None:
         raise _absent(name_or_id)
     return _collection(row)
@@ -62,13 +74,13 @@ async def hold_collection(connection: Connection, scope: Scope, name_or_id: str)
 
     Raises NotFound, and Forbidden to whom it shows single documents only.
     """
-    found = await get_collection(connection, scope, name_or_id)
-    row = await connection.fetchrow(_SQL["hold_collection"], found.collection_id)
+    found = await find_collection(connection, scope, name_or_id)
+    row = await connection.fetchrow(_SQL["hold_collection"], found)
     if row is None:
         raise _absent(name_or_id)
     if row["closed"]:
         raise Forbidden("You may see single documents of this collection, and not add to it. Ask an admin.")
-    return found.collection_id
+    return found
 
 
 class Answering(NamedTuple):
@@ -126,11 +138,11 @@ async def update_collection(
 
     `expected` is the revision that the caller has read. Raises NotFound, Conflict, PreconditionFailed.
     """
-    found = await get_collection(connection, scope, name_or_id)
-    before = await connection.fetchval(_SQL["lock_chunking"], found.collection_id)
+    found = await find_collection(connection, scope, name_or_id)
+    before = await connection.fetchval(_SQL["lock_chunking"], found)
     try:
         row = await connection.fetchrow(
-            _SQL["update_collection"], found.collection_id, None if name is None else collection_name(name),
+            _SQL["update_collection"], found, None if name is None else collection_name(name),
             None if profile is None else profile.model_dump(), expected,
         )  # fmt: skip
     except asyncpg.UniqueViolationError as error:
@@ -141,8 +153,8 @@ async def update_collection(
         )
     if row["profile"].get("chunking") == before:
         return _collection(row)
-    await connection.execute(_SQL["ask_rechunking"], found.collection_id)
-    return await get_collection(connection, scope, str(found.collection_id))
+    await connection.execute(_SQL["ask_rechunking"], found)
+    return await get_collection(connection, scope, str(found))
 
 
 async def delete_collection(connection: Connection, scope: Scope, name_or_id: str) -> Collection:

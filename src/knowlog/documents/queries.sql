@@ -7,9 +7,16 @@ returning collection_id, name, profile, profile_version, revision, created_at, u
 -- name: find_collection
 -- One collection by id or by name, if it is within the scope ($2 is null for all).
 select collection_id, name, profile, profile_version, revision, created_at, updated_at,
-       (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id) as document_count,
+       case when $3 then (select count(*) from documents d where d.tenant_id = tenant() and d.collection_id = c.collection_id)
+       else 0 end as document_count,
        collection_embedding(collection_id) as embedding, collection_rechunking(collection_id) as rechunking
 from collections c
+where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::uuid[] is null or collection_id = any($2))
+order by ($1 = name) desc limit 1
+
+-- name: find_collection_id
+-- The id of one collection, named by itself or by its name, if it is within the scope ($2 is null for all).
+select collection_id from collections
 where tenant_id = tenant() and ($1 = name or $1 = collection_id::text) and ($2::uuid[] is null or collection_id = any($2))
 order by ($1 = name) desc limit 1
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents import get_collection, within
+from knowlog.documents import find_collection, within
 from knowlog.evaluation.locating import DocumentText, PlainText, plain, texts_of
 from knowlog.evaluation.model import Answers, Dataset, Origin, Question
 from knowlog.kernel import new_id
@@ -38,16 +38,16 @@ async def create_dataset(
     in any. Raises NotFound for the collection; Invalid, naming questions, for what is wrong with them; Conflict when the
     name is taken or there are too many datasets. Nothing is kept then.
     """
-    found = await get_collection(connection, scope, collection)
+    collection_id = await find_collection(connection, scope, collection)
     _check_ids(questions)
     _check_consistent(questions)
-    await _check_documents(connection, found.collection_id, questions)
-    await _check_texts(connection, found.collection_id, questions, answers)
+    await _check_documents(connection, collection_id, questions)
+    await _check_texts(connection, collection_id, questions, answers)
     if await connection.fetchval(_SQL["count_datasets"]) >= MOST_DATASETS:
         raise Conflict(f"There are {MOST_DATASETS} datasets, the most there may be. Delete one first.")
     dataset_id, name = new_id(), clean_name(name)
     made = await connection.fetchval(
-        _SQL["insert_dataset"], dataset_id, found.collection_id, name, origin, digest(questions),
+        _SQL["insert_dataset"], dataset_id, collection_id, name, origin, digest(questions),
         len(questions), scope.principal,
     )  # fmt: skip
     if not made:

@@ -8,7 +8,7 @@ import asyncpg
 
 from knowlog.bus import BusSettings
 from knowlog.database import Connection, Database, Scope, load_queries
-from knowlog.documents import get_collection, within
+from knowlog.documents import find_collection, within
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, Invalid, KnowlogError, NotFound
 from knowlog.sources.model import Inlet, NewSource, Source, SourceState
@@ -29,12 +29,12 @@ async def create_source(database: Database, scope: Scope, wanted: NewSource, bus
     _check_mapping(wanted)
     name, source_id = clean_name(wanted.name), new_id()
     async with database.transaction(scope) as connection:
-        collection = await get_collection(connection, scope, wanted.collection)
+        collection_id = await find_collection(connection, scope, wanted.collection)
     try:
         async with database.system_of(scope.tenant_id) as connection:
             made = await connection.fetchval(
                 "select create_source($1, $2, $3, $4, $5, $6, $7, $8, $9)", scope.tenant_id, source_id, name,
-                wanted.kind, wanted.topic, collection.collection_id, wanted.format, dict(wanted.mapping), scope.principal,
+                wanted.kind, wanted.topic, collection_id, wanted.format, dict(wanted.mapping), scope.principal,
             )  # fmt: skip
             if made:
                 told = {"name": name, "kind": wanted.kind, "topic": wanted.topic}
@@ -82,9 +82,7 @@ async def update_source(
 ) -> Source:
     """Pause a source, let it go on, or give it another collection. Holds from the next transaction. Raises NotFound."""
     await get_source(connection, scope, source_id)
-    wanted = (
-        None if collection is None else (await get_collection(connection, scope, collection)).collection_id
-    )
+    wanted = None if collection is None else await find_collection(connection, scope, collection)
     await connection.execute(SQL["update"], source_id, state, wanted)
     return await get_source(connection, scope, source_id)
 

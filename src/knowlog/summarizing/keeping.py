@@ -14,7 +14,7 @@ import orjson
 
 from knowlog.bus import UNDER_WAY, append_events
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents import get_collection, get_document, within
+from knowlog.documents import find_collection, get_document, within
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import Conflict, NotFound
 from knowlog.summarizing.model import Content, Made, Summary, Wanted
@@ -106,7 +106,7 @@ async def list_summaries(
     batch_id: UUID | None = None, before: UUID | None = None, most: int = 50,
 ) -> list[Summary]:  # fmt: skip
     """List summaries, newest first, without their content; of one asker unless None. Raises NotFound for a collection."""
-    of = None if collection is None else (await get_collection(connection, scope, collection)).collection_id
+    of = None if collection is None else await find_collection(connection, scope, collection)
     rows = await connection.fetch(
         SQL["list_summaries"], before, asker, of, batch_id, None, within(scope), most
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 from knowlog.bootstrap import App
 from knowlog.bus import Event, LeaseLost, append_events, complete, require_ours
 from knowlog.database import Scope
-from knowlog.documents import Upload, documents_by_url, get_collection
+from knowlog.documents import Upload, documents_by_url, find_collection
 from knowlog.edge import Fetched, fetch
 from knowlog.kernel.errors import Conflict, KnowlogError, NotFound, TooLarge
 from knowlog.kernel.places import Places
@@ -85,10 +85,8 @@ class Refresher:
         upload = Upload(url, got.filename, got.content, got.media_type)
         async with self._app.database.transaction(scope) as connection:
             await require_ours(connection, worker, event)
-            collection = await get_collection(connection, scope, str(event.subject))
-            (received,) = await self._app.receiver.receive(
-                connection, scope, str(collection.collection_id), [upload]
-            )
+            collection_id = await find_collection(connection, scope, str(event.subject))
+            (received,) = await self._app.receiver.receive(connection, scope, str(collection_id), [upload])
         return "updated" if received.outcome in ("created", "updated") else "unchanged"
 
     async def _finish(

@@ -5,7 +5,10 @@ import asyncio
 import pytest
 from api_scene import Client, MakeClient, problem
 
+from knowlog.bootstrap import App
 from knowlog.database import Scope
+from knowlog.documents import get_collection
+from knowlog.documents.collections import hold_collection
 
 
 async def test_a_collection_is_created_shown_and_listed(alice: Client, bob: Client) -> None:
@@ -112,7 +115,10 @@ async def test_a_deleted_collection_takes_its_documents_along(alice: Client, war
 
 async def test_states_are_counted(alice: Client, warranty: str) -> None:
     """How far ingestion has come."""
-    assert (await alice.get("/v1/collections/handbook/states")).json()["states"] == {"indexed": 1}
+    found = (await alice.get("/v1/collections/handbook/states")).json()
+    assert found["states"] == {"indexed": 1}
+    assert found["collection"] == (await alice.get("/v1/collections/handbook")).json()
+    assert found["collection"]["document_count"] == 1
 
 
 async def test_a_collection_shows_by_which_key_it_answers_and_what_is_built(
@@ -143,3 +149,18 @@ async def test_an_answer_says_that_the_model_of_its_collection_is_gone(app, alic
     assert "24 months" in found["text"]
     async with app.database.transaction(tenant) as connection:
         await connection.execute("update collections set embedding_key = $1", app.embedder.profile.key)
+
+
+async def test_an_upload_does_not_count_what_is_there(app: App, tenant: Scope, warranty: str) -> None:
+    """The more documents there are, the longer that takes."""
+    read = (
+        "select sum(pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid)) from pg_class"
+        " where oid = 'documents'::regclass"
+        " or oid in (select indexrelid from pg_index where indrelid = 'documents'::regclass)"
+    )
+    async with app.database.transaction(tenant) as connection:
+        before = await connection.fetchval(read)
+        await hold_collection(connection, tenant, "handbook")
+        assert await connection.fetchval(read) == before
+        assert (await get_collection(connection, tenant, "handbook")).document_count == 1
+        assert await connection.fetchval(read) > before
