@@ -17,7 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ from knowlog.kernel.errors import Misconfigured, Unavailable
 _LONGEST_SOCKET_DIR = 90
 _START_TIMEOUT_S = 30
 _OLDEST_PROGRAMS = 17
+_LEFT_BEHIND = ("Is another postmaster", "Terminate any old server processes")
+"""What the programs hint at while processes of a server that was killed have not ended."""
+_LAST_LINES = 10
+"""Among so many it is: those processes write to the same log as they end."""
 _CONF = """\
 # Written by knowlog at each start; changes belong in postgresql.auto.conf (ALTER SYSTEM).
 listen_addresses = ''
@@ -64,6 +68,7 @@ class EmbeddedServer:
         self._programs = _own_programs(settings.bin_dir) if settings.bin_dir else _wheel_programs()
         self._data = self._home / "data"
         self._sockets = _socket_dir(self._home)
+        self._log = self._home / "server.log"
 
     @property
     def running(self) -> bool:
@@ -88,9 +93,9 @@ class EmbeddedServer:
         try:
             self._make_folders()
             with _locked(self._home / "lock"):
-                if self.running:
-                    self._wait_until_ready(None)
-                    return False
+                while (pid := self.process_id) is not None:
+                    if self._serves(pid):
+                        return False
                 if not (self._data / "PG_VERSION").exists():
                     self._initialise()
                 self._launch()
@@ -173,27 +178,58 @@ class EmbeddedServer:
         self._run("postgres", "--single", "-D", data, "postgres", given="\n".join(statements) + "\n")
 
     def _launch(self) -> None:
+        """Start the server, as soon as what is left of one that was killed is gone."""
         self._write(self._data / "postgresql.conf", _CONF.format(socket_dir=self._sockets))
-        log = self._home / "server.log"
-        with log.open("ab") as output:
-            log.chmod(0o600)
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._comes_up_anew():
+            if time.monotonic() > deadline or not self._is_in_the_way():
+                raise self._not_up()
+            time.sleep(0.1)
+
+    def _comes_up_anew(self) -> bool:
+        with self._log.open("ab") as output:
+            self._log.chmod(0o600)
             process = subprocess.Popen(
                 [str(self._programs / "postgres"), "-D", str(self._data)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **self._as_user(),
             )  # fmt: skip
-        self._wait_until_ready(process)
+        return self._comes_up(process.pid, lambda: process.poll() is None)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes] | None) -> None:
+    def _serves(self, pid: int) -> bool:
+        return self._comes_up(pid, lambda: self.process_id == pid)
+
+    def _comes_up(self, pid: int, lives: Callable[[], bool]) -> bool:
+        """Wait until a server takes connections. False when it ended before. Raises Unavailable where it does neither."""
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while time.monotonic() < deadline and (process is None or process.poll() is None):
-            with contextlib.suppress(OSError, IndexError):
-                if (self._data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready":
-                    return
+        while lives():
+            if self._is_ready(pid):
+                return True
+            if time.monotonic() > deadline:
+                raise self._not_up()
             time.sleep(0.02)
-        log = self._home / "server.log"
-        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-        raise Unavailable(f"The embedded PostgreSQL does not come up: {''.join(last)} See {log}.")
+        return False
+
+    def _is_ready(self, pid: int) -> bool:
+        """Whether the pid file says so, and says it of this server: one that was killed leaves its own behind."""
+        with contextlib.suppress(OSError, IndexError):
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+            return lines[0] == str(pid) and lines[7].strip() == "ready"
+        return False
+
+    def _not_up(self) -> Unavailable:
+        return Unavailable(
+            f"The embedded PostgreSQL does not come up: {''.join(self._said())} See {self._log}."
+        )
+
+    def _is_in_the_way(self) -> bool:
+        """Whether the server has just said so of an earlier one."""
+        return any(each in line for line in self._said(_LAST_LINES) for each in _LEFT_BEHIND)
+
+    def _said(self, most: int = 1) -> list[str]:
+        """The last lines of its log."""
+        said = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return said.strip().splitlines()[-most:]
 
     def _run(self, program: str, *arguments: object, given: str | None = None) -> str:
         """Run a program of PostgreSQL's to its end; returns what it printed. Raises Misconfigured when it fails."""
