@@ -47,8 +47,8 @@ async def open_system(
 ) -> AsyncIterator[System]:
     """Yield the system to measure, with a fresh tenant, which is deleted at the end.
 
-    Without `url` a private one is started on a free port, its data in a temporary folder; `environment` comes
-    before the user's settings there.
+    Without `url` a private one is started on a free port, its data in a temporary folder, which is removed instead;
+    `environment` comes before the user's settings there.
     """
     if url is not None:
         with connect_operator(url, operator_key) as operator:
@@ -64,7 +64,7 @@ async def open_system(
 
 @asynccontextmanager
 async def another_tenant(system: System, connections: int = 8) -> AsyncIterator[Connections]:
-    """Yield connections of a second tenant of a private system, which is deleted at the end."""
+    """Yield connections of a second tenant of a private system."""
     if system.stack is None:
         raise InternalError("A second tenant needs a system of the benchmark's own.")
     with Client(system.url, system.stack.operator_key, timeout_s=_LONGEST_CALL_S) as operator:
@@ -106,4 +106,5 @@ async def _tenant(
         async with Connections(operator.url, made["secret"], connections) as api:
             yield System(operator.url, UUID(tenant_id), made["secret"], api, settings, stack)
     finally:
-        await asyncio.to_thread(operator.delete, f"/v1/tenants/{tenant_id}")
+        if stack is None:  # a private system goes with all that is in it
+            await asyncio.to_thread(operator.delete, f"/v1/tenants/{tenant_id}")
