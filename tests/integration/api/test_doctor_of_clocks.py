@@ -71,3 +71,13 @@ async def test_a_worker_elsewhere_tells_of_its_clock(app: App, address: str, cap
     finding = await found(app, address)
     assert (finding.outcome, "a worker is 75 s behind" in finding.found) == ("fail", True)
     assert "NTP" in finding.mend
+
+
+async def test_what_was_said_by_a_clock_that_was_mended_is_forgotten(app: App, address: str) -> None:
+    """The database's was a day ahead when a worker compared its own with it."""
+    async with app.database.owner() as owner:
+        await owner.execute(
+            "select setval('knowlog.clock_off', (1073741824 - 86400)::bigint << 32 | $1::bigint)",
+            int((now() + timedelta(days=1)).timestamp()),
+        )
+    assert (await found(app, address)).outcome == "ok"
