@@ -8,6 +8,7 @@ from knowlog.formats.decoding import decode
 from knowlog.formats.kinds import HTML, Kind
 from knowlog.formats.model import Extracted, Limits, Source, without_text
 from knowlog.formats.office import extract, readable
+from knowlog.formats.shallow import shallow
 
 _CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _XML_CHARSET = re.compile(rb"<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})", re.IGNORECASE)
@@ -23,7 +24,7 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     if kind is HTML or kind.media_type == HTML.media_type:
         match = _TITLE.search(text)
         title = " ".join(html.unescape(match[1]).split()) if match else None
-        text = _HEAD_ONLY.sub("", _TITLE.sub("", text))
+        text = shallow(_HEAD_ONLY.sub("", _TITLE.sub("", text)))
     else:
         text = _XML_DECLARATION.sub("", text)
     body, headings = readable(extract(text.encode(), kind, limits).content, limits)
