@@ -16,6 +16,7 @@ from knowlog.llm import (
     Usage,
     open_providers,
 )
+from knowlog.resilience import AdaptiveLimit, CircuitOpen, Turns
 from language_model_server import KEY, ModelServer, serving
 
 PROMPT = Prompt("Be brief.", "Say something.", 50)
@@ -55,6 +56,25 @@ async def test_a_reply_is_read_as_it_streams(server: ModelServer) -> None:
         50,
         True,
     )
+
+
+async def test_whoever_asks_leaves_its_turn_and_who_is_not_let_through_keeps_it(server: ModelServer) -> None:
+    """While a model is left alone, every question goes on here at once: none of them is beyond the turns."""
+    turns, provider = Turns(AdaptiveLimit()), server.provider()
+    asked = await turns.take("alice")
+    await provider.complete(PROMPT, NOBODY)
+    assert turns.working == 0
+    asked.end()
+    server.mood = "fails"
+    for _ in range(20):
+        with pytest.raises(Unavailable):
+            await provider.complete(PROMPT, NOBODY)
+    for ask in (provider.complete(PROMPT, NOBODY), provider.complete_as(PROMPT, Shape, NOBODY)):
+        kept = await turns.take("alice")
+        with pytest.raises(CircuitOpen):
+            await ask
+        assert turns.working == 1
+        kept.end()
 
 
 async def test_material_is_marked_as_such(server: ModelServer) -> None:

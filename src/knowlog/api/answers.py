@@ -1,5 +1,6 @@
 """Answers: a question to statements, each with the exact quotes that it rests on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -47,6 +48,7 @@ from knowlog.edge import (
     Leave,
     Metrics,
     Slots,
+    Visit,
     as_error,
     credential_of,
     event,
@@ -183,6 +185,7 @@ async def answer(
     if not streamed:
         made = await _made(app, caller.scope, body, found)
         return reply(await _ended(app, request.app.state.metrics, caller.scope, body, found, made, started))
+    visit_of(request.scope).goes_on = True
     events = _events(app, body, found, started, request, caller.scope)
     return StreamingResponse(
         slots.hold(caller.scope.tenant_id, events), headers=STREAM_HEADERS, media_type=STREAM_TYPE
@@ -197,10 +200,10 @@ async def _events(
     A client that takes its time must still have its key: after a second, that is looked up again.
     """
     leave = Leave(lambda: authenticate(app.database, credential_of(request)))
+    making = asyncio.create_task(_made(app, scope, asked, found))
+    making.add_done_callback(partial(_end_turn, visit_of(request.scope)))
     try:
-        async for happened in as_events(
-            found.question, found.passages, lambda: _made(app, scope, asked, found)
-        ):
+        async for happened in as_events(found.question, found.passages, lambda: asyncio.shield(making)):
             yield b""  # waits until the client has taken what was sent
             await leave.renew()
             if isinstance(happened, Done):
@@ -211,6 +214,17 @@ async def _events(
                 yield _event(app, happened)
     except Exception as caught:
         yield event("error", problem_document(as_error(caught), visit_of(request.scope).request_id))
+    finally:
+        making.cancel()
+
+
+def _end_turn(visit: Visit, making: "asyncio.Task[Answer]") -> None:
+    """The answer is made, however long its reader takes from here on; or it will not be."""
+    failed = making.cancelled() or making.exception() is not None
+    if visit.turn is not None and failed:
+        visit.turn.leave()
+    elif visit.turn is not None:
+        visit.turn.end()
 
 
 async def _made(app: App, scope: Scope, asked: AnswerAsked, found: Retrieved) -> Answer:

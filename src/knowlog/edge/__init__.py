@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from knowlog.edge.strangers import Strangers
     from knowlog.edge.streams import HEARTBEAT, STREAM_HEADERS, STREAM_TYPE, Progress, Slots, Watcher, event
     from knowlog.edge.telemetry import set_up_logging, set_up_spans
-    from knowlog.edge.visit import visit_of
+    from knowlog.edge.visit import Visit, visit_of
 
 _PLACES = {
     "admission": ("Admission",),
@@ -82,7 +82,7 @@ _PLACES = {
     "strangers": ("Strangers",),
     "streams": ("HEARTBEAT", "STREAM_HEADERS", "STREAM_TYPE", "Progress", "Slots", "Watcher", "event"),
     "telemetry": ("set_up_logging", "set_up_spans"),
-    "visit": ("visit_of",),
+    "visit": ("Visit", "visit_of"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
@@ -122,6 +122,7 @@ __all__ = [
     "Slots",
     "Strangers",
     "TelemetrySettings",
+    "Visit",
     "Watcher",
     "WrongTenant",
     "as_error",

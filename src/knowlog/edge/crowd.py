@@ -1,8 +1,8 @@
 """In an overload, who asks far more than its share is refused before anybody looks whose key it is."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from knowlog.kernel.errors import Unavailable
 from knowlog.resilience import LATER_S, Turns
@@ -15,7 +15,9 @@ TOO_MANY = Unavailable(
 
 
 class Crowd:
-    """How many questions are under way with each credential, as it was sent: nothing is known of its holder yet."""
+    """How many questions with each credential, as it was sent, wait for a turn or hold one: nothing is known of its
+    holder yet.
+    """
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -35,18 +37,22 @@ class Crowd:
         self._turns.turn_away()
 
     @contextmanager
-    def one_more(self, credential: bytes) -> Iterator[None]:
-        """Count a question while it is here. Raises Unavailable for one too many in an overload."""
+    def one_more(self, credential: bytes) -> Iterator[Callable[[], None]]:
+        """Count a question while it is here, or until what is yielded is called: it has given its turn back, and only
+        waits for others. Raises Unavailable for one too many in an overload.
+        """
         if self.is_too_much(credential):
             self.refused()
             raise Unavailable(TOO_MANY.detail, **TOO_MANY.extra)
         self._under_way[credential] += 1
-        try:
-            yield
-        finally:
-            self._under_way[credential] -= 1
-            if not self._under_way[credential]:
-                del self._under_way[credential]
+        with ExitStack() as counted:
+            counted.callback(self._one_less, credential)
+            yield counted.close
+
+    def _one_less(self, credential: bytes) -> None:
+        self._under_way[credential] -= 1
+        if not self._under_way[credential]:
+            del self._under_way[credential]
 
 
 def credential(headers: Mapping[bytes, bytes]) -> bytes:

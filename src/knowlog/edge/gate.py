@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
@@ -23,7 +24,7 @@ from knowlog.edge.proxies import heed_proxy
 from knowlog.edge.settings import ApiSettings
 from knowlog.edge.visit import KEY, REQUEST_ID, Visit, choose_request_id
 from knowlog.kernel.errors import BadRequest, KnowlogError, TooLarge, UnsupportedType
-from knowlog.resilience import Turns, no_deadline
+from knowlog.resilience import Turn, Turns, no_deadline
 from knowlog.tenants import CALL, Call
 
 Asks = Callable[[str, str], bool]
@@ -91,7 +92,7 @@ class Gate:
                 await self._serve(scope, _Exchange(visit, receive, send, headers), headers)
             finally:
                 if visit.turn is not None:
-                    visit.turn.end()
+                    visit.turn.leave()
                 visit.stay.end()
             self._record(scope, visit, span)
 
@@ -99,7 +100,7 @@ class Gate:
         try:
             if self._asks(scope["method"], scope["path"]):
                 exchange.turns = self._turns
-                with self._crowd.one_more(credential(headers)):
+                with self._crowd.one_more(credential(headers)) as exchange.has_ended:
                     await self._admit(scope, exchange, headers)
             else:
                 await self._admit(scope, exchange, headers)
@@ -211,6 +212,8 @@ class _Exchange:
         self._hsts_s = 0
         self.turns: Turns | None = None
         """Of which one is taken once the body is here: who sends it slowly holds up nobody."""
+        self.has_ended: Callable[[], None] = _nothing
+        """Called as the turn is given back."""
 
     def allow(self, limit: int, settings: ApiSettings) -> None:
         """Let the body have `limit` bytes, and the time that the settings give it."""
@@ -238,11 +241,29 @@ class _Exchange:
         if self._received > self._limit:
             raise _too_large(self._limit)
         self._make_room(self._received)
-        if self._complete:
+        if self._complete and message["type"] == "http.request":
             self.visit.stay.arrived()
             if self.turns is not None:
-                self.visit.turn = await self.turns.take(self.visit.tenant)
+                self.visit.turn = await self._take_turn(self.turns)
         return message
+
+    async def _take_turn(self, turns: Turns) -> Turn:
+        """Who goes away while it waits is not answered later: nobody would hear it."""
+        if turns.free:
+            return await turns.take(self.visit.tenant, self.has_ended)
+        gone = asyncio.create_task(self._until_gone())
+        try:
+            return await turns.take(self.visit.tenant, self.has_ended, gone)
+        except KnowlogError as error:
+            if gone.done():
+                raise problem.GONE from error
+            raise
+        finally:
+            gone.cancel()
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def _make_room(self, size_bytes: int) -> None:
         """Take room for a body that is announced, or has become, so large."""
@@ -291,8 +312,7 @@ class _Exchange:
 
     def _begin(self, message: Message) -> None:
         self.visit.status = message["status"]
-        if self.visit.turn is not None:  # how long its reader takes says nothing of this machine
-            self.visit.turn.end()
+        self._end_turn(message["status"])
         headers = [self._within_prefix(item) for item in message["headers"]]
         present = {name for name, _ in headers}
         headers += [item for item in DEFAULTS.items() if item[0] not in present]
@@ -309,6 +329,15 @@ class _Exchange:
         if self._closes:
             headers.append((b"connection", b"close"))
         message["headers"] = headers
+
+    def _end_turn(self, status: int) -> None:
+        """How long its reader takes says nothing of this machine, and a refusal nothing of what an answer takes."""
+        if self.visit.turn is None or (self.visit.goes_on and status < HTTPStatus.BAD_REQUEST):
+            return
+        if status < HTTPStatus.BAD_REQUEST:
+            self.visit.turn.end()
+        else:
+            self.visit.turn.leave()
 
     def _within_prefix(self, header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
         """Where the path named the tenant, so does the one to go to."""
@@ -337,6 +366,10 @@ class _Exchange:
                     pass
         except TimeoutError:
             _log.info("closed a connection that kept sending a body that was refused")
+
+
+def _nothing() -> None:
+    pass
 
 
 def _announced(headers: dict[bytes, bytes]) -> int:

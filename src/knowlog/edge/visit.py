@@ -30,7 +30,7 @@ class Visit:
     `host`: what was asked for, as far as we or our proxy know.
     `secure`: by TLS, as far as we or our proxy know. `prefix` was taken off the path, and named the tenant.
     `rates`: what the answer says of the caller's limits. `question`: its tenant is shown how long it took. `turn`: what
-    it holds while it is worked on.
+    it holds while it is worked on; it `goes_on` where the answer begins before all of it is made.
     """
 
     request_id: str
@@ -49,6 +49,7 @@ class Visit:
     rates: "list[Rate]" = field(default_factory=list)
     question: bool = False
     turn: "Turn | None" = None
+    goes_on: bool = False
 
 
 def visit_of(scope: Any) -> Visit:

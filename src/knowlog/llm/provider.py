@@ -36,7 +36,6 @@ class Provider:
 
     async def complete(self, prompt: Prompt, account: Account) -> Reply:
         """Return the whole reply. Raises Unavailable, LimitReached or Misconfigured."""
-        leave_turn()
         await account.require()
         return await self.guard.run(self._exchange, prompt, account)
 
@@ -45,7 +44,6 @@ class Provider:
 
         Raises as `complete`, and MalformedReply for a model that twice answered with something else.
         """
-        leave_turn()
         await account.require()
         return await self.guard.run(self._exchange_as, prompt, shape, account)
 
@@ -71,7 +69,10 @@ class Provider:
         )
 
     async def _exchange(self, prompt: Prompt, account: Account) -> Reply:
-        """Ask once, and put on the account what was used: as the provider says, or as far as it came."""
+        """Ask once, and put on the account what was used: as the provider says, or as far as it came. Whoever asks leaves
+        its turn; one that is not let through goes on here at once, and keeps it.
+        """
+        leave_turn()
         prompt = spotlit(prompt, self._marking)
         pieces: list[str] = []
         told: Usage | None = None

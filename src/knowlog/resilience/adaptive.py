@@ -25,6 +25,10 @@ PROBE = 4
 """So many at once hardly wait for each other."""
 BELIEVED = 1.1
 """So many times as long as before a call may seem to take by itself, after one more window."""
+AGAIN_AFTER = 10
+"""Busy windows after which it is measured again, where calls took longer by themselves than was believed."""
+PROBE_S = 30.0
+"""So long it is measured at most: where few calls end here, few at once say nothing, and only keep others waiting."""
 
 
 class AdaptiveLimit:
@@ -43,7 +47,7 @@ class AdaptiveLimit:
     @property
     def now(self) -> int:
         """Calls that may be under way."""
-        return PROBE if self._probing_since is not None else int(self._value)
+        return min(PROBE, self._most) if self._probing else int(self._value)
 
     @property
     def alone_s(self) -> float | None:
@@ -52,6 +56,8 @@ class AdaptiveLimit:
 
     def took(self, began: float, *, under_way: int) -> None:
         """A call that began then has ended, of so many that were under way."""
+        if self._probing_since is not None and not self._probing:
+            self._stop_probing(0)
         if self._probing_since is not None and began < self._probing_since:
             return  # it still had others beside it
         self._window.append(self._clock() - began)
@@ -61,10 +67,21 @@ class AdaptiveLimit:
             self._window.clear()
             self._most_at_once = 0
 
+    @property
+    def _probing(self) -> bool:
+        return self._probing_since is not None and self._clock() - self._probing_since < PROBE_S
+
+    def _stop_probing(self, busy_windows: int) -> None:
+        self._probing_since, self._busy_windows = None, busy_windows
+        self._window.clear()
+        self._most_at_once = 0
+
     def _judge(self, typical_s: float, at_once: int) -> None:
         if self._probing_since is not None:
-            self._probing_since, self._busy_windows = None, 0
+            known = self._alone_s
             self._believe(typical_s)
+            slower = known is not None and typical_s > BELIEVED * known
+            self._stop_probing(PROBE_AFTER - AGAIN_AFTER if slower else 0)
         elif at_once >= self.now:
             self._step(typical_s)
         elif at_once <= PROBE:

@@ -33,10 +33,13 @@ class Turn:
     machines.
     """
 
-    def __init__(self, turns: "Turns", holder: str, began: float) -> None:
+    def __init__(
+        self, turns: "Turns", holder: str, began: float, has_ended: Callable[[], None] | None
+    ) -> None:
         self._turns: Turns | None = turns
         self._holder = holder
         self._began = began
+        self._has_ended = has_ended
         _TURN.set(self)
 
     def end(self) -> None:
@@ -45,12 +48,14 @@ class Turn:
             turns.give_back(self._holder, self._began)
 
     def leave(self) -> None:
-        """The question waits for others' machines: what it takes from here on says nothing of this one."""
+        """The question was refused, or waits for others' machines: what it takes says nothing of this one."""
         if (turns := self._let_go()) is not None:
             turns.give_back(self._holder, None)
 
     def _let_go(self) -> "Turns | None":
         turns, self._turns = self._turns, None
+        if turns is not None and self._has_ended is not None:
+            self._has_ended()
         return turns
 
 
@@ -121,18 +126,28 @@ class Turns:
         self._look()
         self._too_many += self.working >= self.limit.now
 
-    async def take(self, holder: str) -> Turn:
-        """Take a turn, perhaps after a while. Raises LimitReached where the tenant asks for more than its share,
-        Unavailable where all together do.
+    @property
+    def free(self) -> bool:
+        """Whether nobody has to wait."""
+        return self.working < self.limit.now and not self._waiting
+
+    async def take(
+        self,
+        holder: str,
+        has_ended: Callable[[], None] | None = None,
+        gone: "asyncio.Future[None] | None" = None,
+    ) -> Turn:
+        """Take a turn, perhaps after a while; `has_ended` is called as it is given back. Raises LimitReached where the
+        tenant asks for more than its share, Unavailable where all together do, or where `gone` is done: nobody waits.
         """
         self._look()
         self._lately[0].add(holder)
-        if self.working < self.limit.now and not self._waiting:
+        if self.free:
             self._begin(holder)
-        elif not await self._wait(holder):
+        elif not await self._wait(holder, gone):
             self.turn_away()
             raise self._refusal(holder)
-        return Turn(self, holder, self._clock())
+        return Turn(self, holder, self._clock(), has_ended)
 
     def give_back(self, holder: str, began: float | None) -> None:
         """A turn has ended; None: it says nothing of this machine."""
@@ -141,9 +156,11 @@ class Turns:
         self._end(holder)
         self._pass_on()
 
-    async def _wait(self, holder: str) -> bool:
+    async def _wait(self, holder: str, gone: "asyncio.Future[None] | None") -> bool:
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         timer = asyncio.get_running_loop().call_later(self._join(holder, waiter), _refuse, waiter)
+        if gone is not None:
+            gone.add_done_callback(lambda _: _refuse(waiter))
         try:
             return await waiter
         except asyncio.CancelledError:

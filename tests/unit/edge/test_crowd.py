@@ -44,6 +44,16 @@ def test_afterwards_it_may_ask_again() -> None:
         pass
 
 
+def test_who_waits_for_others_only_is_not_counted() -> None:
+    """It has given its turn back, and is counted off once."""
+    crowd = Crowd(Pressed(AdaptiveLimit(first=8)))
+    with ExitStack() as stack:
+        for _ in range(100):
+            has_ended = stack.enter_context(crowd.one_more(b"one"))
+            has_ended()
+        assert under_way(crowd, stack, b"one") == under_way(crowd, stack, b"other") > 0
+
+
 def test_without_an_overload_nobody_is_refused() -> None:
     """A burst waits for its turns."""
     with ExitStack() as stack:

@@ -7,7 +7,7 @@ import pytest
 
 from knowlog.kernel.errors import KnowlogError, LimitReached, Unavailable
 from knowlog.resilience import AdaptiveLimit, Turns, leave_turn
-from knowlog.resilience.adaptive import LEAST, PROBE, PROBE_AFTER, WINDOW
+from knowlog.resilience.adaptive import LEAST, PROBE, PROBE_AFTER, PROBE_S, WINDOW
 from knowlog.resilience.turns import MOMENT_S, PRESSED_WAITING
 
 
@@ -81,6 +81,32 @@ def test_other_work_on_the_machine_is_not_what_a_call_takes() -> None:
     machine.slower = 1
     machine.work(1, 1)
     assert machine.limit.alone_s == pytest.approx(0.01)
+
+
+def test_calls_that_cost_more_from_now_on_are_learnt_under_load() -> None:
+    """A busy server looks again soon: it must not let in a fifth of what it bears until it is quiet."""
+    machine = Machine(40)
+    machine.work(3, 1)
+    before = machine.work(150, 1000)
+    machine.slower = 10
+    assert machine.work(2 * PROBE_AFTER, 1000) > before * 0.7
+
+
+def test_a_probe_that_does_not_end_is_given_up() -> None:
+    """Where nearly all that is asked waits for other machines, few calls end here."""
+    machine = Machine(8)
+    machine.work(1, 1000)
+    assert machine.limit.now == PROBE
+    machine.now += PROBE_S
+    assert machine.limit.now > PROBE
+
+
+def test_a_probe_lets_in_no_more_than_there_is_room_for() -> None:
+    """However small the pool of connections is."""
+    limit = AdaptiveLimit(most=2)
+    for _ in range(WINDOW):
+        limit.took(0.0, under_way=2)
+    assert (limit._probing, limit.now) == (True, 2)
 
 
 class Desk:
@@ -259,6 +285,29 @@ async def test_a_question_that_waits_for_others_leaves_its_turn() -> None:
     await desk.ask("charlie")
     turn.end()
     assert desk.turns.working == 1
+
+
+async def test_who_asked_is_told_once_that_its_turn_has_ended() -> None:
+    """Whichever way it ends."""
+    desk, told = Desk(2), Counter[str]()
+    left = await desk.turns.take("alice", lambda: told.update(["left"]))
+    ended = await desk.turns.take("alice", lambda: told.update(["ended"]))
+    for _ in range(2):
+        left.leave()
+        ended.end()
+    assert told == {"left": 1, "ended": 1}
+
+
+async def test_who_goes_away_while_it_waits_takes_no_turn() -> None:
+    """It would keep others waiting for an answer that nobody hears."""
+    desk, gone = Desk(1), asyncio.get_running_loop().create_future()
+    await desk.ask("alice")
+    waiting = asyncio.create_task(desk.turns.take("alice", gone=gone))
+    await asyncio.sleep(0)
+    gone.set_result(None)
+    with pytest.raises(KnowlogError):
+        await waiting
+    assert (desk.turns.working, desk.turns.waiting) == (1, 0)
 
 
 async def test_nothing_is_lost_where_those_who_wait_give_up() -> None:
