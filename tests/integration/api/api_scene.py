@@ -23,6 +23,22 @@ def client_of(api: FastAPI, secret: str | None) -> Client:
     return Client(transport=transport, base_url="http://knowlog.test", headers=headers, timeout=30)
 
 
+def scope_of(client: Client, path: str, size_bytes: int, **headers: str) -> dict[str, Any]:
+    """A client's POST of JSON as the application gets it, to play a client that goes away."""
+    given = {
+        "host": "knowlog.test",
+        "content-type": "application/json",
+        "content-length": str(size_bytes),
+        "authorization": client.headers["authorization"],
+        **headers,
+    }
+    return {
+        "type": "http", "http_version": "1.1", "method": "POST", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "scheme": "http", "client": ("127.0.0.1", 5), "server": ("knowlog.test", 80),
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }  # fmt: skip
+
+
 async def upload(client: Client, text: str, **described: object) -> str:
     """Upload a text into the handbook; returns the document's id."""
     answer = await client.post("/v1/collections/handbook/documents", json={"text": text, **described})

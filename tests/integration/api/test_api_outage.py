@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 import pytest
-from api_scene import Client, client_of, events_of
+from api_scene import Client, client_of, events_of, scope_of
+from fastapi import FastAPI
 
 from fake_models import fake_provider
 from knowlog.api import create_api
@@ -30,6 +31,7 @@ class Asking:
 
     alice: Client
     providers: tuple[Provider, ...]
+    api: FastAPI
 
     async def ask(self, **changes: Any) -> dict[str, Any]:
         began = monotonic()
@@ -55,7 +57,7 @@ async def asking(app: App, alice: Client, *providers: Provider, **changes: Any) 
     settings = replace(app.settings, llm=llm, resilience=resilience)
     api = create_api(replace(app, settings=settings, providers=providers))
     async with client_of(api, alice.headers["authorization"].removeprefix("Bearer ")) as client:
-        yield Asking(client, providers)
+        yield Asking(client, providers, api)
     for provider in providers:
         await provider.close()
 
@@ -186,6 +188,36 @@ async def test_a_budget_is_held_before_the_call(
     usage = (await alice.get("/v1/usage")).json()["limits"]
     used = {each["limit"]: each["used"] for each in usage}
     assert (used["llm_tokens_per_day"], used["money_micros_per_month"]) == (100, 70 * 10 + 30 * 20)
+
+
+async def test_who_goes_away_while_a_model_writes_pays_for_what_was_asked(
+    app: App, alice: Client, warranty: str, server: ModelServer
+) -> None:
+    """Else whoever hangs up in time asks the model for nothing."""
+    server.mood = "endless"
+    body = orjson.dumps(ASKED)
+    came = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Any:
+        while not came and not server.asked:
+            await asyncio.sleep(0.01)
+        return came.pop() if came else {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    async with asking(app, alice, server.provider()) as people:
+        scope = scope_of(alice, "/v1/answers", len(body), accept="text/event-stream")
+        await people.api(scope, receive, send)
+        async with asyncio.timeout(10):
+            while not await tokens_used(alice):
+                await asyncio.sleep(0.05)
+
+
+async def tokens_used(client: Client) -> int:
+    """What the tenant's questions used of language models today."""
+    limits = (await client.get("/v1/usage")).json()["limits"]
+    return int(next(each["used"] for each in limits if each["limit"] == "llm_tokens_per_day"))
 
 
 async def test_without_a_model_nothing_can_be_generated(alice: Client) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from api_scene import Client, client_of, problem
+from api_scene import Client, client_of, problem, scope_of
 from fastapi import FastAPI
 from hint_scene import with_settings
 
@@ -151,16 +151,13 @@ async def test_who_goes_away_is_not_answered(
 
     taken = turns._begin
     begun: list[str] = []
-    turns._begin = lambda holder: (begun.append(holder), taken(holder))[1]  # type: ignore[method-assign]
-    scope = {
-        "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/search", "raw_path": b"/v1/search",
-        "query_string": b"", "scheme": "http", "client": ("127.0.0.1", 5), "server": ("knowlog.test", 80),
-        "headers": [
-            (b"host", b"knowlog.test"), (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % (len(body) + (not sent_whole))),
-            (b"authorization", clients[0].headers["authorization"].encode()),
-        ],
-    }  # fmt: skip
+
+    def begin(holder: str) -> None:
+        begun.append(holder)
+        taken(holder)
+
+    turns._begin = begin  # type: ignore[method-assign]
+    scope = scope_of(clients[0], "/v1/search", len(body) + (not sent_whole))
     async with asyncio.timeout(10):
         await busy(scope, receive, send)
     assert begun == []
