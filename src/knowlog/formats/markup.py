@@ -14,6 +14,7 @@ _CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40}
 _XML_CHARSET = re.compile(rb"<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})", re.IGNORECASE)
 _TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})</title\s*>", re.IGNORECASE)
 _HEAD_ONLY = re.compile(r"<(?:meta|link|base)\b[^<>]*>", re.IGNORECASE)
+_FORM = re.compile(r"(</?)form\b", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
 
 
@@ -24,7 +25,8 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     if kind is HTML or kind.media_type == HTML.media_type:
         match = _TITLE.search(text)
         title = " ".join(html.unescape(match[1]).split()) if match else None
-        text = shallow(_HEAD_ONLY.sub("", _TITLE.sub("", text)))
+        text = _FORM.sub(r"\1div", _HEAD_ONLY.sub("", _TITLE.sub("", text)))  # kreuzberg leaves forms out
+        text = shallow(text)
     else:
         text = _XML_DECLARATION.sub("", text)
     body, headings = readable(extract(text.encode(), kind, limits).content, limits)

@@ -223,3 +223,13 @@ def test_an_archive_is_not_a_document():
     """A ZIP file of files is to be unpacked by its sender."""
     with pytest.raises(UnsupportedType, match="unpack it"):
         extracted(zipped({"a.txt": "hello"}), "a.zip")
+
+
+def test_a_form_is_a_part_of_its_page():
+    """Some programs put whole pages into one."""
+    page = b"""<html><body><FORM id="aspnetForm" action="page.aspx"><h1>Stock</h1><p>Nine<input name=n value=9> left.
+        <table><form><tr><td>cell</td></tr></form></table></form><p>Sold daily.</body></html>"""
+    text = extracted(page, "page.html").text
+    assert [line.strip("# |") for line in text.splitlines() if line.strip(" |-")] == [
+        "Stock", "Nine left.", "cell", "Sold daily.",
+    ]  # fmt: skip
