@@ -95,6 +95,7 @@ LEFT_OUT: Mapping[str, str] = {
     "addresses": "belongs to no tenant; names are given and proven anew",
     "document_subjects": "follows from the lists of documents and collections",
     "subject_vectors": "follows from the lists of documents and their vectors",
+    "widely_named": "follows from the lists of documents",
     "summary_sources": "summaries come to be read, and are made anew elsewhere",
     "summary_batches": "how far they were; their summaries come along to be read",
     "document_digests": "made anew where they are wanted",

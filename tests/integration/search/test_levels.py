@@ -26,7 +26,7 @@ ONES = np.eye(DIMENSIONS, dtype=np.float32)
 FOLLOWS = """
     select v.chunk_id, u.subject, levels_of(v.embedding)::text
     from vectors v join documents d using (tenant_id, document_id), unnest(d.audience) u (subject)
-    where v.tenant_id = $1"""
+    where v.tenant_id = $1 and not names_many(d.audience)"""
 KEPT = "select chunk_id, subject, levels::text from subject_vectors where tenant_id = $1"
 
 
@@ -153,6 +153,56 @@ async def test_a_list_that_changes_holds_in_the_next_search(database, large, sto
         await name(database, tenant, [document], audience)
         assert len(await search(database, store, charlie, query)) == shown
         await in_step(database, tenant)
+
+
+async def test_a_list_that_names_many_costs_no_copies(database, large, store) -> None:
+    """The vectors are not kept for each of them, whether list or vectors come first; who is named finds the document."""
+    tenant, collection, vectors, group = large
+    bob, many = replace(tenant, subjects=frozenset([group])), [uuid4() for _ in range(8)]
+    query = VectorQuery((collection,), KEY, vectors[11], 10)
+    before = await search(database, store, bob, query)
+    chunk, *_ = before
+    async with database.transaction(tenant) as connection:
+        document = await connection.fetchval("select document_id from chunks where chunk_id = $1", chunk)
+    kept = await in_step(database, tenant)
+    await name(database, tenant, [document], [group, *many])
+    assert await in_step(database, tenant) == kept - 1
+    async with database.transaction(tenant) as connection:
+        written = VectorRow(chunk, collection, document, uuid4())
+        await store.write(connection, tenant.tenant_id, KEY, [written], vectors[11:12])
+    assert await in_step(database, tenant) == kept - 1
+    assert await search(database, store, bob, query) == before
+    for audience, more in ((many, 7), ([group, *many], -1), ([group], 0)):
+        await name(database, tenant, [document], audience)
+        assert await in_step(database, tenant) == kept + more
+    assert (
+        await as_definer(database, "select 1 from widely_named where tenant_id = $1", tenant.tenant_id) == []
+    )
+
+
+async def test_a_list_that_changes_while_old_vectors_are_dropped_is_taken(
+    database, tenant, collection, put, store
+) -> None:
+    """After a change of the model old vectors go, without the document: who gives a list meanwhile is not refused."""
+    (document,) = await put(tenant, collection, ["a plan", "a pump"], None, ONES[:2], 2)
+    await name(database, tenant, [document], [uuid4()])
+    dropped, done = asyncio.Event(), asyncio.Event()
+
+    async def drop() -> None:
+        async with database.transaction(tenant) as connection:
+            assert await store.drop_others(connection, tenant.tenant_id, collection, "words-17", 10) == 2
+            dropped.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await done.wait()
+
+    running = asyncio.create_task(drop())
+    await dropped.wait()
+    async with database.transaction(tenant) as connection:
+        await connection.execute("update documents set audience = audience || $1::uuid", uuid4())
+    done.set()
+    await running
+    assert await in_step(database, tenant) == 0
 
 
 async def test_vectors_that_are_written_anew_or_go_are_followed(
