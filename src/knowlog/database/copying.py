@@ -31,7 +31,8 @@ _SHAPES = """
                  order by a.attname) as senders,
            array(select a.attname::text from pg_index i, unnest(i.indkey::smallint[]) with ordinality k (number, place)
                  join pg_attribute a on a.attnum = k.number
-                 where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid order by k.place) as key,
+                 where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and k.place <= i.indnkeyatts
+                 order by k.place) as key,
            array(select a.attname::text from pg_attribute a
                  where a.attrelid = c.oid and a.attnum > 0 and a.attidentity <> '') as numbered
     from pg_class c

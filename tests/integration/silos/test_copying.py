@@ -67,3 +67,12 @@ async def test_a_pass_notices_that_the_copy_lost_a_row(sides: Sides, harm: str) 
     )
     with pytest.raises(CopyDiffers):
         await copied(sides, mark)
+
+
+async def test_a_key_is_what_tells_rows_apart_and_nothing_that_its_index_carries_besides(
+    sides: Sides,
+) -> None:
+    """Keys go over the line whole when a row is gone: what an index includes is many times as large."""
+    home, _, _, _ = sides
+    keys = {each.name: each.key for each in await tables_of(home)}
+    assert keys["subject_vectors"] == ("tenant_id", "subject", "collection_id", "embedding_key", "chunk_id")
