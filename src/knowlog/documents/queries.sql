@@ -83,13 +83,12 @@ select v.blob from versions v join documents d using (tenant_id, document_id)
 where v.tenant_id = tenant() and d.collection_id = $1
 
 -- name: lock_documents
--- Documents by external id, locked in one order, with the content of their latest version. Of several that have a name,
--- because whoever sent one could not see the other, the oldest is the last.
-select d.document_id, d.external_id, d.latest, d.state, d.metadata, v.content_hash, v.filename, v.media_type
+-- Documents by external id, locked in the order in which an indexing locks them, with the content of their latest version.
+select d.document_id, d.external_id, d.shadow, d.latest, d.state, d.metadata, v.content_hash, v.filename, v.media_type
 from documents d
 join versions v on v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest
 where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2)
-order by d.external_id, d.shadow desc for update of d
+order by d.document_id for update of d
 
 -- name: insert_documents
 -- New documents; those that another transaction made meanwhile are left out.

@@ -116,9 +116,10 @@ class Receiver:
     async def _known(
         self, connection: Connection, collection_id: UUID, uploads: Sequence[Upload]
     ) -> dict[str, Any]:
+        """By external id. Of several that have a name, because whoever sent one could not see the other, the oldest."""
         names = sorted({upload.external_id for upload in uploads})
         rows = await connection.fetch(_SQL["lock_documents"], collection_id, names)
-        return {row["external_id"]: row for row in rows}
+        return {row["external_id"]: row for row in sorted(rows, key=lambda row: -row["shadow"])}
 
     async def _insert(self, connection: Connection, collection_id: UUID, new: Sequence[_Incoming]) -> bool:
         """Insert new documents; False when another transaction has made one of them meanwhile."""

@@ -14,12 +14,15 @@ join collections c on c.tenant_id = tenant() and c.collection_id = d.collection_
 join versions v on v.tenant_id = tenant() and v.document_id = d.document_id and v.version = wanted.version
 
 -- name: set_states
--- Progress, for whoever watches; only of versions that are still the latest.
-with changed as (
+-- Progress, for whoever watches; only of versions that are still the latest. Locked in the order in which all lock them.
+with held as materialized (
+    select d.document_id from documents d where d.tenant_id = tenant() and d.document_id = any($1::uuid[])
+    order by d.document_id for no key update),
+changed as (
     update documents d set state = $3, attempts = p.attempts, updated_at = now()
     from unnest($1::uuid[], $2::int[], $4::int[]) as p (document_id, version, attempts)
     where d.tenant_id = tenant() and d.document_id = p.document_id and d.latest = p.version
-      and d.state in ('received', 'parsing', 'embedding')
+      and d.state in ('received', 'parsing', 'embedding') and (select count(*) from held) > 0
     returning d.document_id)
 select pg_notify('knowlog_progress', tenant() || ':' || document_id) from changed
 
@@ -201,10 +204,11 @@ order by k.chunk_id
 select 1 from collections where tenant_id = tenant() and collection_id = $1 for key share
 
 -- name: hold_chunks
--- Those of some chunks that are still there, and stay so until this transaction ends.
+-- Those of some chunks that are still there, and stay so until this transaction ends; the lists of their documents too, which
+-- a vector that is written holds (migration 0075), and in another order.
 select k.chunk_id from documents d join chunks k on k.tenant_id = d.tenant_id and k.document_id = d.document_id
 where d.tenant_id = tenant() and k.chunk_id = any($1::bigint[])
-order by d.document_id, k.chunk_id for key share of d, k
+order by d.document_id, k.chunk_id for share of d for key share of k
 
 -- name: count_build
 -- How far a rebuild is.
