@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ import typer
 from knowlog.kernel.errors import Misconfigured
 
 _SURROGATES = range(0xDC80, 0xDD00)  # how Python holds the bytes of a name that is not UTF-8
+_OUTSIDE = "a link that leads out of the folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Found:
 def find_files(given: Sequence[str], relative_to: Path | None = None) -> Found:
     """Expand folders and patterns: each file once, in order of name.
 
-    Of a folder, what is hidden, links that lead out of it, links to folders, and what is no regular file are skipped.
+    Of a folder, what is hidden, links that lead out of it, links to folders, and what is no regular file are skipped; of
+    a pattern, what a link has outside the folder in which the pattern begins, and what is no regular file.
     A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what is not
     there, for a folder without a file, and for a file outside `relative_to`.
     """
@@ -101,10 +104,26 @@ def _expand(given: str, found: Found) -> list[Path]:
         raise typer.BadParameter(
             f"{readable(given)} is not there. Give a file, a folder or a pattern such as 'docs/**/*.pdf'."
         )
-    found.skipped += [
-        LeftOut(readable(each), "no regular file") for each in matches if _kind(each) == "other"
-    ]
-    return _some([each for each in matches if _kind(each) == "file"], given, found)
+    return _some(_matching(matches, _begin(path), found), given, found)
+
+
+def _begin(pattern: Path) -> Path:
+    """The folder in which a pattern looks: what stands before its first `*`, `?` or `[`."""
+    return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+
+
+def _matching(matches: Sequence[Path], folder: Path, found: Found) -> list[Path]:
+    """The files among them; as of a folder, none to which a link leads out of it, in whatever part of the path."""
+    files = []
+    for path in matches:
+        kind = _kind(path)
+        if kind == "other":
+            found.skipped.append(LeftOut(readable(path), "no regular file"))
+        elif kind == "file" and _leads_out(path, folder):
+            found.skipped.append(LeftOut(readable(path), _OUTSIDE))
+        elif kind == "file":
+            files.append(path)
+    return files
 
 
 def _in_folder(folder: Path, found: Found) -> list[Path]:
@@ -139,9 +158,13 @@ def _left_out(path: Path, folder: Path) -> str | None:
     if path.is_symlink():
         if kind in ("absent", "folder"):
             return "a link to a folder" if kind == "folder" else "a link that leads nowhere"
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-            return "a link that leads out of the folder"
+        if _leads_out(path, folder):
+            return _OUTSIDE
     return "no regular file" if kind == "other" else None
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _kind(path: Path) -> str:

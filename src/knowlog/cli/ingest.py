@@ -48,8 +48,9 @@ def ingest(
     """Ingest files and folders.
 
     Of a folder, what is hidden (a name that begins with a dot), links that lead out of it, links to folders, and what is
-    no regular file are skipped and named; give such a file by its own path to take it. A name that is not UTF-8 is
-    written with its odd bytes as %FF.
+    no regular file are skipped and named; give such a file by its own path to take it. Of a pattern, what a link has
+    outside the folder in which the pattern begins is skipped too. A name that is not UTF-8 is written with its odd
+    bytes as %FF.
 
     Run it again after an interruption or a change: what is there unchanged is skipped, and a file of 16 MB or more
     goes on where it broke off. A file that has failed is told again, and not tried again before it changes: `knowlog
