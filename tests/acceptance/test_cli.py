@@ -177,6 +177,25 @@ def test_a_folder_is_ingested_searched_asked_and_ingested_again(running: Running
     assert "24 months" in asked["statements"][0]["citations"][0]["quote"]
 
 
+def test_questions_and_lists_are_narrowed_by_metadata(running: Running, tmp_path: Path) -> None:
+    """An empty filter is no filter that was forgotten, and is refused."""
+    for year in (2025, 2026):
+        (tmp_path / f"{year}.txt").write_text(f"The turbine was inspected in the spring of {year}.\n")
+        knowlog(
+            running.env, "ingest", str(tmp_path / f"{year}.txt"), "-m", f"year={year}", "-m", "team=turbine"
+        )
+    question = ("ask", "When was the turbine inspected?", "--json", "--filter")
+    asked = json.loads(knowlog(running.env, *question, '{"year": 2025}').stdout)
+    assert asked["text"] == "The turbine was inspected in the spring of 2025."
+    refused = knowlog(running.env, *question, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--filter must be a JSON object" in refused.stderr
+    listed = knowlog(running.env, "documents", "list", "-m", "year=2026", "-m", "team=turbine", "--json")
+    assert [each["external_id"] for each in json.loads(listed.stdout)["items"]] == [f"{tmp_path}/2026.txt"]
+    named = knowlog(running.env, "documents", "list", "--external-id", f"{tmp_path}/2025.txt", "--json")
+    assert [each["metadata"]["year"] for each in json.loads(named.stdout)["items"]] == [2025]
+
+
 def test_a_file_that_cannot_be_read_fails_with_a_reason(running: Running, tmp_path: Path) -> None:
     """Exit code 1; the other files are there."""
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")

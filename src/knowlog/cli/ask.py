@@ -7,10 +7,10 @@ import typer
 from knowlog.cli.answers import show_answer
 from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
-from knowlog.cli.options import AsJson, Collections, Key, Pattern, Url
+from knowlog.cli.options import AsJson, Collections, Filter, Key, Pattern, Url
 from knowlog.cli.output import emit, say
 from knowlog.cli.search import Question
-from knowlog.cli.values import an_id
+from knowlog.cli.values import an_id, json_object
 
 Mode = Annotated[
     str | None,
@@ -34,6 +34,7 @@ Thread = Annotated[
 def ask(
     question: Question,
     collection: Collections = None,
+    metadata: Filter = None,
     mode: Mode = None,
     pattern: Pattern = None,
     thread: Thread = None,
@@ -45,6 +46,8 @@ def ask(
     asked: dict[str, object] = {"question": question}
     if collection:
         asked["collections"] = collection
+    if metadata is not None:
+        asked["filter"] = json_object(metadata, "--filter")
     if mode:
         asked["mode"] = mode
     if pattern:

@@ -22,6 +22,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: 
 PATIENCE_S = 20.0
 """So long a command waits for a server that is away."""
 _STARTING_S = 60.0  # for one that is known to start: a first start makes the database and the model
+_NOT_SEEN_S = 1.0  # until it is said that none is seen to start
 _NOTICED_S = 5.0  # until a `knowlog up &` of a moment ago has taken hold of its data directory
 
 
@@ -119,15 +120,22 @@ def await_start(settings: Local, url: str | None, has_key: Callable[[], bool]) -
     """
     if url or os.environ.get("KNOWLOG_URL"):
         return
-    began, told = time.monotonic(), False
+    began, told = time.monotonic(), ""
     while not (has_key() and (left_address(settings.data_dir) or _answers(settings))):
         starting, waited_s = is_up(settings.data_dir), time.monotonic() - began
         if waited_s > (_STARTING_S if starting else _NOTICED_S):
             return
-        if starting and not told:
-            tell("Waiting for `knowlog up` to be ready ...")
-            told = True
+        waiting = _waiting_for(settings, starting)
+        if waiting != told and (starting or waited_s > _NOT_SEEN_S):
+            tell(waiting)
+            told = waiting
         time.sleep(0.1)
+
+
+def _waiting_for(settings: Local, starting: bool) -> str:
+    if starting:
+        return "Waiting for `knowlog up` to be ready ..."
+    return f"Nothing runs in {settings.data_dir}. Waiting a moment for a `knowlog up` that has just begun ..."
 
 
 def _answers(settings: Local) -> bool:

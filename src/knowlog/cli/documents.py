@@ -3,16 +3,17 @@
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import orjson
 import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
 from knowlog.cli.output import emit, emit_list, readable, say, show_fields, table
 from knowlog.cli.output import show as show_table
-from knowlog.cli.values import address
+from knowlog.cli.values import address, pairs
 from knowlog.kernel.wording import counted
 
-app = typer.Typer(help="Documents: list, show, text, cuts, retry, delete.", no_args_is_help=True)
+app = typer.Typer(help="Documents: list, show, text, cuts, retry, delete, receipt.", no_args_is_help=True)
 _address = partial(address, "documents")
 DocumentId = Annotated[str, typer.Argument(help="The document's id, as `knowlog documents list` shows it.")]
 State = Literal["received", "parsing", "embedding", "indexed", "failed"]
@@ -24,14 +25,27 @@ def list_documents(
         str | None, typer.Option("--collection", "-c", help="Only this collection.")
     ] = None,
     state: Annotated[State | None, typer.Option("--state", "-s", help="Only in this state.")] = None,
+    external_id: Annotated[
+        str | None,
+        typer.Option(
+            "--external-id", help="Only what came in under this: a file's whole path, a URL, an id."
+        ),
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option("--metadata", "-m", help="Only what has name=value among its metadata; may repeat."),
+    ] = None,
     limit: Limit = 100,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """List documents with their state; a failed one with its reason."""
+    wanted = {"collection": collection, "state": state, "external_id": external_id}
+    if metadata:
+        wanted["metadata"] = orjson.dumps(pairs(metadata)).decode()
     with connect(url, key) as client:
-        found = client.listed("/v1/documents", limit, collection=collection, state=state)
+        found = client.listed("/v1/documents", limit, **wanted)
     emit_list(found, as_json, _render)
 
 

@@ -35,5 +35,11 @@ Pattern = Annotated[
         help="The way from the question to passages; docs/guide/patterns.md. [default: the collection's]",
     ),
 ]
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", help='Metadata that documents must have: {"year": 2025}; see docs/guide/filters.md.'
+    ),
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

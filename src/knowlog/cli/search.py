@@ -6,7 +6,7 @@ import typer
 
 from knowlog.cli.answers import show_found, show_notes
 from knowlog.cli.connection import connect
-from knowlog.cli.options import AsJson, Collections, Key, Pattern, Url
+from knowlog.cli.options import AsJson, Collections, Filter, Key, Pattern, Url
 from knowlog.cli.output import emit
 from knowlog.cli.values import json_object
 
@@ -19,12 +19,6 @@ Passages = Annotated[
 ]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show each leg's rank and score, and what the pattern did.")
-]
-Filter = Annotated[
-    str | None,
-    typer.Option(
-        "--filter", help='Metadata that documents must have: {"year": 2025}; see docs/guide/filters.md.'
-    ),
 ]
 
 
@@ -47,7 +41,7 @@ def search(
         asked["collections"] = collection
     if pattern:
         asked["pattern"] = pattern
-    if metadata:
+    if metadata is not None:
         asked["filter"] = json_object(metadata, "--filter")
     with connect(url, key) as client:
         found = client.ask("/v1/search", asked)
