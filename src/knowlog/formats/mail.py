@@ -14,6 +14,7 @@ from knowlog.kernel.errors import KnowlogError
 
 _SHOWN_FIELDS = ("From", "To", "Cc", "Date")
 _MAX_ATTACHMENTS = 50
+_MESSAGE = "(a message in a message is not read)"
 
 
 def read_mail(source: Source, kind: Kind, limits: Limits) -> Extracted:
@@ -54,15 +55,12 @@ def _opening(message: EmailMessage, subject: str) -> Iterator[str]:
 
 
 def _body(message: EmailMessage, limits: Limits) -> str:
-    part = message.get_body(("plain", "html"))
-    if part is None:
-        return ""
-    content = _text_of(part)
-    return (
-        read_html_part(content, limits)
-        if part.get_content_subtype() == "html" and content.strip()
-        else content
-    )
+    """The plain text, or what stands in the HTML where that is absent or empty."""
+    for wanted in ("plain", "html"):
+        part = message.get_body((wanted,))
+        if part is not None and (content := _text_of(part)):
+            return content if wanted == "plain" else read_html_part(content, limits)
+    return ""
 
 
 def _text_of(part: MIMEPart) -> str:
@@ -81,6 +79,9 @@ def _attachments(message: EmailMessage, limits: Limits) -> Iterator[tuple[str, s
         if count == _MAX_ATTACHMENTS:
             return
         name = " ".join(normalise(part.get_filename() or part.get_content_type()).split())[:200]
+        if part.get_content_maintype() == "message":
+            yield name, _MESSAGE
+            continue
         payload = part.get_payload(decode=True)
         source = Source(payload if isinstance(payload, bytes) else b"", name, part.get_content_type())
         yield name, _attachment_text(source, limits)
@@ -90,7 +91,7 @@ def _attachment_text(source: Source, limits: Limits) -> str:
     try:
         kind = detect(source)
         if kind.media_type == EMAIL.media_type:
-            return "(a message in a message is not read)"
+            return _MESSAGE
         return registry.read(source, kind, limits).text
     except KnowlogError as error:
         return f"(not read: {error.detail})"

@@ -25,8 +25,7 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     if kind is HTML or kind.media_type == HTML.media_type:
         match = _TITLE.search(text)
         title = " ".join(html.unescape(match[1]).split()) if match else None
-        text = _FORM.sub(r"\1div", _HEAD_ONLY.sub("", _TITLE.sub("", text)))  # kreuzberg leaves forms out
-        text = shallow(text)
+        text = _without_what_hides(text)
     else:
         text = _XML_DECLARATION.sub("", text)
     body, headings = readable(extract(text.encode(), kind, limits).content, limits)
@@ -36,10 +35,15 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
 
 
 def read_html_part(content: str, limits: Limits) -> str:
-    """Return the text of a piece of HTML, for a message's body."""
-    return read_markup(
-        Source(content.encode(), media_type="text/html; charset=utf-8"), replace(HTML), limits
-    ).text
+    """Return the text of a piece of HTML, for a message's body; it may have none."""
+    text = _without_what_hides(content)
+    return readable(extract(text.encode(), replace(HTML), limits).content, limits)[0]
+
+
+def _without_what_hides(page: str) -> str:
+    """A page without what kreuzberg takes for its head, leaves out with all it holds, or looks not deep enough into."""
+    text = _HEAD_ONLY.sub("", _TITLE.sub("", page))
+    return shallow(_FORM.sub(r"\1div", text))
 
 
 def _declared_charset(content: bytes) -> str | None:

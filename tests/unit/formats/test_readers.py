@@ -233,3 +233,30 @@ def test_a_form_is_a_part_of_its_page():
     assert [line.strip("# |") for line in text.splitlines() if line.strip(" |-")] == [
         "Stock", "Nine left.", "cell", "Sold daily.",
     ]  # fmt: skip
+
+
+def message(*parts: tuple[str, str], kind: str = "mixed") -> str:
+    """Read a message of these parts, each with its type; returns what stands below its subject."""
+    body = "".join(f"--B\r\nContent-Type: {given}\r\n\r\n{content}\r\n" for given, content in parts)
+    head = f"Subject: Stock\r\nContent-Type: multipart/{kind}; boundary=B\r\n\r\n"
+    return extracted(f"{head}{body}--B--".encode(), "mail.eml").text.removeprefix("# Stock").strip()
+
+
+@pytest.mark.parametrize("plain", ["", " \r\n"])
+def test_a_message_whose_plain_text_is_empty_is_read_in_html(plain: str):
+    """Some programs send both, and put nothing into the one."""
+    parts = ("text/plain", plain), ("text/html", "<p>Nine left.</p>")
+    assert message(*parts, kind="alternative") == "Nine left."
+
+
+def test_a_message_in_html_without_text_is_read_all_the_same():
+    """What is attached to a picture."""
+    parts = ("text/html", "<img src='cid:logo'>"), ("text/csv; name=stock.csv", "a,b\r\nNine,left")
+    assert "| Nine | left |" in message(*parts)
+
+
+def test_a_message_in_a_message_is_named():
+    """As one that is not read, however it is attached."""
+    assert message(("text/plain", "See below."), ("message/rfc822", "Subject: Inner\r\n\r\nNine.")) == (
+        "See below.\n\n## Attachment: message/rfc822\n\n(a message in a message is not read)"
+    )
