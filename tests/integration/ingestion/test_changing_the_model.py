@@ -334,7 +334,7 @@ async def test_a_worker_killed_in_the_middle_is_followed_by_another(old, new, se
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             made = (await keys(new, tenant, collection)).get(NEW, 0)
             if made >= 60:
                 break
