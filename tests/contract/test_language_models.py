@@ -137,6 +137,23 @@ async def test_a_reply_that_is_no_json_is_asked_for_once_more(server: ModelServe
     assert server.asked[0]["response_format"]["json_schema"]["schema"]["required"] == ["number"]
 
 
+async def test_a_model_is_told_which_part_of_its_json_was_wrong(server: ModelServer) -> None:
+    """By its name, else it could only guess."""
+    replies = iter(['{"nummer": 7}', '{"number": 7}'])
+    server.says = lambda _prompt: next(replies)
+    await server.provider().complete_as(PROMPT, Shape, NOBODY)
+    assert "refused: number is missing." in server.asked[1]["messages"][0]["content"]
+
+
+async def test_a_reply_far_longer_than_allowed_is_not_read_to_its_end() -> None:
+    """Nor is a tenant's budget for a day spent by one."""
+    _, provider = fake_provider(lambda _prompt: "word " * 1_000_000)
+    account = Noting()
+    with pytest.raises(Unavailable, match="does not end"):
+        await provider.complete(PROMPT, account)
+    assert [used.written_tokens <= 17 * PROMPT.max_tokens for used in account.used] == [True]
+
+
 async def test_a_model_that_talks_nonsense_is_asked_twice_and_no_more(server: ModelServer) -> None:
     """Then the error says so; both replies are on the account."""
     account = Noting()

@@ -139,8 +139,20 @@ def _of_one_thing(one: Candidate, other: Candidate) -> bool:
         return False
     return not any(
         _siblings(first, second)
-        for first, second in ((mine.title, theirs.title), (mine.external_id, theirs.external_id))
+        for first, second in (
+            (mine.title, theirs.title),
+            _below_their_folders(mine.external_id, theirs.external_id),
+        )
     )
+
+
+def _below_their_folders(one: str, other: str) -> tuple[str, str]:
+    """Two external ids without the folders that both stand in, which say nothing of what either is about."""
+    first, second = (re.split(r"[/\\]", each) for each in (one, other))
+    common = 0
+    while common < min(len(first), len(second)) - 1 and first[common] == second[common]:
+        common += 1
+    return "/".join(first[common:]), "/".join(second[common:])
 
 
 def _siblings(one: str, other: str) -> bool:

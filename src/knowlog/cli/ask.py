@@ -1,5 +1,6 @@
 """`knowlog ask`: an answer with its sources."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -60,7 +61,8 @@ def ask(
             answer = client.ask("/v1/answers", asked)
     emit(answer, as_json, show_answer)
     if thread:
-        say(f"Go on: knowlog ask --thread {answer['thread_id']} '...'")
+        again = "".join(f" -c {shlex.quote(each)}" for each in collection or ())
+        say(f"Go on: knowlog ask --thread {answer['thread_id']}{again} '...'")
 
 
 def _thread_id(client: Client, named: str) -> str:

@@ -18,6 +18,9 @@ from knowlog.kernel.errors import KnowlogError, Misconfigured
 from knowlog.kernel.wording import wrong_with
 
 _NOT_ONE_OF = re.compile(r"(?:Value error, )?('.*') is not one of (.*?)\.?")
+_NO_TEXT = (
+    "An argument is not valid UTF-8, so it cannot be sent. Write it in UTF-8; only names of files may not be."
+)
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 _FromClick: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, of whichever click typer brings
 
@@ -35,12 +38,22 @@ def run_to_the_end(command: Any, arguments: Sequence[str]) -> int:
         return _fail(as_json, FAILED, "not-confirmed", "Nothing was done. --yes goes without the question.")
     except _FromClick as error:
         return _misused(as_json, error)
-    except KnowlogError as error:
+    except (KnowlogError, UnicodeError, TypeError) as error:
+        unsent = isinstance(error.__cause__ or error, UnicodeError | TypeError)
+        if unsent and any(map(_odd, arguments)):
+            return _fail(as_json, MISUSED, "usage", _NO_TEXT)
+        if not isinstance(error, KnowlogError):
+            raise
         return _failed(as_json, error)
     except BrokenPipeError:  # what reads our output has seen enough
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def _odd(argument: str) -> bool:
+    """Whether an argument holds bytes that are no UTF-8, which Python keeps as lone surrogates."""
+    return any("\udc80" <= each <= "\udcff" for each in argument)
 
 
 def _stopped(as_json: bool) -> int:

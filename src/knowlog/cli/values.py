@@ -38,11 +38,19 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     return value
 
 
+_ONE_OF = {
+    "summaries": "a summary",
+    "summaries/batches": "a batch of summaries",
+    "feedback": "what was said of an answer",
+}
+"""What is not named as its address less an s."""
+
+
 def address(noun: str, given: str, listing: str | None = None) -> str:
     """The address of the one of "documents", "jobs" ... that an id names. Raises BadParameter for what is no id, naming
     the command that lists them.
     """
-    one = f"a {noun.removesuffix('s')}"
+    one = _ONE_OF.get(noun) or f"a {noun.removesuffix('s')}"
     return f"/v1/{noun}/{an_id(given, one, listing or f'knowlog {noun} list')}"
 
 

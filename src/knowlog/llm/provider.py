@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
+from knowlog.kernel.errors import Unavailable
 from knowlog.kernel.wording import wrong_with
 from knowlog.llm.account import Account
 from knowlog.llm.model import MalformedReply, Price, Prompt, Reply, Usage, estimated
@@ -19,6 +20,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 TRIES = 2
 """So often a model is asked for JSON, in one call."""
+_MOST_CHARACTERS_PER_TOKEN = 64
+"""Four is usual. What is longer than this for each token that it was allowed does not end by itself."""
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.S)
 
 
@@ -60,11 +63,11 @@ class Provider:
             try:
                 return shape.model_validate_json(_json_of(reply.text))
             except ValidationError as error:
-                wrong = wrong_with(error.errors()[0])
-                mend = f"{prompt.system}\nYour last reply was refused: it {wrong}. Reply with the JSON object alone."
+                wrong = _wrong_in(error)
+                mend = f"{prompt.system}\nYour last reply was refused: {wrong}. Reply with the JSON object alone."
                 asked = Prompt(mend, prompt.user, prompt.max_tokens, schema)
         raise MalformedReply(
-            f"The {self.name} answered {TRIES} times with something else than the JSON it was asked for: it {wrong}."
+            f"The {self.name} answered {TRIES} times with something else than the JSON it was asked for: {wrong}."
             " Try again, or choose another model."
         )
 
@@ -76,13 +79,17 @@ class Provider:
         prompt = spotlit(prompt, self._marking)
         pieces: list[str] = []
         told: Usage | None = None
+        room = prompt.max_tokens * _MOST_CHARACTERS_PER_TOKEN
         try:
             async with aclosing(self.model.stream(prompt)) as stream:
                 async for piece in stream:
                     if isinstance(piece, Usage):
                         told = piece
                     else:
-                        pieces.append(piece)
+                        pieces.append(piece[: room + 1])
+                        room -= len(piece)
+                    if room < 0:
+                        raise Unavailable(f"The reply of the {self.name} does not end.")
         finally:
             used = told if told and told.plausible else estimated(prompt, "".join(pieces))
             account.add(used, self._price)
@@ -98,6 +105,18 @@ def policy_of(settings: LlmSettings) -> Policy:
 def host_of(url: str) -> str:
     """Return host and port of an address, as guards and messages name it."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _wrong_in(error: ValidationError) -> str:
+    """What is wrong with a reply, and where: "statements.0.passages is missing", "it is no JSON". A name that the model
+    made up is not repeated: this goes into the prompt as words of ours.
+    """
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return "it is no JSON"
+    if first["type"] == "extra_forbidden":
+        return "it has a member that was not asked for"
+    return f"{'.'.join(map(str, first['loc'])) or 'it'} {wrong_with(first)}"
 
 
 def _json_of(text: str) -> str:

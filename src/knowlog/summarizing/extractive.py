@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from knowlog.summarizing.fitting import fit
-from knowlog.summarizing.forms import rendered
+from knowlog.summarizing.forms import ordered, rendered
 from knowlog.summarizing.model import Content, Count, Form, Length, Quotable, SummaryStatement
 from knowlog.summarizing.ranking import worths
 from knowlog.summarizing.shortening import begun
@@ -51,6 +51,7 @@ def composed(candidates: Sequence[Candidate], length: Length, form: Form, count:
     statements = [candidates[place].statement for place in chosen]
     if not length.low <= pool.size(chosen) <= length.high:
         statements = _with_a_part(pool, length, count) or statements
+    statements = ordered(statements, form)
     text = rendered(statements, form)
     size = count(text)
     within = length.low <= size <= length.high

@@ -77,6 +77,25 @@ def test_siblings_speak_of_different_things() -> None:
     assert len(told(*sentences, titles=("Report", "Report"))) == 1
 
 
+@pytest.mark.parametrize(
+    ("paths", "count"),
+    [
+        (("/home/alice/terms/warranty.md", "/home/alice/terms/sale.md"), 1),
+        (("C:\\terms\\warranty.md", "C:\\terms\\sale.md"), 1),
+        (("/home/alice/terms/manual-a.md", "/home/alice/terms/manual-b.md"), 0),
+        (("/home/alice/2021/report.md", "/home/alice/2022/report.md"), 0),
+    ],
+)
+def test_folders_that_both_stand_in_make_no_siblings(paths: tuple[str, str], count: int) -> None:
+    """Files that were ingested by their absolute paths: what is below those folders tells siblings."""
+    texts = ("The warranty of the pump is two years.", "The warranty of the pump is three years.")
+    passages = [
+        replace(passage(number, text, "Pump"), external_id=path)
+        for number, (text, path) in enumerate(zip(texts, paths, strict=True), start=1)
+    ]
+    assert len(contradictions(candidates(read_question(QUESTION), passages))) == count
+
+
 def test_a_quote_with_another_figure_supports_no_statement() -> None:
     """Though it says the rest in the same words."""
     assert contradicts("It lasts two years.", "It lasts three years.")

@@ -48,6 +48,12 @@ ID = "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b"
         ("tune docs --dataset x --apply --detach", "--apply waits for the report."),
         (f"eval gate {ID} --against {ID}", "No run is worse than itself."),
         ("keys revoke nonsense", "nonsense is not the id of a key."),
+        ("summaries show nonsense", "nonsense is not the id of a summary. `knowlog summaries list` shows"),
+        (
+            "summaries status nonsense",
+            "nonsense is not the id of a batch of summaries. `knowlog summaries batches`",
+        ),
+        ("ask x --filter {", "--filter must be a JSON object"),
     ],
 )
 def test_a_command_that_is_written_wrongly_is_told_in_a_sentence(
@@ -65,6 +71,20 @@ def test_a_command_that_is_written_wrongly_is_told_in_a_sentence(
     problem = json.loads(told.err)
     assert (problem["code"], told.out) == ("usage", "")
     assert problem["detail"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["search \udcff", "collections show \udcff", "documents list -c \udcff", "feedback give \udcff up"],
+)
+def test_bytes_that_are_no_text_are_refused_in_a_sentence(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file piped into an argument, say: no traceback, and no word of the server's address."""
+    monkeypatch.setenv("KNOWLOG_KEY", "kl_any")
+    monkeypatch.setenv("KNOWLOG_URL", "http://127.0.0.1:9")
+    assert run_to_the_end(COMMAND, line.split()) == 2
+    assert capsys.readouterr().err.startswith("Error: An argument is not valid UTF-8")
 
 
 def test_json_behind_two_dashes_is_text(capsys: pytest.CaptureFixture[str]) -> None:

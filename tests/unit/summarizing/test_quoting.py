@@ -24,6 +24,15 @@ def test_the_length_is_kept(form: Form, target: int) -> None:
         assert abs(len(text.split()) - target) <= 0.1 * target
 
 
+@pytest.mark.parametrize("form", ["brief", "bullets", "executive"])
+def test_statements_come_as_they_stand_in_the_text(form: Form) -> None:
+    """So that the first source is the first sentence's, also where the most telling one leads."""
+    made = extract(quotables(TEXT, SOURCE, Structure()), Length(100), form, words)
+    places = [made.text.index(each.text) for each in made.statements]
+    assert places == sorted(places)
+    assert len(places) > 2
+
+
 def test_quotes_stand_where_they_say() -> None:
     """With version, page and headings; no sentence comes twice, headings are not quoted."""
     structure = Structure((Page(1, 0, 900), Page(2, 900, len(TEXT))), (Heading(1, "The pump", 0),))

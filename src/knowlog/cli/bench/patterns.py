@@ -1,12 +1,13 @@
 """`knowlog bench patterns`: what each retrieval pattern finds, and what it costs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from knowlog.cli.bench.judged import Judged, load_judged
 from knowlog.cli.bench.loading import every, load_texts
-from knowlog.cli.bench.options import Data, JsonFile, Model, MostQuestions, OperatorKey, Url, embedding_by
+from knowlog.cli.bench.options import JsonFile, Model, MostQuestions, OperatorKey, Url, embedding_by
 from knowlog.cli.bench.pattern_cost import BASE, figures, measure_patterns
 from knowlog.cli.bench.report import Report
 from knowlog.cli.bench.run import run_bench
@@ -30,7 +31,7 @@ Only = Annotated[
 
 
 def patterns(
-    data: Annotated[Data | None, typer.Option("--data", help="BEIR folder, or SQuAD.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="BEIR folder, or SQuAD file.")] = None,
     list_offline: ListOffline = False,
     pattern: Only = None,
     model: Model = None,

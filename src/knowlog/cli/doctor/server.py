@@ -15,6 +15,13 @@ from knowlog.cli.running import is_up
 from knowlog.kernel.errors import Unavailable
 from knowlog.settings import Settings
 
+_MEANWHILE = {
+    "model": "Mend it; meanwhile documents are searched by words.",
+    "language_models": "See whether it answers; meanwhile another model does, or quotations. Questions try it again.",
+    "dependencies": "See whether it answers; meanwhile what can do without it goes on. The next calls try it again.",
+}
+"""What to do where a server lacks a part that it can do without, and what becomes of questions meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -28,12 +35,13 @@ async def check_server(settings: Settings, target: Target) -> AsyncIterator[Find
     """Ask the server whether it is ready, and whether it takes the keys that commands would send."""
     url = server_url(settings, target.url)
     try:
-        finding = await asyncio.to_thread(_ready, url, settings.data_dir)
+        findings = await asyncio.to_thread(_ready, url, settings.data_dir)
     except Unavailable as error:
         yield _absent(settings, target, url, error)
         return
     keys = _keys(settings, target)
-    yield _anothers(url) if not keys and _is_anothers(settings, target) else finding
+    for finding in [_anothers(url)] if not keys and _is_anothers(settings, target) else findings:
+        yield finding
     for name, key, remedy in keys:
         yield await asyncio.to_thread(_key, url, name, key, remedy)
 
@@ -62,7 +70,8 @@ def _anothers(url: str) -> Finding:
     return warn("server", f"not running; {url} is another installation's", remedy)
 
 
-def _ready(url: str, data_dir: Path) -> Finding:
+def _ready(url: str, data_dir: Path) -> list[Finding]:
+    """Whether it serves, and a finding for each part that it does without meanwhile."""
     with Client(url, None, timeout_s=10) as client:
         try:
             checks = client.get("/health/ready")["checks"]
@@ -72,15 +81,19 @@ def _ready(url: str, data_dir: Path) -> Finding:
             remedy = (
                 f"Mend {', '.join(part for part, said in checks.items() if said != 'ok') or 'the server'};"
             )
-            return fail(
-                "server",
-                "; ".join(wrong) or refused.detail,
-                f"{remedy} read {data_dir / 'logs' / 'api.log'}.",
-            )
-    if lacking := [f"{part}: {said}" for part, said in checks.items() if said != "ok"]:
-        remedy = "Mend it; meanwhile documents are searched by words and by other models."
-        return warn("server", f"ready at {url}, but {'; '.join(lacking)}", remedy)
-    return ok("server", f"ready at {url}")
+            return [
+                fail(
+                    "server",
+                    "; ".join(wrong) or refused.detail,
+                    f"{remedy} read {data_dir / 'logs' / 'api.log'}.",
+                )
+            ]
+    lacking = [
+        warn(f"server: {part.replace('_', ' ')}", said, _MEANWHILE.get(part, "Mend it."))
+        for part, said in checks.items()
+        if said != "ok"
+    ]
+    return [ok("server", f"ready at {url}"), *lacking]
 
 
 def _keys(settings: Settings, target: Target) -> list[tuple[str, str, str]]:
