@@ -151,8 +151,19 @@ def detect(source: Source) -> Kind:
             " Check that it was saved and sent whole, and upload it again."
         )
     if not looks_like_text(source.content):
-        raise UnsupportedType(_unsupported(source, "in a format that no reader here takes"))
+        raise UnsupportedType(_no_text(source, named))
     return named or _by_text(head)
+
+
+def _no_text(source: Source, named: Kind | None) -> str:
+    plain = PurePosixPath(source.filename).suffix.lower() == ".txt"  # no kind by its name: it may hold a mail
+    meant = named or (TEXT if plain else None)
+    if meant is None:
+        return _unsupported(source, "in a format that no reader here takes")
+    return (
+        f"The file is named like {meant.what} and holds something else than text."
+        " Check that it was saved and sent whole, and upload it again."
+    )
 
 
 def looks_like_text(content: bytes) -> bool:

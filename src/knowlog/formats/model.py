@@ -125,7 +125,7 @@ def too_many_pages(limits: Limits) -> ParseFailed:
 
 def damaged(what: str, reason: str = "") -> ParseFailed:
     """Return the error for a file that is no readable `what`; `reason` is the reader's own."""
-    detail = " ".join(reason.split())[:160]
+    detail = " ".join(reason.split())[:160].rstrip(" .")
     return ParseFailed(
         f"The file is damaged or is not {what}{f' ({detail})' if detail else ''}."
         " Open it in the program that made it, save it again and upload the new file."

@@ -56,7 +56,13 @@ def test_an_empty_file_is_refused():
 def test_what_no_reader_takes_is_refused_with_a_reason(content: bytes, says: str):
     """Archives, pictures, programs and unknown binary data are not read as text."""
     with pytest.raises(UnsupportedType, match=says):
-        detect(Source(content, "file.txt"))
+        detect(Source(content, "file"))
+
+
+def test_bytes_that_are_named_like_a_text_are_refused_as_that():
+    """Who sent a .txt is not told to send plain text."""
+    with pytest.raises(UnsupportedType, match=r"named like a text file and holds something else"):
+        detect(Source(bytes(3000), "notes.txt"))
 
 
 def test_content_that_contradicts_the_name_is_refused():

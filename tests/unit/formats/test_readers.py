@@ -190,8 +190,9 @@ def test_an_office_document_with_a_password_is_refused():
 )
 def test_a_damaged_file_is_refused_with_a_reason(content: bytes, name: str):
     """Never an error of a library: a sentence that says what to do."""
-    with pytest.raises(KnowlogError, match=r"Upload|upload"):
+    with pytest.raises(KnowlogError, match=r"Upload|upload") as refused:
         extracted(content, name)
+    assert ".)" not in str(refused.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
