@@ -20,6 +20,7 @@ READERS: dict[str, str] = {
     "pdf": "knowlog.formats.pdf.read_pdf",
     "slides": "knowlog.formats.slides.read_slides",
     "open_slides": "knowlog.formats.slides.read_open_slides",
+    "open_text": "knowlog.formats.open_text.read_open_text",
     "office": "knowlog.formats.office.read_office",
 }
 SAFE_IN_PROCESS = frozenset({"text", "markdown", "table", "subtitles"})
