@@ -125,11 +125,11 @@ def test_wrapped_lines_are_joined_and_meant_breaks_are_kept():
     "unit", ["a, ", "|", "|-", "\n", "x\n", "- ", " \t", "*_", '"a. ', "((", "你", "1. ", "😀"]
 )
 def test_hostile_repetition_takes_linear_time(unit):
-    """A hundred thousand characters of anything are split within three seconds."""
+    """A hundred thousand characters of anything are split within three seconds of a processor."""
     text = (unit * 100_000)[:100_000] + "x"
-    started = time.perf_counter()
+    started = time.process_time()
     split(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 STATEMENT = """Consolidated Statement of Cash Flows
