@@ -8,7 +8,7 @@ import typer
 from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Url
-from knowlog.cli.output import emit, out, printable, say
+from knowlog.cli.output import emit, err, out, printable, say
 from knowlog.kernel.errors import Invalid, KnowlogError
 
 FormOption = Annotated[
@@ -72,9 +72,10 @@ def summarize(
     place = {"collection": collection} if document is None else {"document_id": document}
     with connect(url, key) as client:
         found = client.post("/v1/summaries", {**wish, **place})
-        while not detach and found["state"] in _OPEN:
-            time.sleep(_LOOK_EVERY_S)
-            found = client.get(f"/v1/summaries/{found['summary_id']}")
+        with err.status("Waiting for a worker to summarize ..."):
+            while not detach and found["state"] in _OPEN:
+                time.sleep(_LOOK_EVERY_S)
+                found = client.get(f"/v1/summaries/{found['summary_id']}")
     emit(found, as_json, _render_id if detach else show_summary)
     if found["state"] in ("failed", "cancelled"):
         raise SummaryFailed(printable(found["reason"] or f"The summary is {found['state']}."))
