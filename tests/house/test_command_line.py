@@ -1,5 +1,6 @@
 """Laws of the command line: programs and people can read every command; its reference is current."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import typer
 from knowlog.cli.app import app
 from knowlog.cli.reference import reference
 
-DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "cli.md"
+NAMED = re.compile(r"`knowlog ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)*)")
 
 
 def commands(command: Any, path: str = "knowlog") -> Iterator[tuple[str, Any]]:
@@ -22,7 +25,8 @@ def commands(command: Any, path: str = "knowlog") -> Iterator[tuple[str, Any]]:
         yield from commands(command.get_command(None, name), f"{path} {name}")
 
 
-ALL = dict(commands(typer.main.get_command(app)))
+KNOWLOG = typer.main.get_command(app)
+ALL = dict(commands(KNOWLOG))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -41,3 +45,30 @@ def test_every_command_and_option_says_what_it_is_for(name: str) -> None:
 def test_the_reference_is_current() -> None:
     """docs/cli.md is what `python -m knowlog.cli.reference` prints."""
     assert DOCS.read_text() == reference()
+
+
+def missing(words: list[str]) -> bool:
+    """Whether words behind `knowlog` lead to no command."""
+    command: Any = KNOWLOG
+    for word in words:
+        if not hasattr(command, "list_commands"):
+            return False
+        command = command.get_command(None, word)
+        if command is None:
+            return True
+    return False
+
+
+def test_sentences_name_commands_that_there_are() -> None:
+    """In messages, mails, the page and the docs: who follows one gets somewhere."""
+    texts = [
+        path
+        for folder, kind in (("src", "*.py"), ("web/src", "*.svelte"), ("web/src", "*.ts"), ("docs", "*.md"))
+        for path in (ROOT / folder).rglob(kind)
+    ]
+    found = [
+        (path, each) for path in (*texts, ROOT / "README.md") for each in NAMED.findall(path.read_text())
+    ]
+    assert len(found) > 300
+    wrong = {each for each in {each for _, each in found} if missing(each.split())}
+    assert [f"{path.name}: knowlog {each}" for path, each in found if each in wrong] == []

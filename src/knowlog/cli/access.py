@@ -1,6 +1,6 @@
 """`knowlog access`: who may see a collection or a document."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -8,6 +8,10 @@ import typer
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Url
 from knowlog.cli.output import emit, out
+from knowlog.cli.subjects import subject_id, subject_names
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 app = typer.Typer(
     help="Who may see a collection, or a document: show, allow, deny, inherit.", no_args_is_help=True
@@ -17,7 +21,9 @@ Collection = Annotated[
     str | None, typer.Option("--collection", "-c", help="Name of the collection that is meant.")
 ]
 Document = Annotated[str | None, typer.Option("--document", "-d", help="Id of the document that is meant.")]
-Subjects = Annotated[list[str], typer.Argument(help="Ids of members and groups.")]
+Subjects = Annotated[
+    list[str], typer.Argument(help="Members, by e-mail address or id, and groups, by name or id.")
+]
 
 
 @app.command()
@@ -30,7 +36,7 @@ def show(
 ) -> None:
     """Show for whom it is. Owners and admins see everything."""
     with connect(url, key) as client:
-        emit(client.get(_address(collection, document)), as_json, _render)
+        _emit(client, client.get(_address(collection, document)), as_json)
 
 
 @app.command()
@@ -44,9 +50,8 @@ def allow(
 ) -> None:
     """Let members and groups see it, and nobody besides those that its list names."""
     with connect(url, key) as client:
-        emit(
-            client.call("PATCH", _address(collection, document), value={"allow": subjects}), as_json, _render
-        )
+        change = {"allow": [subject_id(client, each) for each in subjects]}
+        _emit(client, client.call("PATCH", _address(collection, document), value=change), as_json)
 
 
 @app.command()
@@ -60,7 +65,8 @@ def deny(
 ) -> None:
     """Take members and groups out of its list. Holds from the next call on, also in open streams."""
     with connect(url, key) as client:
-        emit(client.call("PATCH", _address(collection, document), value={"deny": subjects}), as_json, _render)
+        change = {"deny": [subject_id(client, each) for each in subjects]}
+        _emit(client, client.call("PATCH", _address(collection, document), value=change), as_json)
 
 
 @app.command()
@@ -73,7 +79,8 @@ def inherit(
 ) -> None:
     """Take its own list away: a document is for those for whom its collection is, a collection for all."""
     with connect(url, key) as client:
-        emit(client.call("PUT", _address(collection, document), value={"subjects": None}), as_json, _render)
+        changed = client.call("PUT", _address(collection, document), value={"subjects": None})
+        _emit(client, changed, as_json)
 
 
 def _address(collection: str | None, document: str | None) -> str:
@@ -84,13 +91,18 @@ def _address(collection: str | None, document: str | None) -> str:
     return f"/v1/documents/{quote(str(document), safe='')}/access"
 
 
-def _render(access: dict[str, Any]) -> None:
+def _emit(client: "Client", access: dict[str, Any], as_json: bool) -> None:
+    names = {} if as_json or not access["effective"] else subject_names(client)
+    emit(access, as_json, lambda value: _render(value, names))
+
+
+def _render(access: dict[str, Any], names: dict[str, str]) -> None:
     held = access["effective"]
     if held is None:
         out.print("Everybody of the tenant.")
     elif not held:
         out.print("Owners and admins alone.")
     for each in held or ():
-        out.print(each, markup=False)
+        out.print(f"{each}  {names.get(each, '')}".rstrip(), markup=False)
     if access["subjects"] is None and held is not None:
         out.print("(by the list of its collection)")

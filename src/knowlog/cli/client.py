@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 import orjson
 
+from knowlog import __version__
 from knowlog.cli.answered import Refused, ServerEvent
 from knowlog.kernel.errors import Invalid, KnowlogError, Misconfigured, Unavailable
 
@@ -42,7 +43,9 @@ class Client:
         crowded: Callable[[str], None] = lambda detail: None,
     ) -> None:
         self.url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"User-Agent": f"knowlog/{__version__}"} | (
+            {"Authorization": f"Bearer {key}"} if key else {}
+        )
         self._patience_s = patience_s
         self._waiting = waiting
         self._crowded: Callable[[str], None] | None = crowded

@@ -6,9 +6,9 @@ from urllib.parse import quote
 import typer
 
 from knowlog.cli.connection import connect
-from knowlog.cli.members import member_id
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, say, show, table
+from knowlog.cli.subjects import member_id
 
 app = typer.Typer(help="Groups: list, create, rename, add, remove, delete.", no_args_is_help=True)
 TheGroup = Annotated[str, typer.Argument(help="Name or id of the group.", metavar="GROUP")]

@@ -7,6 +7,7 @@ import typer
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, say, show, table
+from knowlog.cli.subjects import group_id
 from knowlog.cli.usage import Changes, changed
 from knowlog.cli.usage import render as render_limits
 from knowlog.cli.values import address
@@ -44,7 +45,9 @@ def create(
     group: Annotated[
         list[str] | None,
         typer.Option(
-            "--group", "-g", help="Id of a group whose documents it sees; may be given more than once."
+            "--group",
+            "-g",
+            help="Name or id of a group whose documents it sees; may be given more than once.",
         ),
     ] = None,
     url: Url = None,
@@ -52,14 +55,14 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a key. Its secret is shown once, now."""
-    wanted = {
+    wanted: dict[str, Any] = {
         "name": name,
         "role": role,
         "collections": collection or None,
-        "groups": group or None,
         "expires_at": expires,
     }
     with connect(url, key) as client:
+        wanted["groups"] = [group_id(client, each) for each in group or ()] or None
         made = client.post("/v1/keys", {field: value for field, value in wanted.items() if value is not None})
     emit(made, as_json, lambda value: out.print(value["secret"]))
 

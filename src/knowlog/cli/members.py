@@ -1,6 +1,6 @@
 """`knowlog members`: the people of a tenant."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -9,10 +9,7 @@ from knowlog.cli.connection import connect
 from knowlog.cli.keys import Role
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, say, show, table
-from knowlog.kernel.errors import NotFound
-
-if TYPE_CHECKING:
-    from knowlog.cli.client import Client
+from knowlog.cli.subjects import member_id
 
 app = typer.Typer(
     help="Members: list, invite, invitations, withdraw, add, change, disable, enable, remove.",
@@ -113,16 +110,6 @@ def remove(member: TheMember, url: Url = None, key: Key = None, as_json: AsJson 
     with connect(url, key) as client:
         gone = client.delete(f"/v1/members/{member_id(client, member)}")
     emit(gone, as_json, lambda value: say(f"{value['email']} is no member any more."))
-
-
-def member_id(client: "Client", member: str) -> str:
-    """The id of a member, who may be named by their e-mail address. Raises NotFound."""
-    if "@" not in member:
-        return quote(member, safe="")
-    for each in client.pages("/v1/members"):
-        if each["email"] == member.strip().lower():
-            return str(each["member_id"])
-    raise NotFound(f"There is no member {member}. `knowlog members list` shows them.")
 
 
 def _change(member: str, wanted: dict[str, Any], url: str | None, key: str | None, as_json: bool) -> None:

@@ -1,13 +1,16 @@
 """`knowlog sessions`: signing in as a person, and what people do with their passwords."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from knowlog.cli.answered import Refused
 from knowlog.cli.connection import connect, connect_nobody
 from knowlog.cli.options import AsJson, Url
 from knowlog.cli.output import emit, out, say, show, table
+from knowlog.cli.values import typed_password
 
 if TYPE_CHECKING:
     from knowlog.cli.client import Client
@@ -17,24 +20,24 @@ app = typer.Typer(
     " reset-password, second-factor.",
     no_args_is_help=True,
 )
+_PASSWORD, _NEW_PASSWORD = "KNOWLOG_PASSWORD", "KNOWLOG_NEW_PASSWORD"
 Token = Annotated[str, typer.Argument(help="Token from the mail.")]
 Password = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--password",
-        envvar="KNOWLOG_PASSWORD",
-        prompt=True,
-        hide_input=True,
-        help="Password; asked for if not given.",
+        envvar=_PASSWORD,
+        help="Password. [default: asked for, or the next line of standard input]",
     ),
 ]
 NewPassword = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--new-password", envvar="KNOWLOG_NEW_PASSWORD", prompt=True, hide_input=True, confirmation_prompt=True,
-        help="8 to 1,024 characters; asked for if not given.",
+        "--new-password",
+        envvar=_NEW_PASSWORD,
+        help="8 to 1,024 characters. [default: asked for, or the next line of standard input]",
     ),
-]  # fmt: skip
+]
 Code = Annotated[str | None, typer.Option("--code", help="Code of the second factor.")]
 Access = Annotated[
     str | None,
@@ -45,21 +48,22 @@ Access = Annotated[
 @app.command()
 def accept(
     token: Token,
-    password: Password,
+    password: Password = None,
     name: Annotated[str | None, typer.Option("--name", help="What you are called.")] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Accept an invitation, with the password that you have here or a new one."""
+    wanted = {"token": token, "password": _known(password), "name": name}
     with connect_nobody(url) as client:
-        made = client.post("/v1/invitations:accept", {"token": token, "password": password, "name": name})
+        made = client.post("/v1/invitations:accept", wanted)
     emit(made, as_json, lambda value: say(f"{value['email']} is a member with the role {value['role']}."))
 
 
 @app.command("sign-in")
 def sign_in(
     email: Annotated[str, typer.Argument(help="Your e-mail address.")],
-    password: Password,
+    password: Password = None,
     code: Code = None,
     tenant: Annotated[
         str | None, typer.Option("--tenant", help="Id of the tenant. [default: the last]")
@@ -68,9 +72,14 @@ def sign_in(
     as_json: AsJson = False,
 ) -> None:
     """Sign in. Prints the access token, for KNOWLOG_KEY; with --json also the refresh token."""
-    wanted = {"email": email, "password": password, "code": code, "tenant_id": tenant}
+    wanted = {"email": email, "password": _known(password), "code": code, "tenant_id": tenant}
     with connect_nobody(url) as client:
-        made = client.post("/v1/sessions", wanted)
+        try:
+            made = client.post("/v1/sessions", wanted)
+        except Refused as error:
+            if error.problem.get("code") != "code-needed" or code or not sys.stdin.isatty():
+                raise
+            made = client.post("/v1/sessions", {**wanted, "code": typer.prompt("Code", err=True)})
     emit(made, as_json, _print_token)
 
 
@@ -133,15 +142,16 @@ def switch(
 
 @app.command()
 def password(
-    password: Password,
-    new_password: NewPassword,
+    password: Password = None,
+    new_password: NewPassword = None,
     url: Url = None,
     key: Access = None,
     as_json: AsJson = False,
 ) -> None:
     """Choose another password. Your other sessions end."""
+    wanted = {"password": _known(password), "new_password": _chosen(new_password)}
     with connect(url, key) as client:
-        client.call("PUT", "/v1/password", value={"password": password, "new_password": new_password})
+        client.call("PUT", "/v1/password", value=wanted)
     emit(
         {"changed": True}, as_json, lambda _: say("The password is changed; your other sessions have ended.")
     )
@@ -160,16 +170,19 @@ def forgot(
 
 
 @app.command("reset-password")
-def reset_password(token: Token, new_password: NewPassword, url: Url = None, as_json: AsJson = False) -> None:
+def reset_password(
+    token: Token, new_password: NewPassword = None, url: Url = None, as_json: AsJson = False
+) -> None:
     """Set the password anew, with the token from the mail."""
+    wanted = {"token": token, "password": _chosen(new_password)}
     with connect_nobody(url) as client:
-        client.post("/v1/password-resets:use", {"token": token, "password": new_password})
+        client.post("/v1/password-resets:use", wanted)
     emit({"changed": True}, as_json, lambda _: say("The password is set; sign in with it."))
 
 
 @app.command("second-factor")
 def second_factor(
-    password: Password,
+    password: Password = None,
     confirm: Annotated[str | None, typer.Option("--confirm", help="First code that the app shows.")] = None,
     remove: Annotated[str | None, typer.Option("--remove", help="A code, to ask for none any more.")] = None,
     url: Url = None,
@@ -181,16 +194,24 @@ def second_factor(
         emit(_second_factor(client, password, confirm, remove), as_json, _render_second_factor)
 
 
+def _known(password: str | None) -> str:
+    return password or typed_password("Password", _PASSWORD)
+
+
+def _chosen(new_password: str | None) -> str:
+    return new_password or typed_password("New password", _NEW_PASSWORD, twice=True)
+
+
 def _second_factor(
-    client: "Client", password: str, confirm: str | None, remove: str | None
+    client: "Client", password: str | None, confirm: str | None, remove: str | None
 ) -> dict[str, Any]:
     if remove is not None:
-        client.post("/v1/second-factor:remove", {"password": password, "code": remove})
+        client.post("/v1/second-factor:remove", {"password": _known(password), "code": remove})
         return {"removed": True}
     if confirm is not None:
         confirmed: dict[str, Any] = client.post("/v1/second-factor:confirm", {"code": confirm})
         return confirmed
-    begun: dict[str, Any] = client.post("/v1/second-factor", {"password": password})
+    begun: dict[str, Any] = client.post("/v1/second-factor", {"password": _known(password)})
     return begun
 
 

@@ -19,12 +19,33 @@ def typed_secret(example: str) -> str:
     return str(value).strip()
 
 
+def typed_password(called: str, setting: str, twice: bool = False) -> str:
+    """A password: asked for unseen, beside what the command prints, or the next line of what is piped.
+
+    `twice`: a terminal asks again, to be sure. Raises Invalid where there is none; `setting` may hold it instead.
+    """
+    if sys.stdin.isatty():
+        return str(typer.prompt(called, hide_input=True, err=True, confirmation_prompt=twice))
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise Invalid(f"{called}: standard input holds none. Pipe it, or set {setting}.")
+    return line
+
+
+def is_id(text: str) -> bool:
+    """Whether this reads as an id."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def an_id(text: str, noun: str, listing: str) -> str:
     """Read an id, for an address. Raises BadParameter, naming the command that lists the ids."""
-    try:
-        return str(UUID(text))
-    except ValueError as error:
-        raise typer.BadParameter(f"{text} is not the id of {noun}. `{listing}` shows the ids.") from error
+    if not is_id(text):
+        raise typer.BadParameter(f"{text} is not the id of {noun}. `{listing}` shows the ids.")
+    return str(UUID(text))
 
 
 def json_object(text: str, option: str) -> dict[str, Any]:

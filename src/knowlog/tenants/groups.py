@@ -35,7 +35,9 @@ async def get_group(connection: Connection, name_or_id: str) -> Group:
     """Return a group by its name or id. Raises NotFound."""
     row = await connection.fetchrow(_SQL["get_group"], name_or_id)
     if row is None:
-        raise NotFound(f"There is no group {name_or_id[:200]!r}. `GET /v1/groups` lists yours.")
+        raise NotFound(
+            f"There is no group {name_or_id[:200]!r}. `GET /v1/groups` lists yours, as `knowlog groups list` does."
+        )
     return _group(row)
 
 

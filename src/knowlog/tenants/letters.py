@@ -28,7 +28,7 @@ _NOTICES = {
         "knowlog asks for no code any more when you sign in.",
     ),
 }
-_NOT_YOU = "If this was not you, have a link mailed to set your password anew: `knowlog sessions reset`."
+_NOT_YOU = "If this was not you, have a link mailed to set your password anew: `knowlog sessions forgot {}`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def write_letter(
     if row is None or letter not in _NOTICES:
         return None
     title, text = _NOTICES[letter]
-    return Letter(row["email"], title, f"{text}\n\n{_NOT_YOU}\n")
+    return Letter(row["email"], title, f"{text}\n\n{_NOT_YOU.format(row['email'])}\n")
 
 
 async def note_sending(
