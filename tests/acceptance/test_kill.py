@@ -36,7 +36,7 @@ async def stack() -> AsyncIterator[Stack]:
 
 async def patiently(http: httpx.AsyncClient, method: str, path: str, **options: object) -> httpx.Response:
     """Repeat a call until it is answered with success, as a careful client does."""
-    for _ in range(600):
+    for _ in range(1200):
         try:
             response = await http.request(method, path, **options)
             if response.status_code < 400:
