@@ -15,7 +15,7 @@ COLLECTION = "benchmark"
 _BATCH = 64
 _BATCH_CHARACTERS = 4_000_000
 _POLL_S = 0.1
-_POLL_SHARE = 0.02
+_POLL_SHARE = 0.1
 """Of the time, at most, that asking how far it is takes: counting many documents takes long itself."""
 _PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _SILENT_TOO_LONG_S = 300.0
