@@ -122,7 +122,12 @@ def _not_negative(count: int) -> int:
 async def fold_statistics(database: Database) -> int:
     """Fold what writers reported into the statistics. Returns how many reports were folded.
 
-    Called about once a second, by any number of workers: one works, the others find nothing to do.
+    Called every few seconds, by any number of workers: one works, the others find nothing to do.
     """
-    async with database.system() as connection:
-        return int(await connection.fetchval(_SQL["fold_statistics"], _MOST_CHANGES))
+    whole = 0
+    while True:
+        async with database.system() as connection:
+            folded = int(await connection.fetchval(_SQL["fold_statistics"], _MOST_CHANGES))
+        whole += folded
+        if folded < _MOST_CHANGES:
+            return whole

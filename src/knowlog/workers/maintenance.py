@@ -27,6 +27,8 @@ _LOG = logging.getLogger("knowlog.worker")
 _LEAST_S = 0.1
 _SOON_S = 1.0
 _IDLE_S = 5.0
+_FOLD_S = 5.0
+"""The reports of a few seconds name the same terms, and each term's row is written once for all of them."""
 _ANNOUNCE_S = 5.0
 _SELDOM_S = 30.0
 _RARELY_S = 3600.0
@@ -67,7 +69,7 @@ class Upkeep:
         database = self._app.database
         try:
             await asyncio.gather(
-                self._when_woken(lambda: fold_statistics(database)),
+                _every(_FOLD_S, lambda: fold_statistics(database)),
                 self._when_woken(self._rebuilder.rebuild),
                 self._when_woken(self._rechunker.rechunk),
                 self._fire_schedules(),

@@ -15,6 +15,7 @@ COLLECTION = "benchmark"
 _BATCH = 64
 _BATCH_CHARACTERS = 4_000_000
 _POLL_S = 0.1
+_LONGEST_POLL_S = 2.0
 _POLL_SHARE = 0.1
 """Of the time, at most, that asking how far it is takes: counting many documents takes long itself."""
 _PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -58,11 +59,12 @@ async def upload(api: Connections, texts: Sequence[Text], collection: str = COLL
 async def until_indexed(
     api: Connections, count: int, collection: str = COLLECTION, seen: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Wait until the collection has `count` indexed documents.
+    """Wait until the collection has `count` indexed documents. Asks seldom while much is left, often towards the end.
 
     Raises Unavailable when some failed, or nothing moves.
     """
-    before, moved = -1, monotonic()
+    began = monotonic()
+    before, moved, first = -1, began, None
     while True:
         asked = monotonic()
         answer = await _patiently(partial(api.get, f"/v1/collections/{collection}/states"))
@@ -80,7 +82,10 @@ async def until_indexed(
             before, moved = indexed, monotonic()
         if monotonic() - moved > _SILENT_TOO_LONG_S:
             raise Unavailable(f"Nothing was indexed for {_SILENT_TOO_LONG_S:.0f} s. Does a worker run?")
-        await asyncio.sleep(max(_POLL_S, (monotonic() - asked) / _POLL_SHARE))
+        first = indexed if first is None else first
+        left_s = (count - indexed) * (asked - began) / (indexed - first) if indexed > first else 0.0
+        took_s = monotonic() - asked
+        await asyncio.sleep(max(_POLL_S, took_s / _POLL_SHARE, min(_LONGEST_POLL_S, left_s / 2)))
 
 
 async def _patiently(call: Callable[[], Awaitable[Any]]) -> Any:
