@@ -132,7 +132,12 @@ class WorkerSettings(BaseModel):
         frozenset(), description="Queues that a worker serves, separated by commas; none named means all."
     )
     processes: int = Field(1, ge=1, le=64, description="Worker processes that `knowlog up` runs.")
-    concurrency: int = Field(2, ge=1, le=64, description="Batches that a worker handles at a time.")
+    concurrency: int = Field(
+        3,
+        ge=1,
+        le=64,
+        description="Batches that a worker handles at a time: while some are read or written, another is embedded.",
+    )
     job_timeout_s: float = Field(
         3600, gt=1, description="A job that runs longer counts as failed, and is tried again."
     )

@@ -43,7 +43,7 @@ Concurrency = Annotated[
     typer.Option(
         "--concurrency",
         min=1,
-        help="Batches handled at a time. [default: KNOWLOG_WORKER_CONCURRENCY, else 2]",
+        help="Batches handled at a time. [default: KNOWLOG_WORKER_CONCURRENCY, else 3]",
     ),
 ]
 
