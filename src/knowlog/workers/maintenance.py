@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from time import monotonic
 from typing import TypeVar
 
 from knowlog.bootstrap import App
@@ -27,8 +28,6 @@ _LOG = logging.getLogger("knowlog.worker")
 _LEAST_S = 0.1
 _SOON_S = 1.0
 _IDLE_S = 5.0
-_FOLD_S = 5.0
-"""The reports of a few seconds name the same terms, and each term's row is written once for all of them."""
 _ANNOUNCE_S = 5.0
 _SELDOM_S = 30.0
 _RARELY_S = 3600.0
@@ -69,7 +68,7 @@ class Upkeep:
         database = self._app.database
         try:
             await asyncio.gather(
-                _every(_FOLD_S, lambda: fold_statistics(database)),
+                self._when_settled(lambda: fold_statistics(database)),
                 self._when_woken(self._rebuilder.rebuild),
                 self._when_woken(self._rechunker.rechunk),
                 self._fire_schedules(),
@@ -111,6 +110,21 @@ class Upkeep:
             await asyncio.sleep(_SOON_S)
             if not busy:
                 await _within(woken, _IDLE_S - _SOON_S)
+
+    async def _when_settled(self, step: Step) -> None:
+        """Run a step once nothing has happened for a second; while things go on happening, and besides, every five.
+
+        For what costs less done once for many: reports of a few seconds name the same terms, whose rows are written once.
+        """
+        woken = self._listener()
+        while not asked_to_end():
+            woken.clear()
+            await _safely(step)
+            rested = monotonic()
+            await _within(woken, _IDLE_S)
+            while woken.is_set() and monotonic() - rested < _IDLE_S:
+                woken.clear()
+                await _within(woken, _SOON_S)
 
     async def _fire_schedules(self) -> None:
         """Fire what is due, then sleep until something is; a new schedule ends the sleep."""

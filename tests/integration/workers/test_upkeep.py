@@ -13,6 +13,7 @@ from knowlog.cli.processes.stack import _workers
 from knowlog.database import Database, Scope
 from knowlog.kernel import new_id
 from knowlog.settings import load_settings
+from knowlog.workers import maintenance
 from knowlog.workers.intake import PostgresIntake
 
 KIND = "document.received"
@@ -64,6 +65,34 @@ async def test_no_step_of_house_keeping_fails(
         await asyncio.sleep(8)
     assert len(turns) == 4
     assert [each.getMessage() for each in caplog.records if "maintenance" in each.getMessage()] == []
+
+
+async def test_statistics_are_folded_seldom_while_more_comes_and_soon_after_the_last(
+    server_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something happens ten times a second for six seconds: at the begin, five seconds later, and after the end."""
+    folds: list[float] = []
+
+    async def fold(_: Database) -> int:
+        folds.append(monotonic())
+        return 0
+
+    monkeypatch.setattr(maintenance, "fold_statistics", fold)
+    async with fake_app(server_dir) as app:
+        upkeep = maintenance.Upkeep(app)
+        running = asyncio.create_task(upkeep.run())
+        ends = monotonic() + 6
+        while monotonic() < ends:
+            upkeep.wake()
+            await asyncio.sleep(0.1)
+        meanwhile = len(folds)
+        async with asyncio.timeout(30):
+            while folds[-1] < ends:
+                await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert meanwhile in (1, 2)
+    assert len(folds) == meanwhile + 1
 
 
 async def took_s(intake: PostgresIntake) -> float:

