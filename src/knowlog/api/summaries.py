@@ -97,6 +97,7 @@ class SummaryBody(Body):
     collection_id: UUID
     collection: str
     document_id: UUID | None
+    external_id: str | None
     batch_id: UUID | None
     state: Literal["waiting", "running", "done", "outdated", "failed", "cancelled"]
     reason: str | None
@@ -251,8 +252,8 @@ _NOTHING: dict[str, Any] = {
     "degraded": [], "notes": [],
 }  # fmt: skip
 _OWN = (
-    "summary_id", "collection_id", "collection", "document_id", "batch_id", "state", "reason", "document_count",
-    "created_at", "created_by", "made_at",
+    "summary_id", "collection_id", "collection", "document_id", "external_id", "batch_id", "state", "reason",
+    "document_count", "created_at", "created_by", "made_at",
 )  # fmt: skip
 
 

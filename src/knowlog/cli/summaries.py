@@ -165,7 +165,7 @@ def _render_id(found: dict[str, Any]) -> None:
 
 def _render(listed: dict[str, Any]) -> None:
     rows = (
-        [each["summary_id"], each["collection"], each["topic"] or each["document_id"], each["state"], each["form"],
+        [each["summary_id"], each["collection"], each["topic"] or each["external_id"], each["state"], each["form"],
          f"{each['wished']} {each['unit']}", each["document_count"], each["created_at"]]
         for each in listed["items"]
     )  # fmt: skip

@@ -5,9 +5,7 @@ from typing import Protocol
 
 from knowlog.database import Database, Scope
 from knowlog.llm.model import Price, Usage
-from knowlog.tenants import Limiter, check, key_of, spend
-
-LIMITS = ("llm_tokens_per_day", "money_micros_per_month")
+from knowlog.tenants import OF_MODELS, Limiter, check, key_of, spend
 
 
 class Account(Protocol):
@@ -34,9 +32,9 @@ class TenantAccount:
         """Hold what was used, by all of the tenant, against its limits. Raises LimitReached."""
         await self.settle()
         allowed = await self._limiter.allowed(self._scope.tenant_id, self._key_id)
-        if any(allowed.of(kind) for kind in LIMITS):
+        if any(allowed.of(kind) for kind in OF_MODELS):
             async with self._database.transaction(self._scope) as connection:
-                await check(connection, allowed, LIMITS)
+                await check(connection, allowed, OF_MODELS)
 
     def add(self, usage: Usage, price: Price) -> None:
         """Note what an exchange used."""

@@ -26,6 +26,7 @@ _LOG = logging.getLogger("knowlog.retrieval")
 _WITHOUT_MODEL = (
     "The language model of the pattern {} does not answer at the moment: the plain search was used."
 )
+_SPENT = "The limit of language models is reached, so the plain search was used instead of the pattern {}. {}"
 _LONGEST_QUESTION = 4000
 _MOST = 1000
 _PATTERN_SHARE = 0.5
@@ -181,7 +182,8 @@ async def _by_model(pattern: Pattern, looking: Looking) -> tuple[Pattern, Candid
         raise
     except (LimitReached, Misconfigured, Unavailable) as error:
         _LOG.info("the pattern %s went without its language model: %s", pattern.name, error.detail)
-        looking.left_out["llm"] = _WITHOUT_MODEL.format(pattern.name)
+        spent = isinstance(error, LimitReached) and "limit" in error.extra
+        looking.left_out["llm"] = (_SPENT if spent else _WITHOUT_MODEL).format(pattern.name, error.detail)
         return open_pattern("hybrid"), await looking.find()
 
 

@@ -126,6 +126,7 @@ class Summary:
     collection_id: UUID
     collection: str
     document_id: UUID | None
+    external_id: str | None
     batch_id: UUID | None
     state: State
     reason: str | None

@@ -94,8 +94,8 @@ select pg_notify('knowlog_work', '') from due limit 1
 -- name: list_summaries
 -- Summaries, newest first, from before `$1`; of the asker `$2`, of the collection `$3`, of the batch `$4`, the one `$5`, each
 -- unless null; within some collections if `$6` names any. What a document has changed under is outdated, and not shown.
-select f.summary_id, f.collection_id, c.name as collection, f.document_id, f.batch_id, f.state, f.reason, f.wanted,
-       f.document_count, case when f.state = 'done' then f.content end as content, f.created_at, f.created_by, f.made_at
+select f.summary_id, f.collection_id, c.name as collection, f.document_id, d.external_id, f.batch_id, f.state, f.reason,
+       f.wanted, f.document_count, case when f.state = 'done' then f.content end as content, f.created_at, f.created_by, f.made_at
 from (
     select u.*, e.reason,
            (select count(*) from summary_sources s where s.tenant_id = u.tenant_id and s.summary_id = u.summary_id)
@@ -115,6 +115,7 @@ from (
       and ($5::uuid is null or u.summary_id = $5) and ($6::uuid[] is null or u.collection_id = any($6))
     order by u.summary_id desc limit $7) f
 join collections c on c.tenant_id = f.tenant_id and c.collection_id = f.collection_id
+left join documents d on d.tenant_id = f.tenant_id and d.document_id = f.document_id
 order by f.summary_id desc
 
 -- name: work_on

@@ -77,6 +77,7 @@ from knowlog.tenants.life import (
 from knowlog.tenants.limiter import Limiter, OverRate, Rate
 from knowlog.tenants.limits import (
     KINDS,
+    OF_MODELS,
     REBUILT,
     STORING,
     THE_TENANT,
@@ -190,6 +191,7 @@ __all__ = [
     "KINDS",
     "MOST_SECRET_CHARS",
     "NO_HASH",
+    "OF_MODELS",
     "OPERATORS_CHAIN",
     "REBUILT",
     "SECRET_NAME",

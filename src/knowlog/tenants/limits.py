@@ -52,6 +52,8 @@ REBUILT = "rebuild_tokens"
 KINDS_OF_KEYS = tuple(name for name, kind in KINDS.items() if kind.of_keys)
 STORING = ("stored_bytes", "documents", "upload_bytes_per_day")
 """What an upload is held against in the transaction that stores it."""
+OF_MODELS = ("llm_tokens_per_day", "money_micros_per_month")
+"""What calls of language models are held against. Where one is reached, something else answers: nothing is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def reached(kind: str, most: int, holder: UUID, wait_s: float | None) -> LimitRe
         when = f"send this again in {_seconds(wait_s)}"
     else:
         when = f"the {window} ends in {_hours(wait_s)} (UTC)"
-    detail = f"The limit of {counted(most, KINDS[kind].words)}{each} of {whose} is reached. Nothing was done; {when}."
+    end = f"; {when}." if kind in OF_MODELS else f". Nothing was done; {when}."
+    detail = f"The limit of {counted(most, KINDS[kind].words)}{each} of {whose} is reached{end}"
     return LimitReached(detail, retry_after_s=max(1.0, wait_s), limit=kind)
 
 

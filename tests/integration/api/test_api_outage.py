@@ -183,7 +183,10 @@ async def test_a_budget_is_held_before_the_call(
         assert [(await people.ask())["rung"] for _ in range(2)] == ["generated", "extractive"]
         answer = await people.ask()
     assert answer["degraded"] == ["llm"]
-    assert "The limit of 100 tokens of language models a day of your tenant is reached" in answer["notes"][0]
+    assert (
+        "The limit of 100 tokens of language models a day of your tenant is reached; the day"
+        in answer["notes"][0]
+    )
     assert len(server.asked) == 1
     usage = (await alice.get("/v1/usage")).json()["limits"]
     used = {each["limit"]: each["used"] for each in usage}

@@ -153,6 +153,7 @@ async def test_a_batch_stops_at_its_budget_and_goes_on(app: App, alice: Client, 
     assert (twice["done"], twice["reused"]) == (3, 3)
     listed = (await alice.get("/v1/summaries", params={"batch": done["batch_id"]})).json()["items"]
     assert {each["document_id"] for each in listed} == set(machines)
+    assert {each["external_id"] for each in listed} == {"red", "green", "blue"}
     problem(await alice.post(f"{address}:cancel"), 409, "conflict")
 
 

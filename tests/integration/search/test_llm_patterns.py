@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from fake_models import fake_provider
-from knowlog.kernel.errors import Invalid, Unavailable
+from knowlog.kernel.errors import Invalid, LimitReached, Unavailable
 from knowlog.llm import FakeModel, OpenAccount, Prompt
 from knowlog.retrieval import ProviderWriter, Search, all_patterns, retrieve
 
@@ -133,6 +133,20 @@ async def test_a_model_that_fails_costs_the_pattern_and_not_the_search(ask, patt
     _, found = await ask(pattern, fails, "pump fault")
     assert (len(found.passages), found.pattern, found.degraded) == (3, "hybrid", ("llm",))
     assert pattern in found.notes[-1]
+
+
+async def test_a_budget_that_is_used_up_is_told_as_that(ask) -> None:
+    """The model answers, and is not asked: nobody looks for what is wrong with it."""
+
+    def spent(_prompt: Prompt) -> str:
+        raise LimitReached(
+            "The limit of 10 tokens is reached; the day ends in 2 h.", limit="llm_tokens_per_day"
+        )
+
+    _, found = await ask("hyde", spent, "pump fault")
+    assert found.degraded == ("llm",)
+    assert "instead of the pattern hyde. The limit of 10 tokens is reached; the day" in found.notes[-1]
+    assert "does not answer" not in found.notes[-1]
 
 
 @pytest.mark.parametrize("pattern", ASKING)
