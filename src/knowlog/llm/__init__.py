@@ -2,6 +2,7 @@
 
 from knowlog.llm.account import Account, OpenAccount, TenantAccount
 from knowlog.llm.adapters.fake import FakeModel
+from knowlog.llm.json_reply import json_in
 from knowlog.llm.model import MalformedReply, Price, Prompt, Reply, Usage
 from knowlog.llm.own import OwnModels
 from knowlog.llm.port import LanguageModel
@@ -25,6 +26,7 @@ __all__ = [
     "Reply",
     "TenantAccount",
     "Usage",
+    "json_in",
     "material_of",
     "open_providers",
     "spotlit",

@@ -1,6 +1,5 @@
 """One model behind its guard, with its price: asked for text, or for JSON of a given shape."""
 
-import re
 from contextlib import aclosing
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from knowlog.kernel.errors import Unavailable
 from knowlog.kernel.wording import wrong_with
 from knowlog.llm.account import Account
+from knowlog.llm.json_reply import json_in
 from knowlog.llm.model import MalformedReply, Price, Prompt, Reply, Usage, estimated
 from knowlog.llm.port import LanguageModel
 from knowlog.llm.settings import LlmSettings
@@ -22,7 +22,6 @@ TRIES = 2
 """So often a model is asked for JSON, in one call."""
 _MOST_CHARACTERS_PER_TOKEN = 64
 """Four is usual. What is longer than this for each token that it was allowed does not end by itself."""
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.S)
 
 
 class Provider:
@@ -61,7 +60,7 @@ class Provider:
         for _ in range(TRIES):
             reply = await self._exchange(asked, account)
             try:
-                return shape.model_validate_json(_json_of(reply.text))
+                return shape.model_validate_json(json_in(reply.text))
             except ValidationError as error:
                 wrong = _wrong_in(error)
                 mend = f"{prompt.system}\nYour last reply was refused: {wrong}. Reply with the JSON object alone."
@@ -117,11 +116,3 @@ def _wrong_in(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return "it has a member that was not asked for"
     return f"{'.'.join(map(str, first['loc'])) or 'it'} {wrong_with(first)}"
-
-
-def _json_of(text: str) -> str:
-    """Return what stands between fences, or from the first brace to the last; else all of it."""
-    if fenced := _FENCE.search(text):
-        return fenced.group(1)
-    start, end = text.find("{"), text.rfind("}")
-    return text[start : end + 1] if 0 <= start < end else text

@@ -1,12 +1,16 @@
 """What patterns draw from a question, without a database."""
 
+import time
+
 import pytest
 
 from knowlog.retrieval.dense import Questions
 from knowlog.retrieval.fusion import fuse
 from knowlog.retrieval.looking import Candidates
 from knowlog.retrieval.patterns.adaptive import agreement, doubt_of
+from knowlog.retrieval.patterns.corrective import numbers_in
 from knowlog.retrieval.patterns.decomposition import parts_of
+from knowlog.retrieval.patterns.drafting import begun
 from knowlog.retrieval.patterns.filtered import values_in
 from knowlog.retrieval.patterns.multi_query import variations
 from knowlog.stores import TermStatistics, WeighedTerm
@@ -79,3 +83,26 @@ def test_agreement_is_the_share_of_best_chunks_in_common_and_the_same_one_first(
 def test_the_legs_are_in_doubt_about_the_first_or_about_all(lexical: list[int], doubt: str) -> None:
     """Where more than half of the best are common and the first differ, or less than a fifth is; between, neither."""
     assert doubt_of(_found(list(range(20)), lexical)) == doubt
+
+
+@pytest.mark.parametrize("filler", [" ", "?", ";", "? ", ", ", "and "])
+def test_a_question_of_one_mark_is_divided_at_once(filler: str) -> None:
+    """One of blanks kept the server from everything else for more than a second."""
+    began = time.process_time()
+    parts_of("pump" + (filler * 4000)[:3990] + "fault")
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    ("written", "numbers"), [("1, 2 and 9", [1, 2]), ("2\u00b2", [2]), ("\u2460 \u0663", [3]), ("", [])]
+)
+def test_a_grade_is_of_numbers_alone(written: str, numbers: list[int]) -> None:
+    """What only looks like a figure, a square or a number in a circle, is none."""
+    assert numbers_in(written, 5) == numbers
+
+
+def test_a_draft_that_does_not_end_is_begun() -> None:
+    """Its first claims are judged; one that claims nothing has none."""
+    assert begun("One pump stops. " * 300) == " ".join(["One pump stops."] * 12)
+    assert begun("It stops.") == "It stops."
+    assert begun("... !") == ""

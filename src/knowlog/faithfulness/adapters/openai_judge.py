@@ -18,7 +18,7 @@ from knowlog.faithfulness.claims import split_claims
 from knowlog.faithfulness.model import Basis, Claim, Judgement, Verdict
 from knowlog.faithfulness.settings import FaithfulnessSettings
 from knowlog.kernel.errors import Misconfigured, Unavailable
-from knowlog.llm import Prompt, spotlit
+from knowlog.llm import Prompt, json_in, spotlit
 from knowlog.resilience import Policy, Refusals, guard_of
 
 _INSTRUCTIONS = (
@@ -28,7 +28,6 @@ _INSTRUCTIONS = (
     "Give one verdict for each claim. A claim is supported only if the passages say all of it."
 )
 _POLICY = Policy(attempts=1)
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.S)
 
 
 class NonsenseReply(Unavailable):
@@ -92,9 +91,8 @@ class OpenAIJudge:
 
 def read_reply(reply: str, count: int) -> Mapping[int, dict[str, Any]]:
     """Return the verdicts by the number of their claim. Raises NonsenseReply, with what is wrong and how it began."""
-    fenced = _FENCE.search(reply)
     try:
-        verdicts = orjson.loads(fenced.group(1) if fenced else reply)["verdicts"]
+        verdicts = orjson.loads(json_in(reply))["verdicts"]
         found = {each["claim"]: each for each in verdicts}
         shaped = all(isinstance(each["supported"], bool) and _is_chance(each["score"]) for each in verdicts)
     except (ValueError, KeyError, TypeError, AttributeError):

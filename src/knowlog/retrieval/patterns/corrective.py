@@ -55,5 +55,5 @@ async def _helps(looking: Looking, found: Candidates) -> bool:
 
 def numbers_in(written: str, most: int) -> list[int]:
     """Return the numbers from 1 to `most` that a model wrote; whatever else it wrote is left out."""
-    words = "".join(each if each.isdigit() else " " for each in written).split()
+    words = "".join(each if each.isdecimal() else " " for each in written).split()
     return sorted({int(word) for word in words if len(word) < 4 and 1 <= int(word) <= most})

@@ -11,7 +11,9 @@ from knowlog.retrieval.looking import Candidates, Looking
 from knowlog.retrieval.merging import merged
 from knowlog.stores import lexemes
 
-_BORDER = re.compile(r"[?;]+\s+|,?\s+(?:and|or|as well as|versus|vs\.?)\s+(?=\S)|;\s*", re.IGNORECASE)
+_BORDER = re.compile(
+    r"(?<![?;])[?;]+\s+|,?\s+(?:and|or|as well as|versus|vs\.?)\s+(?=\S)|;\s*", re.IGNORECASE
+)
 _FEWEST = 2
 """Fewest lexemes of a part; a smaller one goes with its neighbour."""
 _MOST = 4
@@ -43,7 +45,7 @@ def _best_part(scores: Sequence[float]) -> float:
 def parts_of(question: str) -> list[str]:
     """Return the parts of a question, at most four; none where it asks one thing."""
     parts: list[str] = []
-    for piece in _BORDER.split(question):
+    for piece in _BORDER.split(" ".join(question.split())):
         if parts and (len(lexemes(piece)) < _FEWEST or len(lexemes(parts[-1])) < _FEWEST):
             parts[-1] = f"{parts[-1]} {piece}".strip()
         elif piece.strip():
