@@ -22,8 +22,9 @@ def read_mail(source: Source, kind: Kind, limits: Limits) -> Extracted:
     try:
         message = email.message_from_bytes(source.content, policy=email.policy.default)
         subject = _field(message, "Subject")
-        blocks = [*_opening(message, subject), _body(message, limits)]
-        attached = list(_attachments(message, limits))
+        body, content = _body(message, limits)
+        blocks = [*_opening(message, subject), content]
+        attached = list(_attachments(message, body, limits))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(kind.what, str(error)) from error
     return _assemble(subject, blocks, attached, kind, limits)
@@ -54,13 +55,13 @@ def _opening(message: EmailMessage, subject: str) -> Iterator[str]:
     yield "\n".join(f"{name}: {value}" for name in _SHOWN_FIELDS if (value := _field(message, name)))
 
 
-def _body(message: EmailMessage, limits: Limits) -> str:
-    """The plain text, or what stands in the HTML where that is absent or empty."""
+def _body(message: EmailMessage, limits: Limits) -> tuple[MIMEPart | None, str]:
+    """The plain text, or what stands in the HTML where that is absent or empty; and the part that holds it."""
     for wanted in ("plain", "html"):
         part = message.get_body((wanted,))
         if part is not None and (content := _text_of(part)):
-            return content if wanted == "plain" else read_html_part(content, limits)
-    return ""
+            return part, content if wanted == "plain" else read_html_part(content, limits)
+    return None, ""
 
 
 def _text_of(part: MIMEPart) -> str:
@@ -69,14 +70,15 @@ def _text_of(part: MIMEPart) -> str:
     charset = part.get_content_charset("utf-8")
     try:
         return normalise(content.decode(charset, "replace")).strip()
-    except LookupError:
+    except (LookupError, ValueError):  # no such charset, or one that is none of texts
         return normalise(content.decode("utf-8", "replace")).strip()
 
 
-def _attachments(message: EmailMessage, limits: Limits) -> Iterator[tuple[str, str]]:
+def _attachments(message: EmailMessage, body: MIMEPart | None, limits: Limits) -> Iterator[tuple[str, str]]:
     """Yield (name, text) of each attachment; the text says why when there is none."""
-    for count, part in enumerate(message.iter_attachments()):
+    for count, part in enumerate(_beside(message, body)):
         if count == _MAX_ATTACHMENTS:
+            yield "others", f"(not read: they come after {_MAX_ATTACHMENTS} others)"
             return
         name = " ".join(normalise(part.get_filename() or part.get_content_type()).split())[:200]
         if part.get_content_maintype() == "message":
@@ -85,6 +87,32 @@ def _attachments(message: EmailMessage, limits: Limits) -> Iterator[tuple[str, s
         payload = part.get_payload(decode=True)
         source = Source(payload if isinstance(payload, bytes) else b"", name, part.get_content_type())
         yield name, _attachment_text(source, limits)
+
+
+def _beside(part: MIMEPart, body: MIMEPart | None) -> Iterator[MIMEPart]:
+    """What a message holds beside its body, in however many parts within parts: signed messages and Apple's have them.
+
+    Not other forms of the body, nor the pictures in it.
+    """
+    if part is body:
+        return
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
+        if part.is_attachment() or not _belongs_to_body(part):
+            yield part
+        return
+    for child in part.iter_parts():
+        is_other_form = part.get_content_subtype() == "alternative" and all(
+            each is not body for each in child.walk()
+        )
+        for each in _beside(child, body):
+            if not is_other_form or each.get_filename() or each.get_content_maintype() != "text":
+                yield each
+
+
+def _belongs_to_body(part: MIMEPart) -> bool:
+    if part.get_content_maintype() == "image":
+        return "Content-ID" in part
+    return part.get_content_type() in ("text/plain", "text/html") and not _text_of(part)
 
 
 def _attachment_text(source: Source, limits: Limits) -> str:

@@ -256,6 +256,58 @@ def test_a_message_in_html_without_text_is_read_all_the_same():
     assert "| Nine | left |" in message(*parts)
 
 
+SAID = ("text/plain", "Nine left.")
+LISTED = ("text/csv; name=stock.csv", "a,b\r\nTen,sold")
+ATTACHED = "## Attachment: stock.csv\n\n| a | b |\n| --- | --- |\n| Ten | sold |"
+
+
+def nested(kind: str, *parts: tuple[str, str]) -> tuple[str, str]:
+    """A part that holds parts; each level has a boundary of its own."""
+    edge = f"{kind}-{sum(len(content) for _, content in parts)}"
+    body = "".join(f"--{edge}\r\nContent-Type: {given}\r\n\r\n{content}\r\n" for given, content in parts)
+    return f"multipart/{kind}; boundary={edge}", f"{body}--{edge}--\r\n"
+
+
+@pytest.mark.parametrize(("kind", "parts"), [
+    ("alternative", (SAID, nested("mixed", ("text/html", "<p>Nine left."), LISTED, ("text/html", "<p>Bye.")))),
+    ("signed", (nested("mixed", SAID, LISTED),)),
+    ("mixed", (nested("mixed", SAID, LISTED),)),
+    ("mixed", (nested("related", ("text/html", "<p>Nine left."), LISTED),)),
+    ("mixed", (nested("alternative", SAID, nested("related", ("text/html", "<p>Nine left."), LISTED)),)),
+    ("mixed", (nested("related", ("text/html", "<p>Nine left."),
+                      ("image/png; name=logo.png\r\nContent-ID: <logo>", "x")), LISTED)),
+])  # fmt: skip
+def test_what_is_attached_within_parts_is_read(kind: str, parts: tuple[tuple[str, str], ...]):
+    """As Apple's Mail sends it, and what signs; other forms of the body, and pictures in it, are not read again."""
+    assert message(*parts, kind=kind) == f"Nine left.\n\n{ATTACHED}"
+
+
+def test_a_message_that_is_a_file_alone_is_read():
+    """As scanners send them."""
+    sent = "Subject: Stock\r\nContent-Type: text/csv; name=stock.csv\r\n\r\na,b\r\nTen,sold\r\n"
+    assert extracted(sent.encode(), "mail.eml").text == f"# Stock\n\n{ATTACHED}"
+
+
+def test_the_foot_of_a_mailing_list_does_not_replace_the_message():
+    """The one is in HTML, and the other the only plain text."""
+    foot = ("text/plain", "To leave the list, write to us.")
+    assert "Nine left." in message(("text/html", "<p>Nine left.</p>"), foot)
+
+
+@pytest.mark.parametrize("charset", ["no-such", "idna", "undefined", "a\0b"])
+def test_a_message_in_a_charset_that_is_none_is_read(charset: str):
+    """As UTF-8, like one that says none."""
+    sent = f'Subject: Stock\r\nContent-Type: text/plain; charset="{charset}"\r\n\r\nNine left.\r\n'
+    assert extracted(sent.encode(), "mail.eml").text == "# Stock\n\nNine left."
+
+
+def test_what_is_attached_beyond_the_limit_is_told():
+    """With the number that is read."""
+    assert message(SAID, *[LISTED] * 51).endswith(
+        "## Attachment: others\n\n(not read: they come after 50 others)"
+    )
+
+
 def test_a_message_in_a_message_is_named():
     """As one that is not read, however it is attached."""
     assert message(("text/plain", "See below."), ("message/rfc822", "Subject: Inner\r\n\r\nNine.")) == (
