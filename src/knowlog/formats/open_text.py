@@ -1,6 +1,7 @@
 """OpenDocument texts (OASIS ODF 1.3), put so that kreuzberg reads all of them.
 
-It leaves out, and does not say so, what stands in a span within a span, in a note, and in a list or table within a cell.
+It leaves out, and does not say so, what stands in a span within a span, in a note, in a list or table within a cell, in
+groups of rows, in shapes, in a frame of a page, and under ruby; and joins words between which stands a `text:s`.
 """
 
 import io
@@ -21,17 +22,24 @@ from knowlog.formats.model import Extracted, Limits, Source, damaged
 from knowlog.formats.office import read_office
 
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-_CELL = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}table-cell"
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_DRAWN = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_CELL = f"{_TABLE}table-cell"
 _PARAGRAPH = f"{_TEXT}p"
 _PARAGRAPHS = frozenset((_PARAGRAPH, f"{_TEXT}h"))
-_UNWRAPPED = frozenset((f"{_TEXT}span", f"{_TEXT}numbered-paragraph"))
+_UNWRAPPED = frozenset((
+    *(f"{_TEXT}{name}" for name in ("span", "numbered-paragraph", "ruby", "ruby-base")),
+    *(f"{_TABLE}{name}" for name in ("table-row-group", "table-rows")),
+))  # fmt: skip
+_LEFT_OUT = frozenset((f"{_TEXT}ruby-text",))
+_SPACES = f"{_TEXT}s"
 _NOTE, _NOTE_BODY = f"{_TEXT}note", f"{_TEXT}note-body"
 _CONTENT = "content.xml"
 _BESIDE = ("mimetype", "meta.xml", "styles.xml", "META-INF/manifest.xml")
 
 
 def read_open_text(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read an OpenDocument text; a note follows its paragraph."""
+    """Read an OpenDocument text; a note follows its paragraph, as does what is drawn there."""
     packed = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(source.content)) as given, zipfile.ZipFile(packed, "w") as plain:
@@ -52,24 +60,31 @@ def read_open_text(source: Source, kind: Kind, limits: Limits) -> Extracted:
 def _plain(content: bytes) -> bytes:
     root = fromstring(content, forbid_dtd=True)
     made = Element(root.tag, root.attrib)
-    _copy(root, made, [])
+    _copy(root, made, None)
     written: bytes = tostring(made, "utf-8")
     return written
 
 
-def _copy(source: Element, target: Element, notes: list[Element]) -> None:
-    """Append what an element holds to another. The notes in it come to `notes`."""
+def _copy(source: Element, target: Element, notes: list[Element] | None) -> None:
+    """Append what an element holds to another. In a paragraph, those of notes and of what is drawn come to `notes`."""
     _write(target, source.text)
     for child in source:
         if child.tag in _UNWRAPPED:
             _copy(child, target, notes)
-        elif child.tag == _NOTE:
-            notes += _paragraphs(child.find(_NOTE_BODY))
+        elif child.tag == _SPACES:
+            _write(target, " ")
+        elif child.tag == _NOTE or child.tag.startswith(_DRAWN):
+            apart = _paragraphs(child.find(_NOTE_BODY) if child.tag == _NOTE else child)
+            if notes is not None:
+                notes += apart
+            else:
+                for each in apart:
+                    _copy_paragraph(each, _PARAGRAPH, target)
         elif child.tag in _PARAGRAPHS:
             _copy_paragraph(child, child.tag, target)
         elif child.tag == _CELL:
             _copy_cell(child, SubElement(target, child.tag, child.attrib))
-        else:
+        elif child.tag not in _LEFT_OUT:
             _copy(child, SubElement(target, child.tag, child.attrib), notes)
         _write(target, child.tail)
 

@@ -45,6 +45,15 @@ NOTE = (
     f"<text:note><text:note-citation>1</text:note-citation><text:note-body>{TEN}</text:note-body></text:note>"
 )
 
+BOX = f"<draw:frame><draw:text-box>{TEN}</draw:text-box></draw:frame>"
+SHAPE = f"<draw:g><draw:custom-shape>{TEN}</draw:custom-shape></draw:g>"
+
+
+def grouped(kind: str, cell: str) -> str:
+    """A table whose rows stand in a group."""
+    row = f"<table:table-row><table:table-cell>{paragraph(cell)}</table:table-cell></table:table-row>"
+    return f"<table:table><table:{kind}>{row}</table:{kind}></table:table>"
+
 
 @pytest.mark.parametrize(("body", "text"), [
     (NINE + TEN, "Nine left.\n\nTen sold."),
@@ -57,9 +66,18 @@ NOTE = (
     (table(table(NINE, TEN)), "| Nine left. Ten sold. |\n| --- |"),
     (table(paragraph(f"Nine{NOTE} left.")), "| Nine left. Ten sold. |\n| --- |"),
     ('<text:h text:outline-level="2">Stock <text:span>now</text:span></text:h>' + NINE, "## Stock now\n\nNine left."),
+    (paragraph('Nine<text:s/>left.<text:s text:c="3"/>Now.'), "Nine left. Now."),
+    (paragraph(f"Nine{BOX} left."), "Nine left.\n\nTen sold."),
+    (f"{BOX}{NINE}", "Ten sold.\n\nNine left."),
+    (paragraph(f"Nine{SHAPE} left."), "Nine left.\n\nTen sold."),
+    (table(paragraph(f"Nine{BOX} left.")), "| Nine left. Ten sold. |\n| --- |"),
+    (grouped("table-rows", "Nine left."), "| Nine left. |\n| --- |"),
+    (grouped("table-row-group", "Nine left."), "| Nine left. |\n| --- |"),
+    (paragraph("<text:ruby><text:ruby-base>Nine</text:ruby-base><text:ruby-text>9</text:ruby-text></text:ruby> left."),
+     "Nine left."),
 ])  # fmt: skip
 def test_all_of_it_is_read(body: str, text: str) -> None:
-    """Spans in spans, notes, and what a cell holds."""
+    """Spans in spans, notes, what a cell holds, what is drawn, groups of rows."""
     assert text_of(body) == text
 
 
