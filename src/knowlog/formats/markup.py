@@ -14,7 +14,21 @@ _CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40}
 _XML_CHARSET = re.compile(rb"<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})", re.IGNORECASE)
 _TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})</title\s*>", re.IGNORECASE)
 _HEAD_ONLY = re.compile(r"<(?:meta|link|base)\b[^<>]*>", re.IGNORECASE)
-_FORM = re.compile(r"(</?)form\b", re.IGNORECASE)
+_MISREAD = {
+    **dict.fromkeys(
+        ("a", "b", "big", "cite", "dfn", "em", "font", "i", "ins", "mark", "strong", "u", "var"), ""
+    ),
+    **dict.fromkeys(("math", "svg"), ""),
+    **dict.fromkeys(("form", "summary", "text"), "div"),
+    **dict.fromkeys(("annotation", "annotation-xml", "desc", "metadata"), "template"),
+}
+"""What kreuzberg makes of these is worse than what it makes of nothing, or of another element: it joins the blocks in a
+link into one line, puts marks around those in <b> or <ins>, reads no picture and writes "SVG Image" for it, keeps the
+source of a formula beside it, and leaves a form out. What a link or <b> means does not come into the text anyway."""
+_MISREAD_TAG = re.compile(
+    rf"<(?P<end>/?)(?P<name>{'|'.join(_MISREAD)})(?=[\s/>])(?P<rest>(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>",
+    re.IGNORECASE,
+)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
 
 
@@ -41,9 +55,14 @@ def read_html_part(content: str, limits: Limits) -> str:
 
 
 def _without_what_hides(page: str) -> str:
-    """A page without what kreuzberg takes for its head, leaves out with all it holds, or looks not deep enough into."""
+    """A page without what kreuzberg takes for its head, misreads, or looks not deep enough into."""
     text = _HEAD_ONLY.sub("", _TITLE.sub("", page))
-    return shallow(_FORM.sub(r"\1div", text))
+    return shallow(_MISREAD_TAG.sub(_read_right, text))
+
+
+def _read_right(tag: re.Match[str]) -> str:
+    name = _MISREAD[tag["name"].lower()]
+    return f"<{tag['end']}{name}{tag['rest']}>" if name else ""
 
 
 def _declared_charset(content: bytes) -> str | None:

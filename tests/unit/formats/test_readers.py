@@ -236,6 +236,24 @@ def test_a_form_is_a_part_of_its_page():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("body", "text"), [
+    ("<a href=x><div><h3>Stock</h3><p>Nine left.</p></div></a><a href=y><p>Ten sold.</p></a>",
+     "### Stock\n\nNine left.\n\nTen sold."),
+    ("<a name=top></a><p>Nine <a title='a > b' href='a(b)'>[left]</a>.</p>", "Nine [left]."),
+    ("<b><p>Nine left.</p><p>Ten sold.</p></b>", "Nine left.\n\nTen sold."),
+    ("<p>Nine <mark>left</mark>, <ins>ten</ins> sold.</p>", "Nine left, ten sold."),
+    ("<details><summary><h3>Stock</h3></summary><p>Nine left.</p></details>", "### Stock\n\nNine left."),
+    ("<p>Press <svg viewBox='0 0 1 1'><title>Disk</title><path d='M1'/></svg> to save.</p>", "Press to save."),
+    ("<svg><desc>Drawn</desc><text>Nine left</text><text>Ten sold</text></svg>", "Nine left\n\nTen sold"),
+    ("<p>For <math><semantics><mrow><mi>x</mi><mo>=</mo><mn>9</mn></mrow><annotation>x = 9</annotation></semantics>"
+     "</math> left.</p>", "For x=9 left."),
+])  # fmt: skip
+def test_a_page_is_read_as_it_shows(body: str, text: str):
+    """Blocks stay apart in what holds them, and no word comes in that the page does not have."""
+    page = f"<html><head><title>Stock</title></head><body>{body}</body></html>"
+    assert extracted(page.encode(), "page.html").text == text
+
+
 def message(*parts: tuple[str, str], kind: str = "mixed") -> str:
     """Read a message of these parts, each with its type; returns what stands below its subject."""
     body = "".join(f"--B\r\nContent-Type: {given}\r\n\r\n{content}\r\n" for given, content in parts)
