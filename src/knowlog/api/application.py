@@ -219,7 +219,7 @@ def _furnish(api: FastAPI, app: App) -> None:
     api.state.fetches = Fetches(settings.fetches_at_once)
     api.state.cutting = asyncio.Semaphore(settings.cuts_at_once)
     api.state.progress = Progress(app.database)
-    api.state.readiness = health.Readiness()
+    api.state.readiness = health.Readiness(api.state.turns)
 
 
 @asynccontextmanager

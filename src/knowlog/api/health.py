@@ -1,6 +1,7 @@
 """Health and the front page, which answer without a key and hold no tenant's data; figures, for the operator."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from knowlog.api.web import page, wants_page
 from knowlog.bootstrap import App
 from knowlog.edge import METRICS_TYPE, Metrics, figures_beside
 from knowlog.kernel.errors import KnowlogError, Unavailable
-from knowlog.resilience import dependencies
+from knowlog.resilience import Turns, dependencies
 
 router = APIRouter(tags=["health"], route_class=Route)
 
@@ -22,14 +23,17 @@ _ROOT = open_to_all("it names addresses of this server, and no tenant")
 _CHECK_TIMEOUT_S = 5.0
 Alone = Annotated[bool, Query(description="Only the figures of the process that answers.")]
 _FRESH_S = 1.0
-_CAN_DO_WITHOUT = frozenset({"model", "language_models", "dependencies"})
+_CAN_DO_WITHOUT = frozenset({"model", "language_models", "dependencies", "questions"})
 """Parts without which less is answered, and answered nevertheless."""
+
+_Check = Callable[[App], Awaitable[None]]
 
 
 class Readiness:
     """Whether the server can serve. Checked at most once a second, however often it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._checked_at = -_FRESH_S
         self._result: dict[str, str] = {}
         self._lock = asyncio.Lock()
@@ -38,15 +42,23 @@ class Readiness:
         """Return each part with "ok" or what is wrong with it."""
         async with self._lock:
             if monotonic() - self._checked_at >= _FRESH_S:
-                parts = {"database": _database, "queue": _queue, "model": _model}
+                parts: dict[str, _Check] = {"database": _database, "queue": _queue, "model": _model}
                 if app.providers:
                     parts["language_models"] = _language_models
                 if _others(app):
                     parts["dependencies"] = _dependencies
+                if self._turns.pressed:
+                    parts["questions"] = self._overload
                 found = await asyncio.gather(*(_try(check(app)) for check in parts.values()))
                 self._result = dict(zip(parts, found, strict=True))
                 self._checked_at = monotonic()
             return self._result
+
+    async def _overload(self, _app: App) -> None:
+        raise Unavailable(
+            "several tenants ask more at once than can be answered: "
+            f"{self._turns.limit.now} are answered at a time, few wait, the others are refused"
+        )
 
 
 @router.head("/", include_in_schema=False, dependencies=[_ROOT])

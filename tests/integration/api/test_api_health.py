@@ -34,6 +34,18 @@ async def test_a_live_and_ready_server_says_so(nobody: Client) -> None:
     assert ready.json() == {"status": "ok", "checks": {"database": "ok", "queue": "ok", "model": "ok"}}
 
 
+async def test_an_overload_is_told_while_it_lasts(app: App) -> None:
+    """Requests are to be sent all the same: those of who asks no more than its share are answered."""
+    busy = create_api(app)
+    for tenant in ("one", "other"):
+        await busy.state.turns.take(tenant)
+    busy.state.turns._overload = True
+    async with client_of(busy, None) as client:
+        ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert "more at once than can be answered" in ready.json()["checks"]["questions"]
+
+
 async def test_a_server_without_its_model_is_ready_and_says_what_lacks(app: App) -> None:
     """Searching by words goes on, so requests are to be sent to it all the same."""
     broken = create_api(dataclasses.replace(app, embedder=BrokenEmbedder()))  # type: ignore[arg-type]

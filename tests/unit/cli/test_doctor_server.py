@@ -70,6 +70,13 @@ async def test_a_server_without_its_embedding_model_searches_by_words(settings: 
     assert "by words" in findings["server: model"].mend
 
 
+async def test_a_server_that_refuses_questions_runs(settings: Settings) -> None:
+    """In an overload, it is told what helps."""
+    findings = await found(settings, {"questions": "several tenants ask more at once than can be answered"})
+    assert findings["server"].outcome == "ok"
+    assert "KNOWLOG_API_PROCESSES" in findings["server: questions"].mend
+
+
 async def test_a_server_that_has_all_says_nothing_more(settings: Settings) -> None:
     """One line for it, one for the key."""
     assert list(await found(settings, {})) == ["server", "--key"]

@@ -19,6 +19,8 @@ _MEANWHILE = {
     "model": "Mend it; meanwhile documents are searched by words.",
     "language_models": "See whether it answers; meanwhile another model does, or quotations. Questions try it again.",
     "dependencies": "See whether it answers; meanwhile what can do without it goes on. The next calls try it again.",
+    "questions": "Start more servers (KNOWLOG_API_PROCESSES, or `knowlog serve` on other machines), or limit who asks"
+    " most (requests_per_minute). `knowlog_questions_refused` of /metrics shows how many are refused.",
 }
 """What to do where a server lacks a part that it can do without, and what becomes of questions meanwhile."""
 
