@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from email.message import EmailMessage, MIMEPart
 
 from knowlog.formats import registry
-from knowlog.formats.decoding import normalise
+from knowlog.formats.decoding import decode, normalise
 from knowlog.formats.kinds import EMAIL, Kind, detect
-from knowlog.formats.markup import read_html_part
+from knowlog.formats.markup import declared_charset, read_html_part
 from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, damaged, too_much_text, without_text
 from knowlog.kernel.errors import KnowlogError
 
@@ -59,19 +59,24 @@ def _body(message: EmailMessage, limits: Limits) -> tuple[MIMEPart | None, str]:
     """The plain text, or what stands in the HTML where that is absent or empty; and the part that holds it."""
     for wanted in ("plain", "html"):
         part = message.get_body((wanted,))
-        if part is not None and (content := _text_of(part)):
+        if part is not None and (content := _text_of(part, limits)):
             return part, content if wanted == "plain" else read_html_part(content, limits)
     return None, ""
 
 
-def _text_of(part: MIMEPart) -> str:
+def _text_of(part: MIMEPart, limits: Limits) -> str:
+    """In the charset that is named. Some senders name none, or ASCII, of what is none: then its bytes tell."""
+    content = _bytes_of(part)
+    charset = part.get_content_charset("us-ascii")
+    media_type = f"text/plain; charset={charset}" if charset != "us-ascii" else None
+    if media_type is None and part.get_content_subtype() == "html":
+        media_type = declared_charset(content)
+    return decode(content, media_type, limits).strip()
+
+
+def _bytes_of(part: MIMEPart) -> bytes:
     payload = part.get_payload(decode=True)
-    content = payload if isinstance(payload, bytes) else b""
-    charset = part.get_content_charset("utf-8")
-    try:
-        return normalise(content.decode(charset, "replace")).strip()
-    except (LookupError, ValueError):  # no such charset, or one that is none of texts
-        return normalise(content.decode("utf-8", "replace")).strip()
+    return payload if isinstance(payload, bytes) else b""
 
 
 def _attachments(message: EmailMessage, body: MIMEPart | None, limits: Limits) -> Iterator[tuple[str, str]]:
@@ -84,8 +89,7 @@ def _attachments(message: EmailMessage, body: MIMEPart | None, limits: Limits) -
         if part.get_content_maintype() == "message":
             yield name, _MESSAGE
             continue
-        payload = part.get_payload(decode=True)
-        source = Source(payload if isinstance(payload, bytes) else b"", name, part.get_content_type())
+        source = Source(_bytes_of(part), name, part.get_content_type())
         yield name, _attachment_text(source, limits)
 
 
@@ -112,7 +116,7 @@ def _beside(part: MIMEPart, body: MIMEPart | None) -> Iterator[MIMEPart]:
 def _belongs_to_body(part: MIMEPart) -> bool:
     if part.get_content_maintype() == "image":
         return "Content-ID" in part
-    return part.get_content_type() in ("text/plain", "text/html") and not _text_of(part)
+    return part.get_content_type() in ("text/plain", "text/html") and not _bytes_of(part).strip()
 
 
 def _attachment_text(source: Source, limits: Limits) -> str:

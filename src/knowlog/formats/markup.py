@@ -34,7 +34,7 @@ _XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
 
 def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     """Read HTML or XML; scripts and styles are dropped, h1 to h6 become headings."""
-    text = decode(source.content, source.media_type or _declared_charset(source.content), limits)
+    text = decode(source.content, source.media_type or declared_charset(source.content), limits)
     title = None
     if kind is HTML or kind.media_type == HTML.media_type:
         match = _TITLE.search(text)
@@ -65,7 +65,8 @@ def _read_right(tag: re.Match[str]) -> str:
     return f"<{tag['end']}{name}{tag['rest']}>" if name else ""
 
 
-def _declared_charset(content: bytes) -> str | None:
+def declared_charset(content: bytes) -> str | None:
+    """Return the charset that a page names at its beginning, as a media type."""
     head = content[:2048]
     match = _XML_CHARSET.search(head) or _CHARSET.search(head)
     return f"text/html; charset={match[1].decode('ascii', 'replace')}" if match else None

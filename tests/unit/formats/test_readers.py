@@ -312,6 +312,24 @@ def test_the_foot_of_a_mailing_list_does_not_replace_the_message():
     assert "Nine left." in message(("text/html", "<p>Nine left.</p>"), foot)
 
 
+@pytest.mark.parametrize(("named", "encoding"), [
+    ("text/plain", "latin-1"), ("text/plain; charset=us-ascii", "latin-1"), ("text/plain; charset=us-ascii", "utf-8"),
+    ("text/plain; charset=unknown-8bit", "latin-1"), ("text/html", "latin-1"), ("text/plain; charset=koi8-r", "koi8-r"),
+])  # fmt: skip
+def test_a_message_whose_charset_is_not_named_is_read_by_its_bytes(named: str, encoding: str):
+    """As a file is, for which nobody names one."""
+    words = "Девять осталось." if encoding == "koi8-r" else "Neun Stück übrig, zehn groß."
+    sent = f"Subject: Stock\r\nContent-Type: {named}\r\n\r\n".encode() + words.encode(encoding)
+    assert extracted(sent, "mail.eml").text == f"# Stock\n\n{words}"
+
+
+def test_a_message_in_html_that_names_its_charset_in_its_head_is_read_in_that():
+    """Where the mail itself names none."""
+    page = '<html><head><meta charset="koi8-r"></head><body>Девять осталось.</body></html>'
+    sent = b"Subject: Stock\r\nContent-Type: text/html\r\n\r\n" + page.encode("koi8-r")
+    assert extracted(sent, "mail.eml").text == "# Stock\n\nДевять осталось."
+
+
 @pytest.mark.parametrize("charset", ["no-such", "idna", "undefined", "a\0b"])
 def test_a_message_in_a_charset_that_is_none_is_read(charset: str):
     """As UTF-8, like one that says none."""
