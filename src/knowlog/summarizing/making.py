@@ -16,7 +16,7 @@ from knowlog.embedding import Embedder, OpenModel
 from knowlog.faithfulness import Judge
 from knowlog.kernel.errors import Conflict, LimitReached, Misconfigured, Unavailable
 from knowlog.llm import Provider, TenantAccount
-from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, retrieve_resolved
+from knowlog.retrieval import Passage, RetrievalProfile, Retrieved, Search, is_flagged, retrieve_resolved
 from knowlog.stores import VectorStore, lexemes
 from knowlog.summarizing.digests import digests_of, documents_seen, sentences_of
 from knowlog.summarizing.extractive import spread
@@ -65,16 +65,25 @@ async def make(means: Means, scope: Scope, wanted: Wanted) -> Made:
     """Make a summary of what the scope sees. Raises Conflict where that is nothing, and NotFound, Unavailable."""
     async with means.database.transaction(scope) as connection:
         sources = await documents_seen(connection, wanted)
+        (collection,) = await resolve_collections(connection, scope, [str(wanted.collection_id)])
     if not sources:
         raise Conflict("There is nothing to summarize any more: no document that the asker may see is there.")
     if wanted.topic:
         return await _of_topic(means, scope, wanted, sources)
     if wanted.document_id:
-        found = await sentences_of(means.database, scope, sources[0])
+        digests = [await sentences_of(means.database, scope, sources[0])]
     else:
-        found = spread(await digests_of(means.database, scope, sources), _SPREAD)
+        digests = await digests_of(means.database, scope, sources)
+    if RetrievalProfile(**collection.profile.retrieval).flagged == "drop":
+        digests = await asyncio.to_thread(_unflagged, digests)
+    found = digests[0] if wanted.document_id else spread(digests, _SPREAD)
     content = await _content(means, scope, wanted, found, None)
     return Made(content, {each.document_id: each.version for each in sources})
+
+
+def _unflagged(digests: Sequence[Sequence[Quotable]]) -> list[list[Quotable]]:
+    """What is left without the sentences that look like instructions to a machine."""
+    return [[each for each in digest if not is_flagged(each.citation.quote)] for digest in digests]
 
 
 async def _content(

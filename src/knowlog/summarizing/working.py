@@ -11,6 +11,7 @@ from knowlog.bus import Event, LeaseLost, append_events, complete, notify_progre
 from knowlog.database import Connection, Scope
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import KnowlogError
+from knowlog.kernel.wording import counted
 from knowlog.summarizing.digests import documents_seen
 from knowlog.summarizing.keeping import SQL, finish, insert, seen
 from knowlog.summarizing.making import Means, make
@@ -78,10 +79,13 @@ class _Course:
 
     def why_stop(self) -> str | None:
         """Why the batch may not go on, in a sentence."""
-        if self.row["most_documents"] is not None and self.done >= self.row["most_documents"]:
-            return f"The budget of {self.row['most_documents']:,} documents is used up. Resume the batch with more."
-        if self.row["most_tokens"] is not None and self.tokens >= self.row["most_tokens"]:
-            return f"The budget of {self.row['most_tokens']:,} tokens is used up. Resume the batch with more."
+        most_documents, most_tokens = self.row["most_documents"], self.row["most_tokens"]
+        if most_documents is not None and self.done >= most_documents:
+            return (
+                f"The budget of {counted(most_documents, 'document')} is used up. Resume the batch with more."
+            )
+        if most_tokens is not None and self.tokens >= most_tokens:
+            return f"The budget of {counted(most_tokens, 'token')} is used up. Resume the batch with more."
         return None
 
 
