@@ -1,20 +1,20 @@
 """Finding the files that a person means."""
 
-import glob
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
 import typer
 
+from knowlog.cli.globbing import begin_of, matching
 from knowlog.kernel.errors import Misconfigured
 
 _SURROGATES = range(0xDC80, 0xDD00)  # how Python holds the bytes of a name that is not UTF-8
 _OUTSIDE = "a link that leads out of the folder"
+_TO_FOLDER = "a link to a folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def find_files(given: Sequence[str], relative_to: Path | None = None) -> Found:
     """Expand folders and patterns: each file once, in order of name.
 
     Of a folder, what is hidden, links that lead out of it, links to folders, and what is no regular file are skipped; of
-    a pattern, what a link has outside the folder in which the pattern begins, and what is no regular file.
+    a pattern, what a link has outside the folder in which the pattern begins, links to folders that `**` meets, and what
+    is no regular file.
     A file's external id is its absolute path, or its path below `relative_to`. Raises BadParameter for what is not
     there, for a folder without a file, and for a file outside `relative_to`.
     """
@@ -99,17 +100,14 @@ def _expand(given: str, found: Found) -> list[Path]:
         return [path]
     if _kind(path) == "folder":
         return _in_folder(path, found)
-    matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - pathlib has no absolute patterns
-    if not matches:
+    told_before, passed_by = len(found.failed), dict[Path, None]()
+    matches = matching(path, passed_by.setdefault, _tell_unreadable(found))
+    found.skipped += [LeftOut(readable(each), _TO_FOLDER) for each in passed_by]
+    if not (matches or passed_by) and len(found.failed) == told_before:
         raise typer.BadParameter(
             f"{readable(given)} is not there. Give a file, a folder or a pattern such as 'docs/**/*.pdf'."
         )
-    return _some(_matching(matches, _begin(path), found), given, found)
-
-
-def _begin(pattern: Path) -> Path:
-    """The folder in which a pattern looks: what stands before its first `*`, `?` or `[`."""
-    return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    return _some(_matching(matches, begin_of(path), found), given, found)
 
 
 def _matching(matches: Sequence[Path], folder: Path, found: Found) -> list[Path]:
@@ -127,11 +125,8 @@ def _matching(matches: Sequence[Path], folder: Path, found: Found) -> list[Path]
 
 
 def _in_folder(folder: Path, found: Found) -> list[Path]:
-    def unreadable(error: OSError) -> None:
-        found.failed.append(LeftOut(readable(error.filename), f"It cannot be read: {error.strerror}."))
-
     files = []
-    for place, folders, names in os.walk(folder, onerror=unreadable):
+    for place, folders, names in os.walk(folder, onerror=_tell_unreadable(found)):
         for name in [*folders, *names]:
             path = Path(place, name)
             reason = _left_out(path, folder)
@@ -141,6 +136,12 @@ def _in_folder(folder: Path, found: Found) -> list[Path]:
                 files.append(path)
         folders[:] = [each for each in folders if _left_out(Path(place, each), folder) is None]
     return _some(sorted(files), str(folder), found)
+
+
+def _tell_unreadable(found: Found) -> Callable[[OSError], None]:
+    return lambda error: found.failed.append(
+        LeftOut(readable(error.filename), f"It cannot be read: {error.strerror}.")
+    )
 
 
 def _some(files: list[Path], given: str, found: Found) -> list[Path]:
@@ -157,7 +158,7 @@ def _left_out(path: Path, folder: Path) -> str | None:
     kind = _kind(path)
     if path.is_symlink():
         if kind in ("absent", "folder"):
-            return "a link to a folder" if kind == "folder" else "a link that leads nowhere"
+            return _TO_FOLDER if kind == "folder" else "a link that leads nowhere"
         if _leads_out(path, folder):
             return _OUTSIDE
     return "no regular file" if kind == "other" else None
