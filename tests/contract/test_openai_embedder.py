@@ -1,11 +1,13 @@
 """What a person and the retry logic get to know when an OpenAI-compatible endpoint misbehaves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 from embedding_endpoint import Endpoint, serving
 from fastapi import Response
+from fastapi.responses import StreamingResponse
 
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
 
@@ -68,6 +70,8 @@ async def test_refused_request_says_why(endpoint: Endpoint) -> None:
     "body",
     [
         "<html>", "[]", "{}", '{"data": null}', '{"data": []}', '{"data": [{"index": 0}]}', '{"data": "x"}',
+        "[" * 100_000, '{"data": [{"index": 1e999, "embedding": [1]}]}',
+        '{"data": [{"index": 0, "embedding": [1' + "0" * 400 + "]}]}",
         '{"data": [{"index": 0, "embedding": "AAAA"}]}', '{"data": [{"index": 0, "embedding": ["1"]}]}',
     ],
 )  # fmt: skip
@@ -99,3 +103,23 @@ async def test_absent_endpoint_is_unavailable(endpoint: Endpoint) -> None:
     """Nobody listens there."""
     endpoint.url = "http://127.0.0.1:9/v1"
     assert "cannot be reached" in (await refusal(endpoint, Unavailable)).detail
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.05], ids=["endless", "trickling"])
+async def test_answer_that_does_not_end_is_not_read_on(endpoint: Endpoint, pause_s: float) -> None:
+    """Whether it comes fast, which would fill the memory, or slowly, which would hold up a document for ever."""
+
+    async def body() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * (1 if pause_s else 65536)
+            await asyncio.sleep(pause_s)
+
+    endpoint.answer = StreamingResponse(body())
+    error = await refusal(endpoint, Unavailable, timeout_s=0.5 if pause_s else 30)
+    assert ("in time" if pause_s else "does not end") in error.detail
+
+
+async def test_pause_without_end_is_not_believed(endpoint: Endpoint) -> None:
+    """Nobody waits for years because an endpoint says so."""
+    endpoint.answer = Response("", 429, headers={"retry-after": "9" * 5000})
+    assert (await refusal(endpoint, LimitReached)).extra["retry_after_s"] == 3600

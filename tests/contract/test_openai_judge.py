@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 
 from knowlog.faithfulness import FaithfulnessSettings, Judge, open_judge
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
@@ -147,3 +148,23 @@ async def test_what_cannot_be_a_judge_is_told_at_the_start() -> None:
     for changes in ({"judge": "oracle"}, {"judge": "openai:"}, {"url": "ftp://x"}):
         with pytest.raises(Misconfigured, match="KNOWLOG_FAITHFULNESS_"):
             Endpoint(url="http://127.0.0.1:9/v1").judge(**changes)
+
+
+async def test_a_judge_that_does_not_end_is_left(endpoint: Endpoint) -> None:
+    """Else it would fill the memory, or hold up a summary for ever."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" " * 65536
+            await asyncio.sleep(0)
+
+    endpoint.answer = StreamingResponse(body())
+    with pytest.raises(Unavailable, match="does not end"):
+        await endpoint.judge().judge("How long?", ANSWER, PASSAGES)
+
+
+async def test_a_reply_of_brackets_is_nonsense(endpoint: Endpoint) -> None:
+    """However deep: it is an error of the judge, not of ours."""
+    endpoint.answer = Response("[" * 100_000)
+    with pytest.raises(Unavailable, match="no message"):
+        await endpoint.judge().judge("How long?", ANSWER, PASSAGES)

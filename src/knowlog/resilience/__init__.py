@@ -25,6 +25,7 @@ from knowlog.resilience.guard import (
     guarded,
 )
 from knowlog.resilience.refusals import Refusals
+from knowlog.resilience.replies import Bounds, WholeReply, post, post_sync
 from knowlog.resilience.retrying import RetryBudget
 from knowlog.resilience.settings import ResilienceSettings
 from knowlog.resilience.turns import LATER_S, Turn, Turns, leave_turn
@@ -32,6 +33,7 @@ from knowlog.resilience.turns import LATER_S, Turn, Turns, leave_turn
 __all__ = [
     "LATER_S",
     "AdaptiveLimit",
+    "Bounds",
     "Breaker",
     "Bulkhead",
     "BulkheadFull",
@@ -48,6 +50,7 @@ __all__ = [
     "State",
     "Turn",
     "Turns",
+    "WholeReply",
     "begin",
     "deadline",
     "dependencies",
@@ -57,6 +60,8 @@ __all__ = [
     "kinds_apart",
     "leave_turn",
     "no_deadline",
+    "post",
+    "post_sync",
     "remaining_s",
     "time_limit",
     "within",

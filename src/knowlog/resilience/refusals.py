@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
 
+_LONGEST_PAUSE_S = 3600
+"""An endpoint that asks for more is asked again sooner: nobody waits for years because it says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
@@ -24,7 +27,7 @@ class Refusals:
         if status in (401, 403):
             return Misconfigured(f"{self.what} refuses the key ({status}): set {self.key_setting}.")
         if status == 429:
-            told = int(wait) if wait.isdecimal() else self.pause_s
+            told = min(int(wait[:9]), _LONGEST_PAUSE_S) if wait.isdecimal() else self.pause_s
             extra = {} if told is None else {"retry_after_s": told}
             return LimitReached(f"{self.what} asks for a pause{detail}.{self.advice}", **extra)
         if status >= 500 or status in (408, 409):

@@ -7,18 +7,20 @@ import httpx
 
 from knowlog.chunking.settings import ChunkingSettings
 from knowlog.kernel.errors import Misconfigured, Unavailable
-from knowlog.resilience import Policy, Refusals, guard_of
+from knowlog.resilience import Bounds, Policy, Refusals, WholeReply, guard_of, post_sync
 
 _PAUSE_S = 20
+_MOST_BYTES = 4 * 1024 * 1024
 _POLICY = Policy(attempts=1)  # a job that fails is tried again as a whole
 
 
 class OpenAILanguageModel:
     """One request for each prompt, at temperature 0. Safe to call from several threads."""
 
-    def __init__(self, name: str, client: httpx.Client) -> None:
+    def __init__(self, name: str, client: httpx.Client, timeout_s: float) -> None:
         self.name = name
         self._client = client
+        self._bounds = Bounds(f"The language model at {client.base_url}", _MOST_BYTES, timeout_s)
         self.guard = guard_of(
             f"language model of chunking {name} at {client.base_url.netloc.decode()}", _POLICY
         )
@@ -36,18 +38,18 @@ class OpenAILanguageModel:
     def _ask(self, prompt: str) -> str:
         given = {"model": self.name, "temperature": 0, "messages": [{"role": "user", "content": prompt}]}
         try:
-            response = self._client.post("chat/completions", json=given)
+            reply = post_sync(self._client, "chat/completions", given, self._bounds)
         except httpx.TimeoutException as error:
             raise Unavailable(f"The language model at {self._place} did not answer in time.") from error
         except httpx.RequestError as error:
             raise Unavailable(f"The language model at {self._place} cannot be reached: {error}.") from error
-        if response.status_code != httpx.codes.OK:
-            raise self._refusals.of(response.status_code, response.headers.get("retry-after", ""))
-        return self._answer(response)
+        if reply.status != httpx.codes.OK:
+            raise self._refusals.of(reply.status, reply.headers.get("retry-after", ""))
+        return self._answer(reply)
 
-    def _answer(self, response: httpx.Response) -> str:
+    def _answer(self, reply: WholeReply) -> str:
         try:
-            answer = response.json()["choices"][0]["message"]["content"]
+            answer = reply.json()["choices"][0]["message"]["content"]
         except (ValueError, KeyError, TypeError, IndexError):
             answer = None
         if not isinstance(answer, str):
@@ -72,4 +74,4 @@ def open_openai(settings: ChunkingSettings) -> OpenAILanguageModel:
     key = settings.llm_api_key
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     client = httpx.Client(base_url=settings.llm_url, headers=headers, timeout=settings.llm_timeout_s)
-    return OpenAILanguageModel(settings.llm_model, client)
+    return OpenAILanguageModel(settings.llm_model, client, settings.llm_timeout_s)

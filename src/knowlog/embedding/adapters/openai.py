@@ -15,20 +15,25 @@ from knowlog.embedding import wordpiece
 from knowlog.embedding.model import EmbeddingProfile
 from knowlog.embedding.settings import EmbeddingSettings
 from knowlog.kernel.errors import Misconfigured, Unavailable
-from knowlog.resilience import Policy, Refusals, guard_of
+from knowlog.resilience import Bounds, Policy, Refusals, WholeReply, guard_of, post
 
 DEFAULT_WINDOW = 8000
 """A little below the 8,191 of OpenAI's models, because tokens are counted with another tokenizer here."""
 _POLICY = Policy()
+_ROOM_BYTES, _BYTES_PER_NUMBER = 1024 * 1024, 64
+"""A reply has room for a refusal, and for each number with all of its digits and blanks."""
 
 
 class OpenAIEmbedder:
     """Texts travel in batches, one request after the other; vectors are checked and brought to length 1."""
 
-    def __init__(self, profile: EmbeddingProfile, client: httpx.AsyncClient, request_texts: int) -> None:
+    def __init__(
+        self, profile: EmbeddingProfile, client: httpx.AsyncClient, request_texts: int, timeout_s: float
+    ) -> None:
         self.profile = profile
         self._client = client
         self._request_texts = request_texts
+        self._timeout_s = timeout_s
         self.guard = guard_of(f"embedding model {profile.name} at {client.base_url.netloc.decode()}", _POLICY)
         self._refusals = Refusals(
             f"The embedding endpoint {self._place}",
@@ -59,15 +64,15 @@ class OpenAIEmbedder:
     async def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         given = {"model": self.profile.name, "input": [self._cut(text) for text in texts]}
         try:
-            response = await self._client.post("embeddings", json=given)
+            reply = await post(self._client, "embeddings", given, self._bounds(len(texts)))
         except httpx.TimeoutException as error:
             raise Unavailable(f"The embedding endpoint {self._place} did not answer in time.") from error
         except httpx.RequestError as error:
             raise Unavailable(f"The embedding endpoint {self._place} cannot be reached: {error}.") from error
-        if response.status_code != httpx.codes.OK:
-            wait = response.headers.get("retry-after", "")
-            raise self._refusals.of(response.status_code, wait, _detail(response))
-        return self._vectors(response, len(texts))
+        if reply.status != httpx.codes.OK:
+            wait = reply.headers.get("retry-after", "")
+            raise self._refusals.of(reply.status, wait, _detail(reply))
+        return self._vectors(reply, len(texts))
 
     def _cut(self, text: str) -> str:
         """Cut the text to the window. The endpoint refuses an empty text, so that becomes a space."""
@@ -77,8 +82,8 @@ class OpenAIEmbedder:
             text = text[: starts[window]] if len(starts) > window else text
         return text or " "
 
-    def _vectors(self, response: httpx.Response, count: int) -> NDArray[np.float32]:
-        rows = _rows(response)
+    def _vectors(self, reply: WholeReply, count: int) -> NDArray[np.float32]:
+        rows = _rows(reply)
         if rows is None or len(rows) != count:
             raise Unavailable(f"The embedding endpoint {self._place} answered with no list of vectors.")
         lengths = sorted({len(row) for row in rows})
@@ -93,24 +98,28 @@ class OpenAIEmbedder:
             raise Unavailable(f"The embedding endpoint {self._place} answered with an empty vector.")
         return np.asarray(vectors / norms, np.float32)
 
+    def _bounds(self, texts: int) -> Bounds:
+        most_bytes = _ROOM_BYTES + texts * self.profile.dimensions * _BYTES_PER_NUMBER
+        return Bounds(f"The embedding endpoint {self._place}", most_bytes, self._timeout_s)
+
     @property
     def _place(self) -> str:
         return str(self._client.base_url)
 
 
-def _detail(response: httpx.Response) -> str:
+def _detail(reply: WholeReply) -> str:
     """Return what the endpoint says about its refusal, for a person, or nothing."""
     try:
-        message = response.json()["error"]["message"]
+        message = reply.json()["error"]["message"]
     except (ValueError, KeyError, TypeError):
         return ""
     return f": {str(message).rstrip('.')[:300]}"
 
 
-def _rows(response: httpx.Response) -> list[list[float]] | None:
+def _rows(reply: WholeReply) -> list[list[float]] | None:
     """Return the vectors in the order of the texts, or None where the body is not what the API promises."""
     try:
-        data: list[dict[str, Any]] = response.json()["data"]
+        data: list[dict[str, Any]] = reply.json()["data"]
         rows = [item["embedding"] for item in sorted(data, key=lambda item: int(item["index"]))]
     except (ValueError, KeyError, TypeError):
         return None
@@ -135,4 +144,4 @@ def open_openai(settings: EmbeddingSettings, data_dir: Path) -> OpenAIEmbedder:
     headers = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"} if settings.api_key else {}
     client = httpx.AsyncClient(base_url=settings.url, headers=headers, timeout=settings.timeout_s)
     profile = EmbeddingProfile(name, dimensions, window, f"openai-{name}-{dimensions}-{window}")
-    return OpenAIEmbedder(profile, client, settings.request_texts)
+    return OpenAIEmbedder(profile, client, settings.request_texts, settings.timeout_s)
