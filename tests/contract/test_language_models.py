@@ -105,26 +105,35 @@ async def test_a_key_that_a_provider_sends_back_is_in_no_message(server: ModelSe
 
 
 @pytest.mark.parametrize(
-    ("mood", "error", "words"),
+    ("mood", "error", "words", "read"),
     [
-        ("fails", Unavailable, "fails \\(500\\)"),
-        ("slow", Unavailable, "in time"),
-        ("garbage", Unavailable, "something else than a message"),
-        ("endless", Unavailable, "does not end|in time"),
-        ("half a stream", Unavailable, "broke off"),
-        ("no key", Misconfigured, "KNOWLOG_LLM_API_KEY"),
-        ("busy", LimitReached, "pause"),
-        ("another", Misconfigured, "'other-model' answered: correct KNOWLOG_LLM_MODEL"),
+        ("fails", Unavailable, "fails \\(500\\)", False),
+        ("slow", Unavailable, "in time", True),
+        ("garbage", Unavailable, "something else than a message", True),
+        ("endless", Unavailable, "does not end|in time", True),
+        ("half a stream", Unavailable, "broke off", True),
+        ("no key", Misconfigured, "KNOWLOG_LLM_API_KEY", False),
+        ("busy", LimitReached, "pause", False),
+        ("another", Misconfigured, "'other-model' answered: correct KNOWLOG_LLM_MODEL", True),
     ],
 )
 async def test_misbehaviour_is_an_error_of_ours(
-    server: ModelServer, mood: str, error: type[KnowlogError], words: str
+    server: ModelServer, mood: str, error: type[KnowlogError], words: str, read: bool
 ) -> None:
-    """Clear, and bounded in time and memory; what came is put on the account."""
+    """Clear, and bounded in time and memory; what came is put on the account, and nothing where the call was refused."""
     server.mood, account = mood, Noting()
     with pytest.raises(error, match=words):
         await server.provider(timeout_s=0.5).complete(PROMPT, account)
-    assert [used.estimated for used in account.used] == [True]
+    assert [(used.estimated, used.tokens > 0) for used in account.used] == [(read, read)]
+
+
+async def test_who_cannot_be_reached_has_used_nothing() -> None:
+    """Else a model that is down for an hour uses up a tenant's limit of the day."""
+    async with serving() as server:
+        provider, account = server.provider(), Noting()
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await provider.complete(PROMPT, account)
+    assert [used.tokens for used in account.used] == [0]
 
 
 async def test_a_reply_that_is_no_json_is_asked_for_once_more(server: ModelServer) -> None:

@@ -48,6 +48,10 @@ class Usage:
         return 0 <= self.read_tokens <= _MOST_TOKENS and 0 <= self.written_tokens <= _MOST_TOKENS
 
 
+NOTHING_USED = Usage(0, 0)
+"""Of a call that was refused, or reached nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """All that a model wrote, and what that took."""

@@ -18,7 +18,7 @@ class LanguageModel(Protocol):
         """Where it is asked: a host, or a provider's name."""
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
-        """Yield the reply in pieces as they come, and what it used where the provider says so.
+        """Yield the reply in pieces as they come, and what it used where the provider says so, or refused the call.
 
         Raises Unavailable (also for a reply that breaks off or is no reply at all), LimitReached or Misconfigured.
         """

@@ -18,7 +18,7 @@ from any_llm.exceptions import (
 )
 
 from knowlog.kernel.errors import KnowlogError, LimitReached, Misconfigured, Unavailable
-from knowlog.llm.model import Prompt, Usage
+from knowlog.llm.model import NOTHING_USED, Prompt, Usage
 from knowlog.llm.provider import host_of
 from knowlog.llm.settings import Chosen
 
@@ -46,8 +46,9 @@ class AnyProviderModel:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """See the port."""
         ended = False
+        chunks: Any = None
         try:
-            chunks: Any = await self._client.acompletion(**self._given(prompt))
+            chunks = await self._client.acompletion(**self._given(prompt))
             async for chunk in chunks:
                 if chunk.usage:
                     yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
@@ -56,6 +57,8 @@ class AnyProviderModel:
                         yield choice.delta.content
                     ended = ended or bool(choice.finish_reason)
         except Exception as error:
+            if chunks is None and isinstance(error, (RateLimitError, *_WRONG)):
+                yield NOTHING_USED
             raise self._refusal(error) from error
         if not ended:
             raise Unavailable(f"The reply of the language model at {self.place} broke off.")

@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from knowlog.kernel.errors import Misconfigured, Unavailable
-from knowlog.llm.model import Prompt, Usage
+from knowlog.llm.model import NOTHING_USED, Prompt, Usage
 from knowlog.llm.provider import host_of
 from knowlog.llm.settings import Chosen
 from knowlog.resilience import Refusals
@@ -19,6 +19,7 @@ from knowlog.resilience import Refusals
 OWN_URL = "https://api.openai.com/v1"
 _PAUSE_S = 20
 _MOST_BYTES = 4 * 1024 * 1024
+_NOT_ASKED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _FIELDS = (":", "event:", "id:", "retry:")
 """Lines of server-sent events that say nothing here."""
 
@@ -44,12 +45,17 @@ class OpenAIModel:
         try:
             async with self._client.stream("POST", "chat/completions", json=self._given(prompt)) as response:
                 if response.status_code != httpx.codes.OK:
+                    yield NOTHING_USED
                     raise self._refusals.of(response.status_code, response.headers.get("retry-after", ""))
                 async for piece in self._pieces(response):
                     yield piece
         except httpx.TimeoutException as error:
+            if isinstance(error, _NOT_ASKED):
+                yield NOTHING_USED
             raise Unavailable(f"The language model at {self.place} did not answer in time.") from error
         except httpx.RequestError as error:
+            if isinstance(error, _NOT_ASKED):
+                yield NOTHING_USED
             said = self._hushed(str(error) or type(error).__name__)
             raise Unavailable(f"The language model at {self.place} cannot be reached: {said}.") from error
 
