@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from knowlog.formats.decoding import decode
 from knowlog.formats.kinds import HTML, Kind
-from knowlog.formats.model import Extracted, Limits, Source, without_text
+from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, without_text
 from knowlog.formats.office import extract, readable
 from knowlog.formats.shallow import shallow
 
@@ -29,6 +29,11 @@ _MISREAD_TAG = re.compile(
     rf"<(?P<end>/?)(?P<name>{'|'.join(_MISREAD)})(?=[\s/>])(?P<rest>(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>",
     re.IGNORECASE,
 )
+_MARK = re.compile(r"\*|~~+|\](?!\]?-{0,2}>)|(?<=&amp;)#")
+_MEANT = str.maketrans({"\ue001": "*", "\ue002": "~", "\ue003": "]", "\ue004": "#"})
+"""What stands for marks of a page's text while its Markdown is read: 2*3*4 is none of Markdown's."""
+_STAND_INS = {ord(mark): stand_in for stand_in, mark in _MEANT.items()}
+_TAKEN = dict.fromkeys(_MEANT, "\ufffd")
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
 
 
@@ -39,10 +44,10 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     if kind is HTML or kind.media_type == HTML.media_type:
         match = _TITLE.search(text)
         title = " ".join(html.unescape(match[1]).split()) if match else None
-        text = _without_what_hides(text)
+        body, headings = _readable_page(text, kind, limits)
     else:
         text = _XML_DECLARATION.sub("", text)
-    body, headings = readable(extract(text.encode(), kind, limits).content, limits)
+        body, headings = readable(extract(text.encode(), kind, limits).content, limits)
     if not body:
         raise without_text(kind.what)
     return Extracted(body, kind.media_type, headings=headings, title=title or None)
@@ -50,8 +55,18 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
 
 def read_html_part(content: str, limits: Limits) -> str:
     """Return the text of a piece of HTML, for a message's body; it may have none."""
-    text = _without_what_hides(content)
-    return readable(extract(text.encode(), replace(HTML), limits).content, limits)[0]
+    return _readable_page(content, replace(HTML), limits)[0]
+
+
+def _readable_page(page: str, kind: Kind, limits: Limits) -> tuple[str, tuple[HeadingMark, ...]]:
+    """Like `readable`, but of a page: kreuzberg does not escape there what is no Markdown."""
+    given = _without_what_hides(
+        _MARK.sub(lambda found: found[0].translate(_STAND_INS), page.translate(_TAKEN))
+    )
+    text, headings = readable(extract(given.encode(), kind, limits).content, limits)
+    return text.translate(_MEANT), tuple(
+        each._replace(title=each.title.translate(_MEANT)) for each in headings
+    )
 
 
 def _without_what_hides(page: str) -> str:

@@ -2,6 +2,7 @@
 
 import email.message
 import io
+import re
 import zipfile
 
 import pytest
@@ -252,6 +253,24 @@ def test_a_page_is_read_as_it_shows(body: str, text: str):
     """Blocks stay apart in what holds them, and no word comes in that the page does not have."""
     page = f"<html><head><title>Stock</title></head><body>{body}</body></html>"
     assert extracted(page.encode(), "page.html").text == text
+
+
+@pytest.mark.parametrize("said", [
+    "2*3*4 makes 24", "*x* or **y**", "5~~6~~7", "f[i](x) is called", "see <a href=u>[1]</a>(p. 5)",
+    "write &#65; for A", "a <code>*b*</code>",
+])  # fmt: skip
+@pytest.mark.parametrize(
+    "around", ["<p>{}</p>", "<ul><li>{}</ul>", "<h2>{}</h2>", "<table><tr><td>{}</table>"]
+)
+def test_signs_in_a_page_are_no_markdown(said: str, around: str):
+    """A page holds text; a size of 2*3*4 is not one of 234. What is set in bold loses its marks alone."""
+    page = around.format(f"{said.replace('&', '&amp;')}, <b>bold</b>, <i>it</i>")
+    found = extracted(f"<body>{page}".encode(), "page.html")
+    plain = re.sub("<.*?>", "", said)
+    assert f"{plain}, bold, it" in found.text.replace("`", "")
+    assert [each.title.replace("`", "") for each in found.headings] == [f"{plain}, bold, it"] * (
+        "h2" in around
+    )
 
 
 def message(*parts: tuple[str, str], kind: str = "mixed") -> str:
