@@ -92,7 +92,7 @@ class Provider:
         finally:
             used = told if told and told.plausible else estimated(prompt, "".join(pieces))
             account.add(used, self._price)
-        text = "".join(pieces)
+        text = _whole("".join(pieces))
         return Reply(unmarked(text) if self._marking == "datamarked" else text, used)
 
 
@@ -104,6 +104,11 @@ def policy_of(settings: LlmSettings) -> Policy:
 def host_of(url: str) -> str:
     """Return host and port of an address, as guards and messages name it."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _whole(text: str) -> str:
+    """A text of characters: halves that came in different pieces are joined, and one without its other is replaced."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _wrong_in(error: ValidationError) -> str:

@@ -156,3 +156,13 @@ async def test_without_a_model_such_a_pattern_is_refused(
     """With the names of those that need none."""
     with pytest.raises(Invalid, match="Choose one of: hybrid"):
         await retrieve(database, tenant, embedder, store, Search("pump", (collection,), pattern=pattern))
+
+
+@pytest.mark.parametrize(
+    "reply", ["a\x00b \x00", "2\u00b2", "\ud800 x", "\U0001f984" * 5000, "", "\u202e\u2028", "%s \\ $1"]
+)
+@pytest.mark.parametrize("pattern", ASKING)
+async def test_whatever_a_model_writes_the_search_is_answered(ask, pattern: str, reply: str) -> None:
+    """Half a character, what only looks like a figure, nothing: it costs nobody the search."""
+    _, found = await ask(pattern, lambda _: reply, "pump fault E7")
+    assert (found.pattern, found.calls >= 1) == (pattern, True)
