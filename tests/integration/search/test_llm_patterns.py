@@ -17,6 +17,14 @@ TEXTS = [
     "Fault E7 is mended by changing the gasket of the impeller.",
     "Invoices are paid within thirty days.",
 ]
+ODD = {
+    "nul": "a\x00b \x00",
+    "square": "2\u00b2",
+    "half a character": "\ud800 x",
+    "long": "\U0001f984" * 5000,
+    "empty": "",
+    "marks": "\u202e\u2028 %s \\ $1",
+}
 
 
 def writer_of(reply: Callable[[Prompt], str]) -> tuple[FakeModel, ProviderWriter]:
@@ -158,11 +166,9 @@ async def test_without_a_model_such_a_pattern_is_refused(
         await retrieve(database, tenant, embedder, store, Search("pump", (collection,), pattern=pattern))
 
 
-@pytest.mark.parametrize(
-    "reply", ["a\x00b \x00", "2\u00b2", "\ud800 x", "\U0001f984" * 5000, "", "\u202e\u2028", "%s \\ $1"]
-)
+@pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("pattern", ASKING)
-async def test_whatever_a_model_writes_the_search_is_answered(ask, pattern: str, reply: str) -> None:
+async def test_whatever_a_model_writes_the_search_is_answered(ask, pattern: str, odd: str) -> None:
     """Half a character, what only looks like a figure, nothing: it costs nobody the search."""
-    _, found = await ask(pattern, lambda _: reply, "pump fault E7")
+    _, found = await ask(pattern, lambda _: ODD[odd], "pump fault E7")
     assert (found.pattern, found.calls >= 1) == (pattern, True)
