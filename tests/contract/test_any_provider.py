@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from knowlog.kernel.errors import LimitReached, Misconfigured, Unavailable
-from knowlog.llm import LlmSettings, OpenAccount, Prompt, Provider, open_providers
+from knowlog.llm import LlmSettings, OpenAccount, Price, Prompt, Provider, Usage, open_providers
 
 pytestmark = pytest.mark.skipif(
     find_spec("any_llm") is None, reason='not installed: pip install "knowlog[llm]"'
@@ -28,6 +28,17 @@ STREAM = (
     ("message_delta", {"delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 30}}),
     ("message_stop", {}),
 )  # fmt: skip
+
+
+class Noting(OpenAccount):
+    """Keeps what was put on it."""
+
+    def __init__(self) -> None:
+        self.used: list[Usage] = []
+
+    def add(self, usage: Usage, price: Price) -> None:
+        """Keep it."""
+        self.used.append(usage)
 
 
 class Endpoint:
@@ -81,11 +92,12 @@ async def test_a_reply_is_read_as_it_streams(endpoint: Endpoint) -> None:
     ("status", "error"), [(401, Misconfigured), (429, LimitReached), (500, Unavailable), (529, Unavailable)]
 )
 async def test_refusals_are_errors_of_ours(endpoint: Endpoint, status: int, error: type[Exception]) -> None:
-    """And are asked once: nobody retries behind the guard's back."""
-    endpoint.status = status
+    """And are asked once: nobody retries behind the guard's back. Nothing was used."""
+    endpoint.status, account = status, Noting()
     with pytest.raises(error):
-        await endpoint.provider().complete(PROMPT, OpenAccount())
+        await endpoint.provider().complete(PROMPT, account)
     assert len(endpoint.asked) == 1
+    assert [used.tokens for used in account.used] == [0]
 
 
 async def test_half_a_stream_is_no_reply(endpoint: Endpoint) -> None:

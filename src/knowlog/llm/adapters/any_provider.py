@@ -45,11 +45,11 @@ class AnyProviderModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """See the port."""
-        ended = False
-        chunks: Any = None
+        begun = ended = False
         try:
-            chunks = await self._client.acompletion(**self._given(prompt))
+            chunks: Any = await self._client.acompletion(**self._given(prompt))
             async for chunk in chunks:
+                begun = True
                 if chunk.usage:
                     yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                 for choice in chunk.choices:
@@ -57,7 +57,7 @@ class AnyProviderModel:
                         yield choice.delta.content
                     ended = ended or bool(choice.finish_reason)
         except Exception as error:
-            if chunks is None and isinstance(error, (RateLimitError, *_WRONG)):
+            if not begun and getattr(error, "status_code", None) is not None:
                 yield NOTHING_USED
             raise self._refusal(error) from error
         if not ended:
