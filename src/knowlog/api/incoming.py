@@ -234,7 +234,7 @@ def _from_body(content: Content, kind: str, filename: str | None, described: Des
     name = described.external_id or filename or text_id(content)
     return Upload(
         name,
-        filename or _named(kind),
+        filename or _named(kind, described.external_id),
         content,
         kind or None,
         described.title,
@@ -352,8 +352,12 @@ def _text_upload(document: TextDocument) -> Upload:
 
 def _text_filename(external_id: str | None) -> str:
     """A name that people know the text by until it has a title, and that says it is text."""
-    last = (external_id or "text").rstrip("/").rpartition("/")[2] or "text"
+    last = _last_part(external_id, "text")
     return last if last.endswith((".txt", ".md")) else f"{last}.txt"
+
+
+def _last_part(external_id: str | None, otherwise: str) -> str:
+    return (external_id or otherwise).rstrip("/").rpartition("/")[2] or otherwise
 
 
 def _kind(request: Request) -> str:
@@ -380,5 +384,8 @@ def clean_filename(filename: str) -> str:
     return "".join(character for character in filename if character.isprintable())[-1000:] or "file"
 
 
-def _named(media_type: str) -> str:
-    return "text.txt" if media_type in {"", "text/plain"} else "document"
+def _named(media_type: str, external_id: str | None) -> str:
+    """A name for what came without one. It ends like a text or in nothing: an id need not tell the truth of its kind."""
+    if media_type in {"", "text/plain"}:
+        return _text_filename(external_id)
+    return _last_part(external_id, "document").replace(".", " ").strip() or "document"

@@ -51,6 +51,21 @@ async def test_the_body_can_be_the_document(alice: Client) -> None:
     )
 
 
+@pytest.mark.parametrize(("media_type", "external_id", "title"), [
+    ("text/plain", "policies/travel", "travel.txt"), ("text/plain", "travel.md", "travel.md"),
+    ("text/plain", None, "text.txt"),
+    ("text/markdown", "policies/travel.pdf", "travel pdf"), ("text/markdown", "policies/", "policies"),
+    ("text/markdown", "..", "document"), ("text/markdown", None, "document"),
+])  # fmt: skip
+async def test_a_body_without_a_name_is_known_by_its_id(
+    alice: Client, media_type: str, external_id: str | None, title: str
+) -> None:
+    """As a text in JSON is; a list of documents that are all named "text.txt" helps nobody."""
+    described = {"external_id": external_id} if external_id else {}
+    answer = await alice.post(PLACE, content=b"Nine.", params=described, headers={"Content-Type": media_type})
+    assert (await alice.get(answer.headers["location"])).json()["title"] == title
+
+
 async def test_the_same_bytes_change_nothing_other_bytes_make_a_version(alice: Client) -> None:
     """Identity is the external id."""
     first = await alice.post(PLACE, json={"text": "one", "external_id": "x"})
