@@ -18,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from knowlog.answering.addresses import leads_away
 from knowlog.answering.language import language_of
 from knowlog.answering.model import Statement, cited
-from knowlog.faithfulness import Judge
+from knowlog.faithfulness import Judge, split_claims
 from knowlog.llm import Account, Prompt, Provider
 from knowlog.retrieval import Passage, is_flagged
 
 MOST_STATEMENTS = 6
 _LONGEST_STATEMENT = 1000
+_MOST_CLAIMS = 12
+"""A statement is one sentence; of one that is cut into hundreds, each would be judged while every question waits."""
 _SHOWN_CHARS = 4000
 """Of each passage, so many characters are shown to the model."""
 _PROPOSAL_TOKENS = 120
@@ -114,6 +116,8 @@ async def verified(question: str, said: Said, passages: Sequence[Passage], judge
     numbers = [number for number in dict.fromkeys(said.passages) if 1 <= number <= len(passages)]
     named = [passages[number - 1] for number in numbers]
     if not text or len(text) > _LONGEST_STATEMENT or not named or _brings_in(text, named, question):
+        return None
+    if len(split_claims(text)) > _MOST_CLAIMS:
         return None
     judgement = await judge.judge(question, text, [passage.text for passage in named])
     if not judgement.faithful or not judgement.verdicts:
