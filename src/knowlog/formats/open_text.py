@@ -29,9 +29,11 @@ _PARAGRAPH = f"{_TEXT}p"
 _PARAGRAPHS = frozenset((_PARAGRAPH, f"{_TEXT}h"))
 _UNWRAPPED = frozenset((
     *(f"{_TEXT}{name}" for name in ("span", "numbered-paragraph", "ruby", "ruby-base")),
+    *(f"{_TEXT}{name}" for name in ("bibliography", "index-body", "index-title")),
     *(f"{_TABLE}{name}" for name in ("table-row-group", "table-rows")),
 ))  # fmt: skip
-_LEFT_OUT = frozenset((f"{_TEXT}ruby-text",))
+_LEFT_OUT = frozenset((f"{_TEXT}ruby-text", f"{_TEXT}bibliography-source", f"{_TEXT}table-of-content"))
+_READ_AS = {f"{_TEXT}list-header": f"{_TEXT}list-item"}
 _SPACES = f"{_TEXT}s"
 _NOTE, _NOTE_BODY = f"{_TEXT}note", f"{_TEXT}note-body"
 _CONTENT = "content.xml"
@@ -85,7 +87,7 @@ def _copy(source: Element, target: Element, notes: list[Element] | None) -> None
         elif child.tag == _CELL:
             _copy_cell(child, SubElement(target, child.tag, child.attrib))
         elif child.tag not in _LEFT_OUT:
-            _copy(child, SubElement(target, child.tag, child.attrib), notes)
+            _copy(child, SubElement(target, _READ_AS.get(child.tag, child.tag), child.attrib), notes)
         _write(target, child.tail)
 
 

@@ -75,6 +75,12 @@ def grouped(kind: str, cell: str) -> str:
     (grouped("table-row-group", "Nine left."), "| Nine left. |\n| --- |"),
     (paragraph("<text:ruby><text:ruby-base>Nine</text:ruby-base><text:ruby-text>9</text:ruby-text></text:ruby> left."),
      "Nine left."),
+    (f"<text:bibliography><text:bibliography-source>{paragraph('[title]')}</text:bibliography-source><text:index-body>"
+     f"<text:index-title>{NINE}</text:index-title>{TEN}</text:index-body></text:bibliography>",
+     "Nine left.\n\nTen sold."),
+    (f"<text:list><text:list-header>{NINE}</text:list-header><text:list-item>{TEN}</text:list-item></text:list>",
+     "- Nine left.\n- Ten sold."),
+    (f"<text:table-of-content><text:index-body>{TEN}</text:index-body></text:table-of-content>{NINE}", "Nine left."),
 ])  # fmt: skip
 def test_all_of_it_is_read(body: str, text: str) -> None:
     """Spans in spans, notes, what a cell holds, what is drawn, groups of rows."""
