@@ -84,7 +84,9 @@ async def get_feedback(
     """Return what was said, by one giver or by whoever (None). Raises NotFound."""
     row = await connection.fetchrow(_SQL["find"], feedback_id, given_by, within(scope))
     if row is None:
-        raise NotFound("There is no such feedback. `GET /v1/feedback` lists yours.")
+        raise NotFound(
+            "There is no such feedback. `GET /v1/feedback` lists yours, as `knowlog feedback list` does."
+        )
     return Feedback(**row)
 
 

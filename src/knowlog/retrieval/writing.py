@@ -37,8 +37,8 @@ class LazyWriter:
 
 
 _NONE = (
-    "This retrieval pattern asks a language model, and there is none. Choose another pattern, such as hybrid, or let an"
-    " admin entrust a model: `knowlog language-model set`."
+    "This retrieval pattern asks a language model, and there is none. Choose another pattern, such as hybrid, let an"
+    " admin entrust a model (`knowlog language-model set`), or let the operator set KNOWLOG_LLM_MODEL."
 )
 _MOST_CHARACTERS = 4000
 """As many as a question may have: a model that does not stop is cut off."""

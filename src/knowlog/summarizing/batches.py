@@ -42,7 +42,9 @@ async def get_batch(connection: Connection, scope: Scope, batch_id: UUID, asker:
     """Return a batch of one asker (None: of any). Raises NotFound."""
     row = await connection.fetchrow(SQL["list_batches"], None, asker, batch_id, within(scope), 1)
     if row is None:
-        raise NotFound("There is no such batch. `GET /v1/summaries/batches` lists yours.")
+        raise NotFound(
+            "There is no such batch. `GET /v1/summaries/batches` lists yours, as `knowlog summaries batches` does."
+        )
     return Batch(**row)
 
 

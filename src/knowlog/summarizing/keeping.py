@@ -119,7 +119,9 @@ async def get_summary(connection: Connection, scope: Scope, summary_id: UUID, as
         SQL["list_summaries"], None, asker, None, None, summary_id, within(scope), 1
     )
     if row is None:
-        raise NotFound("There is no such summary. `GET /v1/summaries` lists yours.")
+        raise NotFound(
+            "There is no such summary. `GET /v1/summaries` lists yours, as `knowlog summaries list` does."
+        )
     return Summary(**row)
 
 

@@ -25,7 +25,7 @@ _HISTORY = 6
 """So many questions are looked back."""
 _LONGEST_TITLE = 200
 _SQL = load_queries("knowlog.threads")
-_ABSENT = "You have no such thread. `GET /v1/threads` lists yours."
+_ABSENT = "You have no such thread. `GET /v1/threads` lists yours, as `knowlog threads list` does."
 
 
 async def create_thread(

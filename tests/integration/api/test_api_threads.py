@@ -66,7 +66,8 @@ async def test_a_thread_is_its_owners_alone(
     await ask(bob, thread_id, "How long is the warranty of pumps?")
     place, another = f"/v1/threads/{thread_id}", await make_client(tenant, "reader")
     for client in (handbook, another, charlie):
-        problem(await client.get(place), 404, "not-found")
+        absent = problem(await client.get(place), 404, "not-found")
+        assert "`knowlog threads list`" in str(absent["detail"])
         problem(await client.get(f"{place}/export"), 404, "not-found")
         problem(await client.patch(place, json={"title": "mine"}), 404, "not-found")
         problem(await client.delete(place), 404, "not-found")
