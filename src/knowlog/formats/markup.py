@@ -8,6 +8,7 @@ from knowlog.formats.decoding import decode
 from knowlog.formats.kinds import HTML, Kind
 from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, without_text
 from knowlog.formats.office import extract, readable
+from knowlog.formats.references import as_meant, without_references
 from knowlog.formats.shallow import shallow
 
 _CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
@@ -46,8 +47,9 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
         title = " ".join(html.unescape(match[1]).split()) if match else None
         body, headings = _readable_page(text, kind, limits)
     else:
-        text = _XML_DECLARATION.sub("", text)
+        text = without_references(_XML_DECLARATION.sub("", text))
         body, headings = readable(extract(text.encode(), kind, limits).content, limits)
+        body, headings = as_meant(body), tuple(each._replace(title=as_meant(each.title)) for each in headings)
     if not body:
         raise without_text(kind.what)
     return Extracted(body, kind.media_type, headings=headings, title=title or None)

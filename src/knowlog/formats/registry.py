@@ -21,6 +21,7 @@ READERS: dict[str, str] = {
     "slides": "knowlog.formats.slides.read_slides",
     "open_slides": "knowlog.formats.slides.read_open_slides",
     "open_text": "knowlog.formats.open_text.read_open_text",
+    "word": "knowlog.formats.word.read_word",
     "office": "knowlog.formats.office.read_office",
 }
 SAFE_IN_PROCESS = frozenset({"text", "markdown", "table", "subtitles"})
