@@ -13,11 +13,14 @@ from knowlog.formats.references import as_meant, without_references
 
 _PARTS = re.compile(r"(?:word/[^/]*|docProps/core)\.xml", re.IGNORECASE)
 _PICTURES = "word/media/"
+_SIGN = re.compile(r"<w:(tab|noBreakHyphen)\s*/>")
+_SIGNS = {"tab": " ", "noBreakHyphen": "-"}
+"""Of a run; the tabs of a style have attributes."""
 _OTHER_ENCODING = re.compile(rb"\s*<\?xml[^<>]{0,200}encoding\s*=\s*[\"'](?!utf-8)", re.IGNORECASE)
 
 
 def read_word(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read a Word document: "R&D" is "R&amp;D" in it, and was to kreuzberg "RD"."""
+    """Read a Word document: "R&D" is "R&amp;D" in it, and to kreuzberg "RD"; it has no tab or hyphen."""
     packed = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(source.content)) as given, zipfile.ZipFile(packed, "w") as plain:
@@ -35,9 +38,10 @@ def read_word(source: Source, kind: Kind, limits: Limits) -> Extracted:
 
 
 def _plain(content: bytes) -> bytes:
-    if b"&" not in content or _OTHER_ENCODING.match(content):
+    if _OTHER_ENCODING.match(content):
         return content
     try:
-        return without_references(content.decode("utf-8-sig")).encode()
+        xml = without_references(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return content
+    return _SIGN.sub(lambda sign: f'<w:t xml:space="preserve">{_SIGNS[sign[1]]}</w:t>', xml).encode()

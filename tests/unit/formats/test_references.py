@@ -61,3 +61,10 @@ def test_plain_xml_keeps_its_signs() -> None:
 def test_what_means_no_character_is_left_out() -> None:
     """A lone half of a pair, zero, and a number that is too high."""
     assert word(paragraph("Nine &#xD800;&#0;&#9999999;left.")).text.split() == ["Nine", "left."]
+
+
+def test_tabs_and_hyphens_that_do_not_break_keep_words_apart() -> None:
+    """Each is an element of its own; so are the tabs of a style, which stand for no text."""
+    run = "<w:r><w:t>A</w:t><w:noBreakHyphen/><w:t>12</w:t><w:tab/><w:t>left</w:t></w:r>"
+    style = '<w:pPr><w:tabs><w:tab w:val="left" w:pos="720"/></w:tabs></w:pPr>'
+    assert word(f"<w:p>{style}{run}</w:p>").text == "A-12 left"
