@@ -16,6 +16,13 @@ _PICTURES = "word/media/"
 _SIGN = re.compile(r"<w:(tab|noBreakHyphen)\s*/>")
 _SIGNS = {"tab": " ", "noBreakHyphen": "-"}
 """Of a run; the tabs of a style have attributes."""
+_BOX = re.compile(
+    r"<(?P<holder>mc:AlternateContent|w:pict)\b(?:(?!<(?:mc:AlternateContent|w:pict)\b).)*?<w:txbxContent\b"
+    r"(?P<held>(?:(?!<mc:AlternateContent\b|<w:txbxContent\b).)*?)</w:txbxContent>"
+    r"(?:(?!<mc:AlternateContent\b).)*?</(?P=holder)>",
+    re.DOTALL,
+)
+_WORDS = re.compile(r"<w:t(?:\s[^<>]*)?>([^<>]*)</w:t>|(?P<end></w:p>)")
 _OTHER_ENCODING = re.compile(rb"\s*<\?xml[^<>]{0,200}encoding\s*=\s*[\"'](?!utf-8)", re.IGNORECASE)
 
 
@@ -44,4 +51,11 @@ def _plain(content: bytes) -> bytes:
         xml = without_references(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return content
+    xml = _BOX.sub(_within_its_paragraph, xml)
     return _SIGN.sub(lambda sign: f'<w:t xml:space="preserve">{_SIGNS[sign[1]]}</w:t>', xml).encode()
+
+
+def _within_its_paragraph(box: re.Match[str]) -> str:
+    """The words of a text box as words of its run: of a paragraph with a box, kreuzberg reads the one or the other."""
+    words = "".join(" " if found["end"] else found[1] for found in _WORDS.finditer(box["held"]))
+    return f'<w:t xml:space="preserve"> {words.strip()} </w:t>'

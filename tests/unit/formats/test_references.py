@@ -10,6 +10,10 @@ from knowlog.formats import Extracted, Limits, Source, detect, read
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+ALTERNATIVES = (
+    '<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"><mc:Choice><w:drawing>'
+    "{0}</w:drawing></mc:Choice><mc:Fallback><w:pict>{0}</w:pict></mc:Fallback></mc:AlternateContent>"
+)
 SENT = "R&amp;D at 3&lt;5 &gt;2 of &quot;caf&#233;&#xE9;s&quot; &#38;&#x3c;; &amp;lt; stays"
 MEANT = 'R&D at 3<5 >2 of "caféés" &<; &lt; stays'
 
@@ -68,3 +72,11 @@ def test_tabs_and_hyphens_that_do_not_break_keep_words_apart() -> None:
     run = "<w:r><w:t>A</w:t><w:noBreakHyphen/><w:t>12</w:t><w:tab/><w:t>left</w:t></w:r>"
     style = '<w:pPr><w:tabs><w:tab w:val="left" w:pos="720"/></w:tabs></w:pPr>'
     assert word(f"<w:p>{style}{run}</w:p>").text == "A-12 left"
+
+
+@pytest.mark.parametrize("holder", ["<w:pict>{}</w:pict>", ALTERNATIVES])
+def test_a_text_box_does_not_hide_its_paragraph(holder: str) -> None:
+    """Nor the paragraph the box."""
+    box = holder.format(f"<w:txbxContent>{paragraph('Ten')}{paragraph('sold.')}</w:txbxContent>")
+    held = f"<w:p><w:r>{box}</w:r><w:r><w:t>Nine left.</w:t></w:r></w:p>"
+    assert word(held + paragraph("Bye.")).text == "Ten sold. Nine left.\n\nBye."
