@@ -1,13 +1,17 @@
 """Web pages and XML: decoded here, so that the charset is settled, then turned to Markdown by kreuzberg."""
 
 import html
+import io
 import re
+import zipfile
+import zlib
 from dataclasses import replace
 
+from knowlog.formats.containers import read_member
 from knowlog.formats.decoding import decode
 from knowlog.formats.kinds import HTML, Kind
-from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, without_text
-from knowlog.formats.office import extract, readable
+from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, damaged, without_text
+from knowlog.formats.office import extract, read_office, readable
 from knowlog.formats.references import as_meant, without_references
 from knowlog.formats.shallow import shallow
 
@@ -35,6 +39,8 @@ _MEANT = str.maketrans({"\ue001": "*", "\ue002": "~", "\ue003": "]", "\ue004": "
 """What stands for marks of a page's text while its Markdown is read: 2*3*4 is none of Markdown's."""
 _STAND_INS = {ord(mark): stand_in for stand_in, mark in _MEANT.items()}
 _TAKEN = dict.fromkeys(_MEANT, "\ufffd")
+_PAGES = (".xhtml", ".html", ".htm")
+_OF_BOOKS = (*_PAGES, ".xml", ".opf", ".ncx", "mimetype")
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
 
 
@@ -53,6 +59,24 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     if not body:
         raise without_text(kind.what)
     return Extracted(body, kind.media_type, headings=headings, title=title or None)
+
+
+def read_book(source: Source, kind: Kind, limits: Limits) -> Extracted:
+    """Read an EPUB: web pages in a container."""
+    packed = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.content)) as given, zipfile.ZipFile(packed, "w") as plain:
+            for name in {each: None for each in given.namelist() if each.lower().endswith(_OF_BOOKS)}:
+                content = read_member(given, name, limits)
+                plain.writestr(name, _page_of_book(content) if name.lower().endswith(_PAGES) else content)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise damaged(kind.what, str(error)) from error
+    return read_office(Source(packed.getvalue(), source.filename, source.media_type), kind, limits)
+
+
+def _page_of_book(content: bytes) -> bytes:
+    text = content.decode("latin-1")  # whatever its charset, its tags are ASCII
+    return _MISREAD_TAG.sub(_read_right, text).encode("latin-1")
 
 
 def read_html_part(content: str, limits: Limits) -> str:

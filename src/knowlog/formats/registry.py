@@ -16,6 +16,7 @@ READERS: dict[str, str] = {
     "table": "knowlog.formats.text.read_table",
     "subtitles": "knowlog.formats.text.read_subtitles",
     "markup": "knowlog.formats.markup.read_markup",
+    "book": "knowlog.formats.markup.read_book",
     "mail": "knowlog.formats.mail.read_mail",
     "pdf": "knowlog.formats.pdf.read_pdf",
     "slides": "knowlog.formats.slides.read_slides",

@@ -273,6 +273,34 @@ def test_signs_in_a_page_are_no_markdown(said: str, around: str):
     )
 
 
+def book(body: str) -> bytes:
+    """An EPUB of one page."""
+    return zipped(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container">'
+            '<rootfiles><rootfile full-path="c.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
+            "c.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="3.0"><metadata '
+            'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>Stock</dc:title></metadata><manifest><item id="a" '
+            'href="a.xhtml" media-type="application/xhtml+xml"/><item id="b" href="b.png" media-type="image/png"/>'
+            '</manifest><spine><itemref idref="a"/></spine></package>',
+            "a.xhtml": f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{body}</body></html>',
+            "b.png": "no picture",
+        }
+    )
+
+
+@pytest.mark.parametrize(("body", "text"), [
+    ("<h1>Stock</h1><p>Neun <b>Stück</b>.</p>", "# Stock\n\nNeun Stück."),
+    ("<a href='x'><h3>Stock</h3><p>Nine left.</p></a>", "### Stock\n\nNine left."),
+    ("<p><a id='p1'/>Press <svg><path d='M1'/></svg> to save.</p>", "Press to save."),
+])  # fmt: skip
+def test_a_book_is_read_as_its_pages_show(body: str, text: str):
+    """As a page of the web is."""
+    found = extracted(book(body), "stock.epub")
+    assert (found.title, found.text) == ("Stock", text)
+
+
 def message(*parts: tuple[str, str], kind: str = "mixed") -> str:
     """Read a message of these parts, each with its type; returns what stands below its subject."""
     body = "".join(f"--B\r\nContent-Type: {given}\r\n\r\n{content}\r\n" for given, content in parts)
