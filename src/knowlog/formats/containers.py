@@ -2,6 +2,9 @@
 
 import io
 import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
 
 from knowlog.formats import kinds
 from knowlog.formats.kinds import Kind
@@ -55,6 +58,28 @@ def read_member(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
     if len(content) > limits.max_unpacked_bytes:
         raise _too_large_unpacked(limits)
     return content
+
+
+def repacked(
+    source: Source, kind: Kind, limits: Limits, kept: Callable[[str], bool], rewrite: Callable[[str, bytes], bytes],
+    needs: str | None = None,
+) -> Source:  # fmt: skip
+    """Return a container with those members alone that are kept, each as `rewrite` has it, given its name and content.
+
+    Raises ParseFailed where a member cannot be unpacked, or the one that it needs is missing; and what `rewrite` raises.
+    """
+    packed = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.content)) as given:
+            contents = {name: read_member(given, name, limits) for name in given.namelist() if kept(name)}
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
+        raise damaged(kind.what, str(error)) from error
+    if needs is not None and needs not in contents:
+        raise damaged(kind.what, f"{needs} is missing")
+    with zipfile.ZipFile(packed, "w") as plain:
+        for name, content in contents.items():
+            plain.writestr(name, rewrite(name, content))
+    return replace(source, content=packed.getvalue())
 
 
 def _refuse_bombs(archive: zipfile.ZipFile, limits: Limits) -> None:

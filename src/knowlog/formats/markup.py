@@ -1,16 +1,13 @@
 """Web pages and XML: decoded here, so that the charset is settled, then turned to Markdown by kreuzberg."""
 
 import html
-import io
 import re
-import zipfile
-import zlib
 from dataclasses import replace
 
-from knowlog.formats.containers import read_member
+from knowlog.formats.containers import repacked
 from knowlog.formats.decoding import decode
 from knowlog.formats.kinds import HTML, Kind
-from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, damaged, without_text
+from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, without_text
 from knowlog.formats.office import extract, read_office, readable
 from knowlog.formats.references import as_meant, without_references
 from knowlog.formats.shallow import shallow
@@ -63,15 +60,14 @@ def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
 
 def read_book(source: Source, kind: Kind, limits: Limits) -> Extracted:
     """Read an EPUB: web pages in a container."""
-    packed = io.BytesIO()
-    try:
-        with zipfile.ZipFile(io.BytesIO(source.content)) as given, zipfile.ZipFile(packed, "w") as plain:
-            for name in {each: None for each in given.namelist() if each.lower().endswith(_OF_BOOKS)}:
-                content = read_member(given, name, limits)
-                plain.writestr(name, _page_of_book(content) if name.lower().endswith(_PAGES) else content)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise damaged(kind.what, str(error)) from error
-    return read_office(Source(packed.getvalue(), source.filename, source.media_type), kind, limits)
+    plain = repacked(
+        source,
+        kind,
+        limits,
+        kept=lambda name: name.lower().endswith(_OF_BOOKS),
+        rewrite=lambda name, content: _page_of_book(content) if name.lower().endswith(_PAGES) else content,
+    )
+    return read_office(plain, kind, limits)
 
 
 def _page_of_book(content: bytes) -> bytes:

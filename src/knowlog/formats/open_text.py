@@ -4,8 +4,6 @@ It leaves out, and does not say so, what stands in a span within a span, in a no
 groups of rows, in shapes, in a frame of a page, and under ruby; and joins words between which stands a `text:s`.
 """
 
-import io
-import zipfile
 from collections.abc import Iterator
 from xml.etree.ElementTree import (  # names of types alone: defusedxml reads  # nosec B405
     Element,
@@ -16,7 +14,7 @@ from xml.etree.ElementTree import (  # names of types alone: defusedxml reads  #
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring, tostring
 
-from knowlog.formats.containers import read_member
+from knowlog.formats.containers import repacked
 from knowlog.formats.kinds import Kind
 from knowlog.formats.model import Extracted, Limits, Source, damaged
 from knowlog.formats.office import read_office
@@ -42,21 +40,20 @@ _BESIDE = ("mimetype", "meta.xml", "styles.xml", "META-INF/manifest.xml")
 
 def read_open_text(source: Source, kind: Kind, limits: Limits) -> Extracted:
     """Read an OpenDocument text; a note follows its paragraph, as does what is drawn there."""
-    packed = io.BytesIO()
     try:
-        with zipfile.ZipFile(io.BytesIO(source.content)) as given, zipfile.ZipFile(packed, "w") as plain:
-            names = given.namelist()
-            if _CONTENT not in names:
-                raise damaged(kind.what, f"{_CONTENT} is missing")
-            for name in _BESIDE:
-                if name in names:
-                    plain.writestr(name, read_member(given, name, limits))
-            plain.writestr(_CONTENT, _plain(read_member(given, _CONTENT, limits)))
+        plain = repacked(
+            source,
+            kind,
+            limits,
+            kept=lambda name: name in (_CONTENT, *_BESIDE),
+            rewrite=lambda name, content: _plain(content) if name == _CONTENT else content,
+            needs=_CONTENT,
+        )
     except DefusedXmlException as error:
         raise damaged(kind.what, "its XML defines entities") from error
     except (ParseError, RecursionError) as error:
         raise damaged(kind.what, str(error)) from error
-    return read_office(Source(packed.getvalue(), source.filename, source.media_type), kind, limits)
+    return read_office(plain, kind, limits)
 
 
 def _plain(content: bytes) -> bytes:

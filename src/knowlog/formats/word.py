@@ -1,13 +1,11 @@
 """Word documents (ECMA-376), put so that kreuzberg leaves out no sign of their text."""
 
-import io
 import re
-import zipfile
 from dataclasses import replace
 
-from knowlog.formats.containers import read_member
+from knowlog.formats.containers import repacked
 from knowlog.formats.kinds import Kind
-from knowlog.formats.model import Extracted, Limits, Source, damaged
+from knowlog.formats.model import Extracted, Limits, Source
 from knowlog.formats.office import read_office
 from knowlog.formats.references import as_meant, without_references
 
@@ -28,16 +26,14 @@ _OTHER_ENCODING = re.compile(rb"\s*<\?xml[^<>]{0,200}encoding\s*=\s*[\"'](?!utf-
 
 def read_word(source: Source, kind: Kind, limits: Limits) -> Extracted:
     """Read a Word document: "R&D" is "R&amp;D" in it, and to kreuzberg "RD"; it has no tab or hyphen."""
-    packed = io.BytesIO()
-    try:
-        with zipfile.ZipFile(io.BytesIO(source.content)) as given, zipfile.ZipFile(packed, "w") as plain:
-            for name in dict.fromkeys(given.namelist()):
-                if not name.startswith(_PICTURES):
-                    content = read_member(given, name, limits)
-                    plain.writestr(name, _plain(content) if _PARTS.fullmatch(name) else content)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise damaged(kind.what, str(error)) from error
-    found = read_office(replace(source, content=packed.getvalue()), kind, limits)
+    plain = repacked(
+        source,
+        kind,
+        limits,
+        kept=lambda name: not name.startswith(_PICTURES),
+        rewrite=lambda name, content: _plain(content) if _PARTS.fullmatch(name) else content,
+    )
+    found = read_office(plain, kind, limits)
     headings = tuple(each._replace(title=as_meant(each.title)) for each in found.headings)
     return replace(
         found, text=as_meant(found.text), headings=headings, title=found.title and as_meant(found.title)
