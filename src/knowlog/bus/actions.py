@@ -164,14 +164,17 @@ async def work_is_unfinished(database: Database) -> bool:
         return bool(await connection.fetchval("select work_is_unfinished()"))
 
 
-async def notify_progress(
-    connection: Connection, tenant_id: UUID, subject: UUID, counts: tuple[int, int] | None = None
+async def notify_progress(connection: Connection, tenant_id: UUID, subject: UUID) -> None:
+    """Tell watchers, when the transaction commits, that something about `subject` changed. It is kept nowhere."""
+    await connection.execute(_SQL["notify"], [f"{tenant_id}:{subject}"])
+
+
+async def notify_counts(
+    connection: Connection, tenant_id: UUID, counts: Mapping[UUID, tuple[int, int]]
 ) -> None:
-    """Tell watchers, when the transaction commits, that something about `subject` changed; or that so many of its chunks
-    have their vector, of so many. This is told to those who watch, and kept nowhere.
-    """
-    said = f" {counts[0]}/{counts[1]}" if counts else ""
-    await connection.execute(_SQL["notify"], f"{tenant_id}:{subject}{said}")
+    """Tell watchers of each subject how many of its chunks have their vector, of how many; as `notify_progress` does."""
+    said = [f"{tenant_id}:{subject} {done}/{all_}" for subject, (done, all_) in counts.items()]
+    await connection.execute(_SQL["notify"], said)
 
 
 def _job(row: Any) -> Job:

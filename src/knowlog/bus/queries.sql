@@ -1,11 +1,11 @@
 -- name: append
--- Write events into the outbox, in the transaction of the change they report, and wake the workers.
+-- Write events into the outbox, in the transaction of the change they report, and tell the workers of which type they are.
 with written as (
     insert into events (tenant_id, event_id, type, subject, data, state)
     select tenant(), e.event_id, $2, e.subject, e.data, $3
     from unnest($1::uuid[], $4::uuid[], $5::jsonb[]) as e (event_id, subject, data)
     returning 1)
-select pg_notify('knowlog_work', '') from written limit 1
+select pg_notify('knowlog_work', $2) from written limit 1
 
 -- name: complete
 -- The work is done, as far as it is still ours. Each event is looked up by its key, also in a burst, while the planner does
@@ -113,8 +113,8 @@ order by event_id limit $3
 select event_id from events where tenant_id = tenant() and subject = $1 and state <> 'none' order by position desc limit 1
 
 -- name: notify
--- Tell whoever watches that something about a subject changed.
-select pg_notify('knowlog_progress', $1)
+-- Tell whoever watches that something about subjects changed.
+select pg_notify('knowlog_progress', said) from unnest($1::text[]) as said
 
 -- name: work_by_minute
 -- Jobs of the last hour by the minute in which they ended, of those with an id from `$1` on.

@@ -25,6 +25,7 @@ _UNKNOWN = "[UNK]"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LAST_SPACE = re.compile(r"\s(?=\S*\Z)")
 _CONTROL = re.compile(r"[^ -~\t\n\r]")
+_ODD_WORD = re.compile(r"[^ \t\n\r]*[^ -~\t\n\r][^ \t\n\r]*")
 
 _WORD, _MARK = 1, 2
 _KINDS = np.zeros(128, np.uint8)  # of ASCII characters; 0 is white space
@@ -85,10 +86,22 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _piece_offsets(piece: str) -> NDArray[np.int32]:
-    if piece.isascii() and not _CONTROL.search(piece):
-        return _plain_offsets(piece.lower())
-    (encoding,) = wordpiece().encode_batch([piece], add_special_tokens=False)
-    return np.fromiter((start for start, _ in encoding.offsets), np.int32, count=len(encoding))
+    if not piece.isascii() or _CONTROL.search(piece):
+        return _mixed_offsets(piece)
+    return _plain_offsets(piece.lower())
+
+
+def _mixed_offsets(piece: str) -> NDArray[np.int32]:
+    """The words with unusual characters one by one, unless they are most of it, and what is around them the short way."""
+    odd = [word.span() for word in _ODD_WORD.finditer(piece)]
+    if sum(end - start for start, end in odd) * 2 > len(piece):
+        (encoding,) = wordpiece().encode_batch([piece], add_special_tokens=False)
+        return np.fromiter((start for start, _ in encoding.offsets), np.int32, count=len(encoding))
+    plain, starts = piece, []
+    for start, end in odd:
+        plain = plain[:start] + " " * (end - start) + plain[end:]
+        starts += [start + own for own in _starts(piece[start:end])]
+    return np.sort(np.concatenate([_plain_offsets(plain.lower()), np.array(starts, np.int32)]))
 
 
 def _plain_offsets(plain: str) -> NDArray[np.int32]:
@@ -105,6 +118,12 @@ def _plain_offsets(plain: str) -> NDArray[np.int32]:
     later = np.fromiter(chain.from_iterable(within), np.intp, count=counts.sum())
     starts = [word_starts, np.flatnonzero(kinds == _MARK), np.repeat(word_starts, counts) + later]
     return np.sort(np.concatenate(starts)).astype(np.int32)
+
+
+@lru_cache(maxsize=1 << 13)
+def _starts(word: str) -> tuple[int, ...]:
+    """Return where the tokens of a word start in it."""
+    return tuple(start for start, _ in wordpiece().encode(word, add_special_tokens=False).offsets)
 
 
 @lru_cache(maxsize=1 << 15)

@@ -12,7 +12,7 @@ from knowlog.chunking import ChunkingProfile
 from knowlog.database import Connection, Database, Scope
 from knowlog.documents import Heading, Page, ParsedText, Structure, document_text, get_document
 from knowlog.embedding import Embedder
-from knowlog.ingestion import Cutter, rows_of
+from knowlog.ingestion import Cutter
 from knowlog.kernel.errors import Invalid, KnowlogError, LimitReached, Unavailable
 from knowlog.retrieval import Leg, RetrievalProfile, fuse
 from knowlog.stores import ChunkRow, score_texts, searchable_text
@@ -92,8 +92,8 @@ class DocumentCutter:
 
     async def _cut(self, scope: Scope, parsed: ParsedText, profile: ChunkingProfile) -> DocumentCut:
         started = perf_counter()
-        spans = await self.cutter.cut(scope, parsed, profile)
-        return DocumentCut(profile, rows_of(spans, parsed), (perf_counter() - started) * 1000)
+        chunks = await self.cutter.cut(scope, parsed, profile)
+        return DocumentCut(profile, chunks, (perf_counter() - started) * 1000)
 
     async def _ask(
         self, scope: Scope, made: DocumentCuts, cuts: Sequence[DocumentCut], question: str, most: int

@@ -14,7 +14,6 @@ from knowlog.ingestion.indexing import Indexer
 from knowlog.ingestion.parsing import Parser
 from knowlog.ingestion.rebuilding import Rebuilder
 from knowlog.ingestion.rechunking import Rechunker
-from knowlog.ingestion.rows import rows_of
 from knowlog.ingestion.settings import ParsingSettings
 from knowlog.ingestion.sweeping import remove_originals, sweep_originals
 from knowlog.ingestion.switching import Switch, Switcher, ask_switch, get_switch, roll_back
@@ -41,6 +40,5 @@ __all__ = [
     "get_switch",
     "remove_originals",
     "roll_back",
-    "rows_of",
     "sweep_originals",
 ]

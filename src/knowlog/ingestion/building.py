@@ -4,7 +4,6 @@ A few documents at a time, each batch in one transaction: who is killed loses th
 found by looking, so that documents which come, change or go meanwhile need no word of it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +18,7 @@ from knowlog.documents import ParsedText, load_structure
 from knowlog.embedding import Embedder, OpenModel
 from knowlog.ingestion.cutting import Cutter
 from knowlog.ingestion.hashing import content_hash
-from knowlog.ingestion.rows import chunking_profile, rows_of
+from knowlog.ingestion.rows import chunking_profile
 from knowlog.kernel.errors import Conflict
 from knowlog.stores import DocumentChunks, Vectors, VectorStore, index_chunks
 from knowlog.tenants import LimitsSettings, allowance, check, spend
@@ -111,8 +110,7 @@ class Builder:
         parsed = ParsedText(
             row["text"], load_structure(row["structure"]), None, row["media_type"] or "text/plain"
         )
-        spans = await self._cutter.cut(scope, parsed, profile)
-        chunks = await asyncio.to_thread(rows_of, spans, parsed)
+        chunks = await self._cutter.cut(scope, parsed, profile)
         return DocumentChunks(plan.index_id, row["document_id"], row["version"], row["title"], chunks)
 
     async def _vectors(

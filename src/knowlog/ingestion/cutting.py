@@ -12,8 +12,10 @@ from knowlog.chunking import COMPARING, ChunkingProfile, LanguageModel, Models, 
 from knowlog.database import Database, Scope
 from knowlog.documents import ParsedText
 from knowlog.embedding import Embedder
+from knowlog.ingestion.rows import rows_of
 from knowlog.kernel.errors import ParseFailed, Unavailable
 from knowlog.kernel.wording import counted
+from knowlog.stores import ChunkRow
 from knowlog.tenants import LimitsSettings, allowance, check, spend
 
 _SECONDS = Histogram(
@@ -37,8 +39,10 @@ class Cutter:
         self._most_chunks = most_chunks
         self._limits = limits
 
-    async def cut(self, scope: Scope, parsed: ParsedText, profile: ChunkingProfile) -> list[Span]:
-        """Return the chunks of a text. Raises ParseFailed, LimitReached, and what a model raises that is asked."""
+    async def cut(self, scope: Scope, parsed: ParsedText, profile: ChunkingProfile) -> list[ChunkRow]:
+        """Return the chunks of a text, as they are stored. Raises ParseFailed, LimitReached, and what a model raises that
+        is asked.
+        """
         comparing = profile.strategy in COMPARING
         if comparing:
             async with self._database.transaction(scope) as connection:
@@ -48,16 +52,19 @@ class Cutter:
         models = Models(embed if comparing else None, self._language)
         try:
             with _SECONDS.labels(profile.strategy).time():
-                spans = await asyncio.to_thread(
-                    chunk, parsed.text, profile, self._embedder.token_offsets, parsed.structure, models,
-                    parsed.media_type,
-                )  # fmt: skip
+                chunks = await asyncio.to_thread(self._cut, parsed, profile, models)
         finally:
             if embed.tokens:
                 async with self._database.transaction(scope) as connection:
                     await spend(connection, "embedding_tokens", embed.tokens)
+        return chunks
+
+    def _cut(self, parsed: ParsedText, profile: ChunkingProfile, models: Models) -> list[ChunkRow]:
+        spans = chunk(
+            parsed.text, profile, self._embedder.token_offsets, parsed.structure, models, parsed.media_type
+        )
         self._require_sensible(spans)
-        return spans
+        return rows_of(spans, parsed)
 
     def _require_sensible(self, spans: Sequence[Span]) -> None:
         if not spans:

@@ -4,7 +4,6 @@ A batch of small documents travels together, because one transaction and one cal
 documents cost hardly more than for one. Whatever goes wrong with one of them is that one's own failure.
 """
 
-import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -129,8 +128,8 @@ class Indexer:
             with _TRACER.start_as_current_span("parse"):
                 parsed = await self._parser.parse(content, source.filename, source.media_type)
             with _TRACER.start_as_current_span("chunk"):
-                spans = await self._cutter.cut(scope, parsed, chunking_profile(source.profile, window))
-                return await asyncio.to_thread(prepared_of, source, parsed, spans)
+                chunks = await self._cutter.cut(scope, parsed, chunking_profile(source.profile, window))
+                return prepared_of(source, parsed, chunks)
         except Exception as error:
             await self.give_up(worker, scope, source.event, error)
             return None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from opentelemetry import trace
 
-from knowlog.bus import notify_progress
+from knowlog.bus import notify_counts
 from knowlog.database import Database, Scope, load_queries
 from knowlog.embedding import Embedder, OpenModel
 from knowlog.ingestion.states import set_states
@@ -136,6 +136,8 @@ class VectorMaker:
         async with self._database.transaction(scope) as connection:
             if not await connection.fetchval(_SQL["any_current"], ids, versions):
                 raise Outdated
-            for item in prepared:
-                counts = sum(digest in done for digest in item.hashes), len(item.hashes)
-                await notify_progress(connection, scope.tenant_id, item.source.event.subject, counts)
+            counts = {
+                item.source.event.subject: (sum(digest in done for digest in item.hashes), len(item.hashes))
+                for item in prepared
+            }
+            await notify_counts(connection, scope.tenant_id, counts)

@@ -6,11 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bus import Event
-from knowlog.chunking import Span
 from knowlog.documents import ParsedText
 from knowlog.ingestion.hashing import content_hash
-from knowlog.ingestion.rows import rows_of
-from knowlog.stores import DocumentChunks, Vectors
+from knowlog.stores import ChunkRow, DocumentChunks, Vectors
 
 Made = dict[str, dict[UUID, Vectors]]
 """Vectors by embedding key and content hash."""
@@ -63,14 +61,12 @@ def source_of(event: Event, row: Any) -> Source:
     )  # fmt: skip
 
 
-def prepared_of(source: Source, parsed: ParsedText, spans: Sequence[Span]) -> Prepared:
+def prepared_of(source: Source, parsed: ParsedText, rows: Sequence[ChunkRow]) -> Prepared:
     """A version with its chunks and their hashes; its title is that of the text, unless one was given."""
     title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
-    chunks = DocumentChunks(
-        source.index_id, source.event.subject, source.version, title, rows_of(spans, parsed)
-    )
+    chunks = DocumentChunks(source.index_id, source.event.subject, source.version, title, rows)
     hashes = tuple(content_hash(text) for text in chunks.searchable_texts())
-    return Prepared(source, parsed, chunks, hashes, tuple(span.token_count for span in spans))
+    return Prepared(source, parsed, chunks, hashes, tuple(row.token_count or 0 for row in rows))
 
 
 def ids_and_versions(items: Sequence[Prepared]) -> tuple[list[UUID], list[int]]:

@@ -10,7 +10,18 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bootstrap import App, open_app, require_key_of_stored, require_safe
-from knowlog.bus import Broker, Event, claim_orphans, done_by, fail, keep_leases, open_broker, release
+from knowlog.bus import (
+    CATALOGUE,
+    QUEUES,
+    Broker,
+    Event,
+    claim_orphans,
+    done_by,
+    fail,
+    keep_leases,
+    open_broker,
+    release,
+)
 from knowlog.database import Scope
 from knowlog.edge import names_on_account_of
 from knowlog.kernel.errors import KnowlogError, foreseen
@@ -271,7 +282,7 @@ class Worker:
             broken = asyncio.Event()
 
             def heard(payload: str, broken: asyncio.Event = broken) -> None:
-                self._wake()
+                self._wake(payload)
                 if payload == "broken":
                     broken.set()
 
@@ -283,10 +294,14 @@ class Worker:
             self._listens = False
             await asyncio.sleep(_POLL_S)
 
-    def _wake(self) -> None:
-        for each in (self._relay, self._intake, self._feeder, self._upkeep):
+    def _wake(self, heard: str = "") -> None:
+        """Look again. `heard`: the type of the event that was written; none that is known where it may be anything."""
+        for each in (self._relay, self._feeder, self._upkeep):
             if each:
                 each.wake()
+        known = heard in CATALOGUE or heard in QUEUES
+        if self._intake and (heard in self._queues or not known):
+            self._intake.wake()
 
     async def _wake_on(self, stop: asyncio.Event) -> None:
         await stop.wait()

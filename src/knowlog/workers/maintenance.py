@@ -28,6 +28,7 @@ _LOG = logging.getLogger("knowlog.worker")
 _LEAST_S = 0.1
 _SOON_S = 1.0
 _IDLE_S = 5.0
+_BUSY_S = 15.0
 _ANNOUNCE_S = 5.0
 _SELDOM_S = 30.0
 _RARELY_S = 3600.0
@@ -112,9 +113,9 @@ class Upkeep:
                 await _within(woken, _IDLE_S - _SOON_S)
 
     async def _when_settled(self, step: Step) -> None:
-        """Run a step once nothing has happened for a second; while things go on happening, and besides, every five.
+        """Run a step once nothing has happened for a second; every five anyway, or fifteen while things go on happening.
 
-        For what costs less done once for many: reports of a few seconds name the same terms, whose rows are written once.
+        For what costs less done once for many: reports of some seconds name the same terms, whose rows are written once.
         """
         woken = self._listener()
         while not asked_to_end():
@@ -122,7 +123,7 @@ class Upkeep:
             await _safely(step)
             rested = monotonic()
             await _within(woken, _IDLE_S)
-            while woken.is_set() and monotonic() - rested < _IDLE_S:
+            while woken.is_set() and monotonic() - rested < _BUSY_S:
                 woken.clear()
                 await _within(woken, _SOON_S)
 

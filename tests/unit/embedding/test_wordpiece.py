@@ -44,6 +44,18 @@ def test_the_short_way_for_plain_text_changes_nothing(text: str) -> None:
     assert token_offsets(text).tolist() == [start for start, _ in whole]
 
 
+_PLAIN_WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4, max_size=12)
+_ANY_WORDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=6)
+
+
+@given(st.lists(st.tuples(_PLAIN_WORDS, _ANY_WORDS, _PLAIN_WORDS), min_size=1, max_size=12))
+def test_unusual_words_among_plain_ones_change_nothing(words: list[tuple[str, str, str]]) -> None:
+    """They are tokenised one by one, and what is around them the short way."""
+    text = " ".join(word for few in words for word in few)
+    whole = wordpiece().encode(text, add_special_tokens=False).offsets
+    assert token_offsets(text).tolist() == [start for start, _ in whole]
+
+
 @given(st.text(st.characters(), max_size=300))
 def test_offsets_ascend_within_any_text(text: str) -> None:
     """Surrogates, marks, zero-width characters and all."""

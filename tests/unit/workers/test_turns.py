@@ -157,9 +157,19 @@ def test_beyond_the_places_a_few_events_begin_and_the_rest_waits() -> None:
     turns, crowd = Turns(2), [uuid4() for _ in range(9)]
     turns.add([Batch([event(1, tenant=each) for _ in range(48)]) for each in crowd])
     begun = [turns.begin() for _ in range(6)]
-    assert [len(each.events) for each in begun if each] == [48, 48, 4, 4, 4, 4]
+    assert [len(each.events) for each in begun if each] == [12, 48, 4, 4, 4, 4]
     assert turns.begin() is None
-    assert turns.waiting().total() == 9 * 48 - 112
+    assert turns.waiting().total() == 9 * 48 - 76
+
+
+def test_where_nothing_runs_a_few_begin_ahead_of_the_others() -> None:
+    """So that they are embedded while the next are read. Once something runs, whole batches begin."""
+    turns = Turns(2)
+    turns.add([Batch([event(1) for _ in range(48)]), Batch([event(1) for _ in range(48)])])
+    begun = [each for each in (turns.begin(), turns.begin()) if each]
+    assert [len(each.events) for each in begun] == [12, 36]
+    turns.end(begun[0])
+    assert [len(each.events) for each in (turns.begin(),) if each] == [48]
 
 
 def test_what_comes_while_others_of_its_tenant_wait_joins_them() -> None:

@@ -24,7 +24,7 @@ from knowlog.evaluation import BeirDataset, load_beir
 from knowlog.kernel.errors import InternalError
 from knowlog.stores import searchable_text
 
-_ROUNDS = 6
+_ROUNDS = 4
 _MODEL_TEXTS = 96
 _MODEL_ROUNDS = 3
 

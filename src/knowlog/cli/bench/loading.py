@@ -18,6 +18,8 @@ _POLL_S = 0.1
 _LONGEST_POLL_S = 2.0
 _POLL_SHARE = 0.1
 """Of the time, at most, that asking how far it is takes: counting many documents takes long itself."""
+_SOON_DONE = 128
+"""Of so few, all may be done at any moment: a worker is done with many at once."""
 _PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _SILENT_TOO_LONG_S = 300.0
 
@@ -83,7 +85,9 @@ async def until_indexed(
         if monotonic() - moved > _SILENT_TOO_LONG_S:
             raise Unavailable(f"Nothing was indexed for {_SILENT_TOO_LONG_S:.0f} s. Does a worker run?")
         first = indexed if first is None else first
-        left_s = (count - indexed) * (asked - began) / (indexed - first) if indexed > first else 0.0
+        left_s = 0.0
+        if indexed > first and count - indexed > _SOON_DONE:
+            left_s = (count - indexed) * (asked - began) / (indexed - first)
         took_s = monotonic() - asked
         await asyncio.sleep(max(_POLL_S, took_s / _POLL_SHARE, min(_LONGEST_POLL_S, left_s / 2)))
 
