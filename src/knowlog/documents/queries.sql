@@ -84,14 +84,17 @@ where v.tenant_id = tenant() and d.collection_id = $1
 
 -- name: lock_documents
 -- Documents by external id, locked in the order in which an indexing locks them, with the content of their latest version.
--- Each version is looked up by its key (`limit 1`), also in a burst, while the planner takes a tenant for small, and would
--- read all that it has for each document.
+-- They are locked before it is looked up: who has waited for a newer version, which this cannot see yet, finds none, and
+-- not the one before. Each is looked up by its key (`limit 1`), also in a burst, while the planner takes a tenant for
+-- small, and would read all that it has for each document.
+with locked as materialized (
+    select tenant_id, document_id, external_id, shadow, latest, state, metadata from documents
+    where tenant_id = tenant() and collection_id = $1 and external_id = any($2)
+    order by document_id for update)
 select d.document_id, d.external_id, d.shadow, d.latest, d.state, d.metadata, v.content_hash, v.filename, v.media_type
-from documents d cross join lateral (
+from locked d cross join lateral (
     select content_hash, filename, media_type from versions v
     where v.tenant_id = d.tenant_id and v.document_id = d.document_id and v.version = d.latest limit 1) v
-where d.tenant_id = tenant() and d.collection_id = $1 and d.external_id = any($2)
-order by d.document_id for update of d
 
 -- name: insert_documents
 -- New documents; those that another transaction made meanwhile are left out.

@@ -30,6 +30,7 @@ from knowlog.workers import Worker
 from knowlog.workers.turns import Batch
 
 Send = Callable[..., Awaitable[Document]]
+_COUNT_WAITING = "select count(*) from pg_locks where not granted"
 
 
 @pytest.fixture(scope="module")
@@ -313,6 +314,20 @@ async def test_parallel_uploads_of_one_document_all_succeed(app, send, tenant) -
     sent = await asyncio.gather(*(send("same", f"Text {number}.".encode()) for number in range(20)))
     assert len({each.document_id for each in sent}) == 1
     assert max(each.latest for each in sent) == 20
+
+
+async def test_an_upload_behind_another_is_compared_with_what_that_one_left(app, send, tenant) -> None:
+    """Who waited for a newer version, with the bytes of the one before, brings the newest; with its own, nothing new."""
+    first = await send("same", b"Before.")
+    async with app.database.transaction(tenant) as connection:
+        upload = Upload("same", "same.txt", b"After.")
+        await app.receiver.receive(connection, tenant, "notes", [upload])
+        waiting = [asyncio.create_task(send("same", b"Before.")) for _ in range(2)]
+        async with asyncio.timeout(30):
+            while await connection.fetchval(_COUNT_WAITING) < len(waiting):
+                await asyncio.sleep(0.02)
+    sent = await asyncio.gather(*waiting)
+    assert {(each.document_id, each.latest) for each in sent} == {(first.document_id, 3)}
 
 
 async def test_a_small_document_passes_a_large_one(app, working, send, tenant) -> None:
