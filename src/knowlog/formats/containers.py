@@ -1,6 +1,7 @@
 """ZIP and OLE containers: which document is inside, how large is it unpacked, does it ask for a password?"""
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,6 +16,10 @@ _MAX_MEMBERS = 20_000
 _ENCRYPTED_FLAG = 0x1
 _BY_FOLDER = (("word/", kinds.DOCX), ("xl/", kinds.XLSX), ("ppt/", kinds.PPTX))
 _BY_MIMETYPE = {kind.media_type: kind for kind in (kinds.ODT, kinds.ODS, kinds.ODP, kinds.EPUB)}
+_UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError, RuntimeError, EOFError,
+)  # fmt: skip
+"""What a damaged or hostile container raises; of RuntimeError, also what asks for a password or an unknown method."""
 _BY_STREAM = (  # names of OLE streams, as their directory spells them
     ("EncryptedPackage", None),
     ("__substg1.0_", kinds.MSG),
@@ -36,7 +41,7 @@ def kind_in_zip(source: Source, limits: Limits) -> Kind:
             _refuse_bombs(archive, limits)
             kind = _inside(archive)
             _refuse_passwords(archive, kind)
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
+    except _UNREADABLE as error:
         raise damaged("a complete document", str(error)) from error
     return kind
 
@@ -71,8 +76,9 @@ def repacked(
     packed = io.BytesIO()
     try:
         with zipfile.ZipFile(io.BytesIO(source.content)) as given:
-            contents = {name: read_member(given, name, limits) for name in given.namelist() if kept(name)}
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError) as error:
+            names = dict.fromkeys(filter(kept, given.namelist()))  # else the last of a name, many times
+            contents = {name: read_member(given, name, limits) for name in names}
+    except _UNREADABLE as error:
         raise damaged(kind.what, str(error)) from error
     if needs is not None and needs not in contents:
         raise damaged(kind.what, f"{needs} is missing")

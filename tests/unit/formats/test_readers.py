@@ -215,6 +215,37 @@ def test_a_container_that_unpacks_to_too_much_is_refused_unopened():
         extracted(bomb, "a.docx", Limits(max_unpacked_bytes=2 * 2**20))
 
 
+@pytest.mark.parametrize(("name", "member"), [("a.docx", "word/x.bin"), ("a.epub", "x.xhtml")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_part_that_is_there_many_times_is_unpacked_once(monkeypatch, name: str, member: str):
+    """Each of its entries stands for the last one: a small file would be unpacked for hours."""
+    packed = io.BytesIO(docx("Hello") if name == "a.docx" else book("<p>Hello</p>"))
+    with zipfile.ZipFile(packed, "a") as archive:
+        for _ in range(20):
+            archive.writestr(member, "Words.")
+    opened: list[str] = []
+    open_ = zipfile.ZipFile.open
+
+    def opening(archive: zipfile.ZipFile, part: str | zipfile.ZipInfo, *more: object, **named: object):
+        opened.extend([part] if isinstance(part, str) else [])
+        return open_(archive, part, *more, **named)
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", opening)
+    assert extracted(packed.getvalue(), name).text == "Hello"
+    assert opened.count(member) == 1
+
+
+@pytest.mark.parametrize("kind", ["epub+zip", "vnd.oasis.opendocument.text"])
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (30 + len("mimetype"), 0xFF)])
+def test_a_container_whose_kind_cannot_be_read_is_refused(kind: str, place: int, value: int):
+    """Its first part has a password, or is damaged."""
+    content = bytearray(zipped({"mimetype": f"application/{kind}"}))
+    content[place] = value
+    content[content.index(b"PK\x01\x02") + 8] = value & 1 if place == 6 else 0
+    with pytest.raises(ParseFailed):
+        extracted(bytes(content), "a.bin")
+
+
 def test_more_pages_than_allowed_are_refused():
     """The reason names the limit."""
     with pytest.raises(ParseFailed, match="more than 2 pages"):
