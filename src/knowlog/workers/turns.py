@@ -13,7 +13,9 @@ LARGE_BYTES = 64 * 1024
 _LARGE_PLACES = 1
 _EXPRESS_PLACES = 4
 _AHEAD = 12
-"""So many events begin where nothing runs: what is made of them is under way while the next are prepared."""
+"""So many events begin where nothing runs, and others may beside them: what is made of them is under way while the next
+are prepared.
+"""
 _FEW = 4
 """So many events of a batch begin at a place beyond the others; the rest waits for its turn."""
 _UNSUSPECTED = 2
@@ -97,7 +99,7 @@ class _Lane:
         if self.most_each is not None and own >= self.most_each:
             return 0
         if self.running.total() - self.beyond < self.places:
-            return sys.maxsize if self.running else _AHEAD
+            return _AHEAD if self.places > 1 and not self.running else sys.maxsize
         return _FEW if not own and self.beyond < _EXPRESS_PLACES else 0
 
 

@@ -172,6 +172,18 @@ def test_where_nothing_runs_a_few_begin_ahead_of_the_others() -> None:
     assert [len(each.events) for each in (turns.begin(),) if each] == [48]
 
 
+def test_with_one_place_whole_batches_begin() -> None:
+    """There is nobody to begin ahead of: each batch would be a quarter of what it may be."""
+    turns = Turns(1)
+    turns.add([Batch([event(1) for _ in range(48)]), Batch([event(1) for _ in range(48)])])
+    begun = turns.begin()
+    assert begun is not None
+    assert len(begun.events) == 48
+    assert turns.begin() is None
+    turns.end(begun)
+    assert [len(each.events) for each in (turns.begin(),) if each] == [48]
+
+
 def test_what_comes_while_others_of_its_tenant_wait_joins_them() -> None:
     """Many tenants' claims bring a few events of each: they are handled together, up to both limits."""
     turns, first, second = Turns(1, together=3), [event(10), event(20)], [event(30)]
