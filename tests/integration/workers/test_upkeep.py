@@ -1,19 +1,20 @@
 """House-keeping is done once for all workers, and an idle worker sleeps until there is something to do."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
-from at_work import at_work, fake_app
+from at_work import at_work, fake_app, running
 from knowlog.bus import WorkerSettings, append_events, claim
 from knowlog.cli.processes.stack import _workers
 from knowlog.database import Database, Scope
 from knowlog.kernel import new_id
 from knowlog.settings import load_settings
-from knowlog.workers import maintenance
+from knowlog.workers import Worker, maintenance
 from knowlog.workers.intake import PostgresIntake
 
 KIND = "document.received"
@@ -109,6 +110,43 @@ async def test_an_idle_worker_looks_seldom_and_a_waiting_one_often(database: Dat
         await append_events(connection, KIND, [(new_id(), {"version": 1, "size_bytes": 1})])
     await claim(database, "other", 30, 1, [KIND])
     assert await took_s(intake) < 1.5
+
+
+async def test_a_worker_is_woken_by_what_is_its_own_and_not_by_the_rest(
+    server_dir: Path, database: Database, tenant: Scope
+) -> None:
+    """Nor by what nobody works on. What may be anything, such as a job that is tried again, wakes every worker."""
+    woken_by: dict[str, int] = {}
+    async with fake_app(server_dir) as app:
+        worker = Worker(app, queues={"document.deleted": "cleanup"}, tends=False)
+        async with running(worker.run):
+            await until(lambda: worker._listens and worker._intake is not None)
+            wake, wakes = worker._wake, 0
+
+            def look() -> None:
+                nonlocal wakes
+                wakes += 1
+
+            def hear(heard: str = "") -> None:
+                nonlocal wakes
+                wakes = 0
+                wake(heard)
+                woken_by[heard] = wakes
+
+            worker._wake, worker._intake.wake = hear, look
+            async with database.transaction(tenant) as connection:
+                await append_events(connection, KIND, [(new_id(), {"version": 1, "size_bytes": 1})])
+                await append_events(connection, "document.indexed", [(new_id(), {"version": 1, "chunks": 1})])
+                await append_events(connection, "document.deleted", [(new_id(), {"blobs": []})])
+                await connection.execute("select pg_notify('knowlog_work', '')")
+            await until(lambda: "" in woken_by)
+            assert woken_by == {KIND: 0, "document.indexed": 0, "document.deleted": 1, "": 1}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.02)
 
 
 async def test_work_of_the_dead_is_taken_over_within_ten_seconds() -> None:
