@@ -25,7 +25,7 @@ def corners_of(content: bytes, tables: Sequence[Any]) -> dict[int, tuple[int, in
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return dict(_corners(archive, list(_paths(archive)), tables))
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, RuntimeError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError, RuntimeError, EOFError):
         return {}
 
 
