@@ -36,7 +36,7 @@ async def write_chunks(connection: Connection, documents: Sequence[DocumentChunk
         terms = [
             (i, *_terms(d, chunk, counts, averages)) for i, (d, chunk, counts) in zip(own, some, strict=True)
         ]
-        await connection.executemany(_SQL["insert_terms"], terms)
+        await connection.execute(_SQL["insert_terms"], *zip(*terms, strict=True))
         ids += own
     await connection.executemany(_SQL["append_change"], _changes(counted))
     return ids

@@ -16,9 +16,11 @@ values (tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $
 returning chunk_id
 
 -- name: insert_terms
--- Store the terms of one chunk and what each weighs.
+-- Store the terms of chunks and what each weighs.
 insert into chunk_terms (tenant_id, chunk_id, collection_id, document_id, length, terms, weights)
-values (tenant(), $1, $2, $3, $4, $5::text::integer[], $6)
+select tenant(), n.chunk_id, n.collection_id, n.document_id, n.length, n.terms::integer[], n.weights
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::sparsevec[])
+     as n (chunk_id, collection_id, document_id, length, terms, weights)
 
 -- name: append_change
 -- Report what was added to a collection; folded into its statistics later.
@@ -76,10 +78,11 @@ from folded f
 -- The same, of what the caller may see; nothing if that is more than $3 chunks.
 select chunk_count, holding::text from seen_statistics($1, $2, $3)
 
--- name: insert_vector
--- Store one vector.
-insert into vectors (tenant_id, collection_id, embedding_key, chunk_id, document_id, content_hash, embedding)
-values (tenant(), $1, $2, $3, $4, $5, $6)
+-- name: insert_vectors
+-- Store vectors.
+insert into vectors (tenant_id, embedding_key, collection_id, chunk_id, document_id, content_hash, embedding)
+select tenant(), $1, n.* from unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::halfvec[])
+     as n (collection_id, chunk_id, document_id, content_hash, embedding)
 on conflict (tenant_id, collection_id, embedding_key, chunk_id)
 do update set embedding = excluded.embedding, content_hash = excluded.content_hash
 

@@ -296,10 +296,14 @@ class Worker:
 
     def _wake(self, heard: str = "") -> None:
         """Look again. `heard`: the type of the event that was written; none that is known where it may be anything."""
-        for each in (self._relay, self._feeder, self._upkeep):
+        known = heard in CATALOGUE or heard in QUEUES
+        for each in (self._relay, self._feeder):
             if each:
                 each.wake()
-        known = heard in CATALOGUE or heard in QUEUES
+        if known:
+            self._upkeep.stir()
+        else:
+            self._upkeep.wake()
         if self._intake and (heard in self._queues or not known):
             self._intake.wake()
 

@@ -57,10 +57,16 @@ class Upkeep:
             app.database, app.embedder, app.store, f"rebuild-{name}", metrics.REBUILT.inc
         )
         self._rechunker = Rechunker(app.database, f"rechunk-{name}", metrics.RECHUNKED.inc)
+        self._stirred = asyncio.Event()
         self._wakes: list[asyncio.Event] = []
+
+    def stir(self) -> None:
+        """Work was written, which others do: statistics will change, and nothing else that is looked after here."""
+        self._stirred.set()
 
     def wake(self) -> None:
         """Something has happened."""
+        self.stir()
         for each in self._wakes:
             each.set()
 
@@ -117,15 +123,14 @@ class Upkeep:
 
         For what costs less done once for many: reports of some seconds name the same terms, whose rows are written once.
         """
-        woken = self._listener()
         while not asked_to_end():
-            woken.clear()
+            self._stirred.clear()
             await _safely(step)
             rested = monotonic()
-            await _within(woken, _IDLE_S)
-            while woken.is_set() and monotonic() - rested < _BUSY_S:
-                woken.clear()
-                await _within(woken, _SOON_S)
+            await _within(self._stirred, _IDLE_S)
+            while self._stirred.is_set() and monotonic() - rested < _BUSY_S:
+                self._stirred.clear()
+                await _within(self._stirred, _SOON_S)
 
     async def _fire_schedules(self) -> None:
         """Fire what is due, then sleep until something is; a new schedule ends the sleep."""

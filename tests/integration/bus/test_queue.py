@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -202,6 +203,24 @@ async def test_heartbeats_keep_leases_and_tell_what_is_lost(database, tenant) ->
     assert await keep_leases(database, "w", 30, [e.event_id for e in events]) == {ids[0]}
     await asyncio.sleep(0.3)
     assert await claim(database, "other", 30, 10, TYPES) == []
+
+
+async def test_a_heartbeat_writes_only_leases_of_which_much_is_gone(database, tenant) -> None:
+    """Of 30 s nothing is gone: the row stays as it is. Of a minute half is: it is prolonged."""
+    await put(database, tenant, [new_id()])
+    (event,) = await claim(database, "w", 30, 1, TYPES)
+    ends = [await lease_of(database, event.event_id)]
+    for lease_s in (30, 60):
+        assert await keep_leases(database, "w", lease_s, [event.event_id]) == set()
+        ends.append(await lease_of(database, event.event_id))
+    assert ends[1] == ends[0]
+    assert ends[2] - ends[0] > timedelta(seconds=25)
+
+
+async def lease_of(database: Database, event_id: UUID) -> datetime:
+    """When a lease ends."""
+    async with database.owner() as owner:
+        return await owner.fetchval("select lease_until from knowlog.events where event_id = $1", event_id)
 
 
 async def test_cancelled_work_cannot_commit_and_can_be_retried(database, tenant) -> None:

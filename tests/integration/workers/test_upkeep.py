@@ -84,7 +84,7 @@ async def test_statistics_are_folded_seldom_while_more_comes_and_soon_after_the_
         running = asyncio.create_task(upkeep.run())
         ends = monotonic() + 6
         while monotonic() < ends:
-            upkeep.wake()
+            upkeep.stir()
             await asyncio.sleep(0.1)
         meanwhile = len(folds)
         async with asyncio.timeout(30):
@@ -94,6 +94,34 @@ async def test_statistics_are_folded_seldom_while_more_comes_and_soon_after_the_
         await asyncio.gather(running, return_exceptions=True)
     assert meanwhile in (1, 2)
     assert len(folds) == meanwhile + 1
+
+
+async def test_work_that_others_do_wakes_no_other_step(
+    server_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Schedules are looked at when something may have changed them, and not for every document."""
+    looks = 0
+
+    async def look(_: Database) -> int:
+        nonlocal looks
+        looks += 1
+        return 0
+
+    monkeypatch.setattr(maintenance, "fire_due", look)
+    async with fake_app(server_dir) as app:
+        upkeep = maintenance.Upkeep(app)
+        upkeeping = asyncio.create_task(upkeep.run())
+        await until(lambda: looks > 0)
+        await asyncio.sleep(0.3)
+        before = looks
+        upkeep.stir()
+        await asyncio.sleep(0.3)
+        unmoved = looks
+        upkeep.wake()
+        await until(lambda: looks > unmoved)
+        upkeeping.cancel()
+        await asyncio.gather(upkeeping, return_exceptions=True)
+    assert unmoved == before
 
 
 async def took_s(intake: PostgresIntake) -> float:

@@ -34,20 +34,11 @@ class PgvectorStore:
         """See VectorStore."""
         pairs = list(zip(rows, half_vectors(vectors), strict=True))
         for some in portions(pairs):
-            await connection.executemany(
-                _SQL["insert_vector"],
-                [
-                    (
-                        row.collection_id,
-                        embedding_key,
-                        row.chunk_id,
-                        row.document_id,
-                        row.content_hash,
-                        vector,
-                    )
-                    for row, vector in some
-                ],
-            )
+            await connection.execute(
+                _SQL["insert_vectors"], embedding_key, [row.collection_id for row, _ in some],
+                [row.chunk_id for row, _ in some], [row.document_id for row, _ in some],
+                [row.content_hash for row, _ in some], [vector for _, vector in some],
+            )  # fmt: skip
 
     async def search(self, connection: Connection, tenant_id: UUID, query: VectorQuery) -> list[Hit]:
         """See VectorStore."""
