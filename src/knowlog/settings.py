@@ -243,8 +243,11 @@ def _resolve(name: str, value: str) -> tuple[str, str, str]:
             if name == f"{_name(room, key)}_FILE":
                 return room, key, _from_file(name, value)
     known = [_name(room, key) for room, model in ROOMS.items() for key in model.model_fields] + list(OTHERS)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else " `knowlog config` lists them all."
+    own_parts = [
+        each.removeprefix("KNOWLOG_") for each in known
+    ]  # what all begin with would make any two alike
+    close = difflib.get_close_matches(name.removeprefix("KNOWLOG_"), own_parts, n=1)
+    hint = f" Did you mean KNOWLOG_{close[0]}?" if close else " `knowlog config` lists them all."
     raise Misconfigured(f"There is no setting {name}.{hint}")
 
 

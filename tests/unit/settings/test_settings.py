@@ -20,6 +20,12 @@ def test_an_unknown_name_is_an_error_with_a_hint() -> None:
         load_settings({"KNOWLOG_WORKER_BACTH": "7"})
 
 
+def test_a_name_like_no_setting_gets_no_guess() -> None:
+    """What all names begin with makes none of them alike: the hint was KNOWLOG_MAIL_SENDER."""
+    with pytest.raises(Misconfigured, match="`knowlog config` lists them all"):
+        load_settings({"KNOWLOG_NONSENSE": "1"})
+
+
 def test_a_secret_can_lie_in_a_file(tmp_path: Path) -> None:
     """_FILE names a file that holds the value."""
     (tmp_path / "url").write_text("postgresql://u:p@h/d\n")
