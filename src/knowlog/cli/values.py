@@ -53,7 +53,9 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{option} must be a JSON object: {error}.") from error
+        raise typer.BadParameter(
+            f'{option} must be a JSON object such as {{"year": 2025}}: {error}.'
+        ) from error
     if not isinstance(value, dict):
         raise typer.BadParameter(f'{option} must be a JSON object such as {{"year": 2025}}.')
     return value

@@ -22,8 +22,8 @@ def test_a_pair_needs_a_name_and_a_value(wrong: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["{", "[1]", "word"])
 def test_a_filter_is_a_json_object(wrong: str) -> None:
-    """The option is named."""
-    with pytest.raises(typer.BadParameter, match="--filter"):
+    """The option is named, and the form is shown."""
+    with pytest.raises(typer.BadParameter, match="--filter must be a JSON object such as"):
         json_object(wrong, "--filter")
 
 
