@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -261,8 +262,14 @@ async def test_a_heartbeat_does_not_wait_for_what_is_being_finished(app, send, t
     async with app.database.transaction(tenant) as connection:
         await complete(connection, "w", [first])
         async with asyncio.timeout(5):
-            assert await keep_leases(app.database, "w", 30, [first.event_id, second.event_id]) == set()
+            assert await keep_leases(app.database, "w", 60, [first.event_id, second.event_id]) == set()
+        async with app.database.owner() as owner:
+            left = await owner.fetchval(
+                "select lease_until - clock_timestamp() from knowlog.events where event_id = $1",
+                second.event_id,
+            )
         await complete(connection, "w", [second])
+    assert left > timedelta(seconds=45)
 
 
 async def test_a_worker_does_not_take_its_own_work_over(app, send, tenant) -> None:
