@@ -243,9 +243,8 @@ def _resolve(name: str, value: str) -> tuple[str, str, str]:
             if name == f"{_name(room, key)}_FILE":
                 return room, key, _from_file(name, value)
     known = [_name(room, key) for room, model in ROOMS.items() for key in model.model_fields] + list(OTHERS)
-    own_parts = [
-        each.removeprefix("KNOWLOG_") for each in known
-    ]  # what all begin with would make any two alike
+    # What all begin with would make any two alike.
+    own_parts = [each.removeprefix("KNOWLOG_") for each in known]
     close = difflib.get_close_matches(name.removeprefix("KNOWLOG_"), own_parts, n=1)
     hint = f" Did you mean KNOWLOG_{close[0]}?" if close else " `knowlog config` lists them all."
     raise Misconfigured(f"There is no setting {name}.{hint}")
