@@ -79,11 +79,15 @@ def test_kafka_of_the_checkout_is_found_from_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`make services` put it there; a benchmark is started where one likes."""
+    jars, code, elsewhere = (
+        tmp_path / each for each in ("checkout/.services/kafka", "checkout/src", "elsewhere")
+    )
+    for folder in (jars, code, elsewhere):
+        folder.mkdir(parents=True)
     monkeypatch.delenv("KAFKA_JARS", raising=False)
-    here = KafkaServer.jars()
-    monkeypatch.chdir(tmp_path)
-    assert here.is_dir()
-    assert KafkaServer.jars() == here
+    monkeypatch.setattr("knowlog.cli.bench.servers.kafka.__file__", str(code / "kafka.py"))
+    monkeypatch.chdir(elsewhere)
+    assert KafkaServer.jars() == jars.resolve()
 
 
 def test_a_server_that_is_missing_is_told_before_anything_is_measured(
