@@ -21,9 +21,8 @@ _SQL = load_queries("knowlog.tenants")
 _KEY = re.compile(r"kl_([0-9a-f]{32})_[A-Za-z0-9_-]{43}")
 _TOKEN = "eyJ"  # noqa: S105 - so begins every JSON Web Token
 _REFUSED = (
-    "The API key is not valid. Check it for typing errors, or ask an admin of your tenant for a new one."
+    "The API key is not valid: mistyped, expired or revoked. Ask an admin of your tenant for a new one."
 )
-"""The one sentence that every call of a suspended tenant is answered with."""
 
 
 async def authenticate(database: Database, secret: str) -> Principal:

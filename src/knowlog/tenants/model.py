@@ -116,5 +116,8 @@ class Principal:
     def require(self, role: KeyRole) -> None:
         """Raise Forbidden unless the principal may do what `role` may."""
         if not self.may(role):
-            holder = "you have" if self.member_id else "your key has"
-            raise Forbidden(f"This needs the role {role}; {holder} the role {self.role}.")
+            holder, wanted = ("you have", "it") if self.member_id else ("your key has", "a key with it")
+            giver = "an admin" if role in ("reader", "editor") else "an owner"
+            raise Forbidden(
+                f"This needs the role {role}; {holder} the role {self.role}. Ask {giver} of your tenant for {wanted}."
+            )

@@ -103,7 +103,8 @@ async def test_a_deleted_document_leaves_a_receipt_and_nothing_else(alice: Clien
     assert (await alice.post("/v1/search", json=asked)).json()["passages"] == []
     problem(await alice.get(f"/v1/documents/{warranty}"), 404, "not-found")
     problem(await alice.delete(f"/v1/documents/{warranty}"), 404, "not-found")
-    assert (await alice.get(f"/v1/documents/{warranty}/receipt")).json() == receipt
+    again = (await alice.get(f"/v1/documents/{warranty}/receipt")).json()
+    assert list(again.items()) == list(receipt.items())  # in the same order, too
 
 
 async def test_a_receipt_is_for_those_who_could_see_the_document(

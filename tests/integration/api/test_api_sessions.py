@@ -25,7 +25,7 @@ async def test_who_is_invited_signs_in(people: People, alice: Client, tenant: Sc
     assert [each["name"] for each in (await bob.get("/v1/collections")).json()["items"]] == ["handbook"]
     await upload(bob, "Bob was here.")
     told = problem(await bob.get("/v1/keys"), 403, "forbidden")["detail"]
-    assert told == "This needs the role admin; you have the role editor."
+    assert told == "This needs the role admin; you have the role editor. Ask an owner of your tenant for it."
 
 
 async def test_a_session_is_shown_to_its_owner_alone(people: People, alice: Client, tenant: Scope) -> None:
