@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from knowlog.documents import Answering, PageStart, Section
@@ -56,6 +56,13 @@ class Leg:
     score: float
 
 
+class RankedByLegs(Protocol):
+    """What one search found, as each leg ranked it."""
+
+    def legs(self, chunk_id: int) -> dict[str, Leg]:
+        """How each leg that has the chunk sees it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk returned for a question: `version_text[start:end] == text`; its fused score, and its legs'.
@@ -76,12 +83,17 @@ class Passage:
     headings: tuple[str, ...]
     metadata: dict[str, Any]
     score: float
-    legs: dict[str, Leg] = field(default_factory=dict)
+    ranked: RankedByLegs | None = field(default=None, compare=False, repr=False)
     page_starts: tuple[PageStart, ...] = ()
     sections: tuple[Section, ...] = ()
     lead: str = ""
     chunk_id: int = 0
     """The chunk that was found, in the present index; no caller is told it."""
+
+    @property
+    def legs(self) -> dict[str, Leg]:
+        """How each leg that has it sees it; looked up when it is asked for, which only explanations do."""
+        return self.ranked.legs(self.chunk_id) if self.ranked else {}
 
     @property
     def flagged(self) -> bool:

@@ -76,7 +76,7 @@ def _passage(row: Any, fused: Fused) -> Passage:
         tuple(row["headings"]),
         row["metadata"],
         fused.score,
-        fused.legs,
+        fused.ranked,
         tuple(map(PageStart, row["pages"], row["page_starts"])),
         tuple(Section(start, tuple(headings)) for start, headings in row["sections"] or ()),
         chunk_id=fused.chunk_id,

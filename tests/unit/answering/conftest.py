@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from knowlog.retrieval import Leg, Passage
+from knowlog.retrieval import Passage
 from knowlog.stores import lexemes
 
 
@@ -52,7 +52,6 @@ def make_passage(text, *, document=1, start=0, title="Handbook", headings=(), sc
         headings=headings,
         metadata={},
         score=score,
-        legs={"dense": Leg(1, 0.6)},
         lead=lead,
     )
 

@@ -49,7 +49,7 @@ def passages_of(content: bytes, size_tokens: int) -> list[Passage]:
 def _passage(text: str, start: int, end: int, structure: Structure) -> Passage:
     return Passage(
         document_id=None, version=1, collection="c", external_id="manual.pdf", title="Manual", start=start, end=end,
-        text=text[start:end], page=structure.page_at(start), headings=(), metadata={}, score=1.0, legs={},
+        text=text[start:end], page=structure.page_at(start), headings=(), metadata={}, score=1.0,
         page_starts=structure.pages_within(start, end),
     )  # fmt: skip
 
