@@ -243,10 +243,14 @@ def _resolve(name: str, value: str) -> tuple[str, str, str]:
             if name == f"{_name(room, key)}_FILE":
                 return room, key, _from_file(name, value)
     known = [_name(room, key) for room, model in ROOMS.items() for key in model.model_fields] + list(OTHERS)
-    # What all begin with would make any two alike.
-    own_parts = [each.removeprefix("KNOWLOG_") for each in known]
-    close = difflib.get_close_matches(name.removeprefix("KNOWLOG_"), own_parts, n=1)
-    hint = f" Did you mean KNOWLOG_{close[0]}?" if close else " `knowlog config` lists them all."
+    # What all begin with, or many end with, would make any two alike.
+    ending = "_FILE" if name.endswith("_FILE") else ""
+    own_parts = [each.removeprefix("KNOWLOG_").removesuffix(ending) for each in known]
+    close = difflib.get_close_matches(name.removeprefix("KNOWLOG_").removesuffix(ending), own_parts, n=1)
+    hint = " `knowlog config` lists them all."
+    if close:
+        meant = f"KNOWLOG_{close[0]}"
+        hint = f" Did you mean {meant if meant in OTHERS else meant + ending}?"
     raise Misconfigured(f"There is no setting {name}.{hint}")
 
 

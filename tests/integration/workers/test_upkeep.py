@@ -124,6 +124,23 @@ async def test_work_that_others_do_wakes_no_other_step(
     assert unmoved == before
 
 
+async def test_a_worker_looks_after_things_when_anything_may_have_changed(
+    server_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it hears of a known type is work; of anything else it is told with no type, as of a new schedule."""
+    heard: list[str] = []
+    monkeypatch.setattr(maintenance.Upkeep, "stir", lambda _: heard.append("stir"))
+    monkeypatch.setattr(maintenance.Upkeep, "wake", lambda _: heard.append("wake"))
+    async with fake_app(server_dir) as app, at_work(app) as worker:
+        await until(lambda: worker._listens)
+        for payload, told in ((KIND, "stir"), ("", "wake"), ("collection.unheard_of", "wake")):
+            heard.clear()
+            async with app.database.system() as connection:
+                await connection.execute("select pg_notify('knowlog_work', $1)", payload)
+            await until(lambda: bool(heard))
+            assert set(heard) == {told}
+
+
 async def took_s(intake: PostgresIntake) -> float:
     began = monotonic()
     assert await intake.take(10, 2.5, held=(), skip=()) == []

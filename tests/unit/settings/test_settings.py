@@ -26,6 +26,16 @@ def test_a_name_like_no_setting_gets_no_guess() -> None:
         load_settings({"KNOWLOG_NONSENSE": "1"})
 
 
+@pytest.mark.parametrize(("wrong", "meant"), [
+    ("KNOWLOG_SECRET_KEY_FILE", "KNOWLOG_SECRETS_KEY_FILE"), ("KNOWLOG_EMBEDDNG_FILE", "KNOWLOG_EMBEDDING_FILE"),
+    ("KNOWLOG_KEY_FILE", "KNOWLOG_KEY"),
+])  # fmt: skip
+def test_the_hint_for_a_file_is_one_for_a_file(wrong: str, meant: str) -> None:
+    """Or the name of the file would be taken for the secret. The command line's own variables come from no file."""
+    with pytest.raises(Misconfigured, match=f"Did you mean {meant}\\?"):
+        load_settings({wrong: "/run/secrets/it"})
+
+
 def test_a_secret_can_lie_in_a_file(tmp_path: Path) -> None:
     """_FILE names a file that holds the value."""
     (tmp_path / "url").write_text("postgresql://u:p@h/d\n")
