@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from knowlog.bus.actions import UNDER_WAY, append_events, complete, fail, retry
+from knowlog.bus.actions import UNDER_WAY, LeaseLost, append_events, complete, fail, retry
 from knowlog.bus.envelope import Envelope
 from knowlog.bus.log import get_event, whole_up_to
 from knowlog.bus.model import Event, JobState
@@ -153,13 +153,14 @@ async def parcel_of(connection: Connection, scope: Scope, delivery: Event, vault
 
 
 async def put_off(connection: Connection, worker: str, event: Event, until: datetime) -> None:
-    """Hand work back until a moment, or a little later, without counting the attempt."""
-    await connection.execute(SQL["put_off"], event.event_id, worker, event.attempts, until)
+    """Hand work back until a moment, or a little later, without counting the attempt. Raises LeaseLost."""
+    if not await connection.fetchval(SQL["put_off"], event.event_id, worker, event.attempts, until):
+        raise LeaseLost("The lease on this work has passed to another worker.")
 
 
 async def let_rest(connection: Connection, worker: str, delivery: Event, until: datetime) -> None:
     """Hand a delivery back until its endpoint has had its rest, and put off all others that wait for it, which one by one
-    would keep a worker busy.
+    would keep a worker busy. Raises LeaseLost.
     """
     await put_off(connection, worker, delivery, until)
     await connection.execute(SQL["rest"], UUID(delivery.data["endpoint_id"]), until)

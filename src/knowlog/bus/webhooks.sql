@@ -112,6 +112,7 @@ update events
 set state = 'waiting', due_at = $4::timestamptz + random() * interval '2 seconds', attempts = attempts - 1,
     lease_until = null, announced_at = null
 where tenant_id = tenant() and event_id = $1 and state = 'running' and worker = $2 and attempts = $3
+returning 1
 
 -- name: rest
 -- What else waits for an endpoint ($1) that has a rest waits as long; what a worker is just taking finds out by itself.

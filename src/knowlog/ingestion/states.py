@@ -1,5 +1,6 @@
 """How far a document is on its way into the index, and what becomes of an attempt that failed."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -30,7 +31,8 @@ async def give_up(
     tenant has stopped waits for the limit's end, and does not count.
     """
     if isinstance(error, LimitReached):
-        await _put_off(database, worker, scope, event, error)
+        with contextlib.suppress(LeaseLost):
+            await _put_off(database, worker, scope, event, error)
         return
     known = foreseen(error)
     final = known.permanent or event.attempts >= settings.max_attempts

@@ -25,7 +25,7 @@ from knowlog.documents import (
     retry_document,
 )
 from knowlog.ingestion import sweep_originals
-from knowlog.kernel.errors import NotFound, ParseFailed, PreconditionFailed
+from knowlog.kernel.errors import LimitReached, NotFound, ParseFailed, PreconditionFailed
 from knowlog.retrieval import Passage, Search, retrieve
 from knowlog.workers import Worker
 from knowlog.workers.turns import Batch
@@ -252,6 +252,20 @@ async def test_the_failure_of_an_old_version_is_not_the_new_ones(app, send, tena
     assert (document.state, document.reason, document.latest) == ("received", None, newer.latest)
     async with at_work(app):
         assert (await settled(app, tenant, sent.document_id)).state == "indexed"
+
+
+async def test_a_limit_that_stops_a_worker_changes_nothing_of_what_another_has_done(
+    app, send, tenant
+) -> None:
+    """It slept, another took its work over and is done; then it is told that it must wait."""
+    sent = await send("a", b"The zebra sleeps at noon.")
+    (slept,) = [e for e in await claim(app.database, "w", 0, 100) if e.subject == sent.document_id]
+    (taken,) = [e for e in await claim(app.database, "v", 30, 100) if e.subject == sent.document_id]
+    await app.indexer.index("v", [taken])
+    await app.indexer.give_up("w", tenant, slept, LimitReached("Not today.", retry_after_s=60))
+    async with app.database.transaction(tenant) as connection:
+        document = await get_document(connection, tenant, sent.document_id)
+    assert (document.state, document.reason) == ("indexed", None)
 
 
 async def test_a_heartbeat_does_not_wait_for_what_is_being_finished(app, send, tenant) -> None:
