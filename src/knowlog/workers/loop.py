@@ -46,6 +46,8 @@ _IDLE_POLL_S = 5.0
 _BROKEN_PAUSE_S = 1.0
 _LOOK_AROUND_S = 2.0
 _SILO_AGAIN_S = 5.0
+_DOCUMENTS = "document.received"
+"""Work that is done for many at once, and tells by itself which of them failed. All other is done one by one."""
 DELIVERIES = "deliveries"
 _ABROAD = frozenset({DELIVERIES, "mail", "refresh"})
 """The queues of work that waits on others' machines."""
@@ -73,7 +75,7 @@ class Worker:
     """One process's share of the work. Its name is new at each start, so that no lease can be mistaken for its own.
 
     It serves the types in `queues`, by default all that the settings name. One that `tends` also looks after what must be
-    done by somebody: maintenance, the relay, publishing. `handlers` come before the product's own.
+    done by somebody: maintenance, the relay, publishing. `handlers` come before the product's own, and get whole batches.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Worker:
         self._queues = served if queues is None else queues
         self._tends = tends
         self._handlers: dict[str, Handler] = {**handlers_of(app), **(handlers or {})}
+        self._together = frozenset({_DOCUMENTS, *(handlers or ())})
         self._held: dict[UUID, Event] = {}
         self._turns = Turns(
             self._settings.concurrency, app.settings.webhooks.concurrency, self._settings.batch
@@ -193,33 +196,38 @@ class Worker:
 
     async def _handle(self, batch: Batch) -> None:
         names_on_account_of(batch.tenant_id)
+        together = batch.type in self._together
+        for events in [batch.events] if together else [[event] for event in batch.events]:
+            await self._handle_some(batch.type, events)
+
+    async def _handle_some(self, kind: str, events: Sequence[Event]) -> None:
+        """Do what these events ask for; what goes wrong is put on the account of them all."""
         limit = asyncio.timeout(self._settings.job_timeout_s)
         try:
-            self._refuse_deadly(batch)
+            self._refuse_deadly(events[0])
             async with limit:
-                await self._handlers[batch.type](self.name, batch.events)
+                await self._handlers[kind](self.name, events)
         except Exception as error:
             if limit.expired() and isinstance(error, TimeoutError):
-                await self._fail(batch, JobTooLong(self._settings.job_timeout_s))
+                await self._fail(events, JobTooLong(self._settings.job_timeout_s))
                 return
-            _LOG.warning("a batch of %s failed: %r", batch.type, error)
-            metrics.FAULTS.labels(batch.type).inc()
-            await self._fail(batch, error)
+            _LOG.warning("a batch of %s failed: %r", kind, error)
+            metrics.FAULTS.labels(kind).inc()
+            await self._fail(events, error)
 
-    def _refuse_deadly(self, batch: Batch) -> None:
+    def _refuse_deadly(self, event: Event) -> None:
         """Raise WorkerEnded for a job that was begun as often as allowed, and never lived to fail."""
-        event = batch.events[0]  # one that was begun before is alone in its batch
-        if event.type != "document.received" and event.attempts > most_attempts(self._app, event.type):
+        if event.type != _DOCUMENTS and event.attempts > most_attempts(self._app, event.type):
             raise WorkerEnded(
                 "This job ended its worker again and again. It may need more memory than KNOWLOG_WORKER_MEMORY_MB allows."
             )
 
-    async def _fail(self, batch: Batch, error: Exception) -> None:
+    async def _fail(self, events: Sequence[Event], error: Exception) -> None:
         """What a handler did not settle itself is tried again; if even that cannot be written, the lease runs out."""
-        for event in batch.events:
+        for event in events:
             with contextlib.suppress(Exception):  # whatever it is, the lease must be free to run out
                 scope = Scope(event.tenant_id, f"worker:{self.name}")
-                if event.type == "document.received":
+                if event.type == _DOCUMENTS:
                     await self._app.indexer.give_up(self.name, scope, event, error)
                     continue
                 known = foreseen(error)

@@ -17,6 +17,7 @@ from knowlog.bootstrap import App, open_app
 from knowlog.bus import Event, Job, Wanted, append_events, complete, get_job, list_events
 from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
 from knowlog.kernel import new_id
+from knowlog.kernel.errors import NotFound
 from knowlog.settings import load_settings
 from knowlog.tenants import create_tenant
 from knowlog.workers import Worker
@@ -118,6 +119,27 @@ async def test_a_handler_that_raises_ends_dead_with_its_words(
             await until(database, other_tenant, good, "done")
     assert dead.attempts == 2
     assert "The cat is on the keyboard." in dead.reason
+
+
+async def test_what_fails_takes_nothing_along_that_was_taken_with_it(server_dir, database, tenant) -> None:
+    """Three jobs of a tenant come as one batch; the first was cancelled, or will never work. The others are done."""
+
+    async def handler(worker: str, events: Sequence[Event]) -> None:
+        for event in events:  # as the product's own do
+            if event.data["older_than_days"] == POISON:
+                raise NotFound("It is gone.")
+            async with database.transaction(Scope(event.tenant_id, "t")) as connection:
+                await complete(connection, worker, [event])
+
+    async with open_app(load_settings(environment(server_dir))) as app:
+        jobs = [await ask(database, tenant, days) for days in (POISON, 1, 2)]
+        async with working(app, handler):
+            ended = [await until(database, tenant, job, "done", "failed") for job in jobs]
+    assert [(each.state, each.reason) for each in ended] == [
+        ("failed", "It is gone."),
+        ("done", None),
+        ("done", None),
+    ]
 
 
 async def test_the_cause_is_a_sentence_also_of_a_fault_without_words_and_names_no_limit_that_was_kept(
