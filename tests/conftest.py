@@ -4,10 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from knowlog.database import Database, Scope
 from knowlog.tenants import create_tenant
 from own_server import fresh_server, migrated
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("any machine")
 
 _TURNS = ("isolation", "acceptance", "contract", "integration")
 
