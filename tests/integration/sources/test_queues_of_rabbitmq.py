@@ -7,9 +7,9 @@ from uuid import uuid4
 import aio_pika
 import pytest
 from pamqp import encode
+from sources_scene import Scene, until
 
 from at_work import all_at_work
-from conftest import Scene, until
 from knowlog.bootstrap import App
 from knowlog.bus import BusSettings, connect_broker
 from knowlog.kernel.errors import Unavailable

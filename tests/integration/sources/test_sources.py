@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from sources_scene import MakeScene, Scene, until
 
 from at_work import all_at_work
-from conftest import MakeScene, Scene, until
 from knowlog.bootstrap import App
 from knowlog.database import Scope
 from knowlog.kernel import now

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from producers import producer
+from sources_scene import Scene, environ_of, until
 
 from at_work import all_at_work
-from conftest import Scene, environ_of, until
 from knowlog.bootstrap import App
 from knowlog.database import Database
 from servers import Running
