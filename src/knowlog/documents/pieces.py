@@ -202,8 +202,8 @@ class Pieces:
             raise Invalid("The file is empty. Send one that has content.")
         if size_bytes > self._settings.max_upload_bytes:
             raise TooLarge(
-                f"A file may have {self._settings.max_upload_mb} MB here (KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB). Send it in"
-                " parts, or ask the operator to raise it.",
+                f"A file may have {self._settings.max_upload_mb} MB here (KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB)."
+                " Divide it into smaller files, or ask the operator to raise it.",
                 limit_bytes=self._settings.max_upload_bytes,
             )
         check_metadata(described.get("metadata"), self._settings.max_metadata_kb)

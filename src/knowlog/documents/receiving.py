@@ -107,7 +107,7 @@ class Receiver:
         if size_bytes > self._settings.max_upload_bytes:
             raise TooLarge(
                 f"{upload.filename!r} is larger than {self._settings.max_upload_mb} MB, the limit here"
-                " (KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB). Send it in parts, or ask the operator to raise it."
+                " (KNOWLOG_DOCUMENTS_MAX_UPLOAD_MB). Divide it into smaller files, or ask the operator to raise it."
             )
         if upload.title is not None and not 1 <= len(upload.title) <= 1000:
             raise Invalid("A title has 1 to 1,000 characters.")

@@ -329,3 +329,13 @@ async def test_any_client_of_the_protocol_learns_what_is_spoken(alice: Client) -
     assert answer.headers["tus-version"] == "1.0.0"
     assert answer.headers["tus-extension"] == "creation,expiration,termination"
     assert answer.headers["tus-max-size"] == str(2 * 1024 * 1024)
+
+
+async def test_a_file_over_the_limit_is_told_what_helps(alice: Client) -> None:
+    """Pieces do not help, for they meet the same limit: smaller files do."""
+    size = 2 * 1024**2 + 1
+    whole = await alice.post(
+        "/v1/collections/handbook/documents", content=b"x" * size, headers={"Content-Type": "text/plain"}
+    )
+    for refused in (whole, await ask_for(alice, size)):
+        assert "Divide it into smaller files" in problem(refused, 413, "too-large")["detail"]
