@@ -168,6 +168,7 @@ def test_a_folder_is_ingested_searched_asked_and_ingested_again(running: Running
     assert (first["created"], first["indexed"], first["failed"]) == (2, 2, [])
     again = json.loads(knowlog(running.env, "ingest", str(tmp_path), "--json").stdout)
     assert (again["unchanged"], again["created"]) == (2, 0)
+    assert not again["collection_created"]
     found = json.loads(knowlog(running.env, "search", "boiler warranty", "--explain", "--json").stdout)
     assert found["passages"][0]["external_id"] == (tmp_path / "warranty.md").as_posix()
     assert set(found["passages"][0]["legs"]) == {"lexical", "dense"}
@@ -391,6 +392,13 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     done = knowlog(environment(tmp_path, KNOWLOG_API_PROT="1"), "config")
     assert done.returncode == 2
     assert "KNOWLOG_API_PORT" in done.stderr
+
+
+def test_a_collection_that_ingest_makes_is_told(running: Running, tmp_path: Path) -> None:
+    """A name with a typing error is noticed."""
+    (tmp_path / "a.txt").write_text("Of a collection that was not there.\n")
+    made = [knowlog(running.env, "ingest", str(tmp_path), "--collection", "reprots") for _ in range(2)]
+    assert ["The collection reprots is new." in each.stdout + each.stderr for each in made] == [True, False]
 
 
 def test_ingest_beside_a_starting_server_waits_for_it(data_dir: Path, tmp_path: Path) -> None:

@@ -58,12 +58,12 @@ def ingest(
     """
     found = find_files(paths, relative_to)
     with connect(url, key) as client:
-        ensure_collection(client, collection)
+        is_new = ensure_collection(client, collection)
         outcomes = ingest_files(
             client, collection, found.files, pairs(metadata or ()), wait=not no_wait, as_json=as_json
         )
     outcomes += [Outcome(each.path, None, None, "failed", each.reason) for each in found.failed]
-    emit(_summary(collection, outcomes, found.skipped), as_json, _render)
+    emit(_summary(collection, is_new, outcomes, found.skipped), as_json, _render)
     if any(outcome.state == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -88,10 +88,13 @@ def ingest_files(
         return await_indexing(client, outcomes, seen) if wait else outcomes
 
 
-def _summary(collection: str, outcomes: Sequence[Outcome], skipped: Sequence[LeftOut]) -> dict[str, Any]:
+def _summary(
+    collection: str, is_new: bool, outcomes: Sequence[Outcome], skipped: Sequence[LeftOut]
+) -> dict[str, Any]:
     changes = Counter(outcome.change for outcome in outcomes if outcome.change)
     return {
         "collection": collection,
+        "collection_created": is_new,
         "files": len(outcomes),
         **{name: changes[name] for name in ("created", "updated", "relabelled", "unchanged")},
         "indexed": sum(outcome.state == "indexed" for outcome in outcomes),
@@ -110,6 +113,8 @@ def _summary(collection: str, outcomes: Sequence[Outcome], skipped: Sequence[Lef
 
 
 def _render(summary: dict[str, Any]) -> None:
+    if summary["collection_created"]:
+        say(f"The collection {summary['collection']} is new.")
     labels = f", {summary['relabelled']} with new metadata" if summary["relabelled"] else ""
     say(
         f"{counted(summary['files'], 'file')}: {summary['created']} new, {summary['updated']} changed{labels}, "

@@ -30,14 +30,16 @@ def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str = "defa
     return kept
 
 
-def ensure_collection(client: "Client", name: str) -> None:
-    """Create the collection unless it is there; a key that may not create one can use one that is."""
+def ensure_collection(client: "Client", name: str) -> bool:
+    """Create the collection unless it is there, and say whether; a key that may not create one can use one that is."""
     try:
         client.get(f"/v1/collections/{quote(name, safe='')}")
+        return False
     except Refused as refused:
         if refused.http_status != 404:
             raise
         client.post("/v1/collections", {"name": name})
+        return True
 
 
 def _works(url: str, key: str) -> bool:
