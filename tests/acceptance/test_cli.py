@@ -178,6 +178,13 @@ def test_a_folder_is_ingested_searched_asked_and_ingested_again(running: Running
     assert "24 months" in asked["statements"][0]["citations"][0]["quote"]
 
 
+def test_a_collection_that_ingest_makes_is_told(running: Running, tmp_path: Path) -> None:
+    """A name with a typing error is noticed."""
+    (tmp_path / "a.txt").write_text("Of a collection that was not there.\n")
+    made = [knowlog(running.env, "ingest", str(tmp_path), "--collection", "reprots") for _ in range(2)]
+    assert ["The collection reprots is new." in each.stdout + each.stderr for each in made] == [True, False]
+
+
 def test_questions_and_lists_are_narrowed_by_metadata(running: Running, tmp_path: Path) -> None:
     """An empty filter is no filter that was forgotten, and is refused."""
     for year in (2025, 2026):
@@ -392,13 +399,6 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     done = knowlog(environment(tmp_path, KNOWLOG_API_PROT="1"), "config")
     assert done.returncode == 2
     assert "KNOWLOG_API_PORT" in done.stderr
-
-
-def test_a_collection_that_ingest_makes_is_told(running: Running, tmp_path: Path) -> None:
-    """A name with a typing error is noticed."""
-    (tmp_path / "a.txt").write_text("Of a collection that was not there.\n")
-    made = [knowlog(running.env, "ingest", str(tmp_path), "--collection", "reprots") for _ in range(2)]
-    assert ["The collection reprots is new." in each.stdout + each.stderr for each in made] == [True, False]
 
 
 def test_ingest_beside_a_starting_server_waits_for_it(data_dir: Path, tmp_path: Path) -> None:
