@@ -22,7 +22,7 @@ def decode(content: bytes, media_type: str | None, limits: Limits) -> str:
     """Return the text of `content`, normalised; ParseFailed when it is longer than the limit."""
     if len(content) > 4 * limits.max_chars:
         raise too_much_text(limits)
-    text = normalise(_decode(content, media_type))
+    text = normalise(to_text(content, media_type))
     if len(text) > limits.max_chars:
         raise too_much_text(limits)
     return text
@@ -43,7 +43,8 @@ def normalise(text: str) -> str:
     return text
 
 
-def _decode(content: bytes, media_type: str | None) -> str:
+def to_text(content: bytes, media_type: str | None = None) -> str:
+    """Return the characters of `content` as they are; U+FFFD for what is none."""
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace")

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from knowlog.formats.decoding import to_text
 from knowlog.formats.model import Source
 from knowlog.kernel.errors import ParseFailed, UnsupportedType
 
@@ -130,6 +131,7 @@ _MAIL_HEAD = re.compile(
 )
 _MAIL_FIELD = re.compile(rb"^(?:From|Subject|MIME-Version|Message-ID): ", re.IGNORECASE | re.MULTILINE)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_NO_CHARACTER = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -170,11 +172,17 @@ def looks_like_text(content: bytes) -> bool:
     """Tell whether the head of a file is text in UTF-8, UTF-16 or an 8-bit alphabet."""
     head = content[:HEAD_BYTES]
     if head.startswith(_UTF16_MARKS):
-        return True
+        return _reads_well(head)
     nul_share = head.count(0) / max(1, len(head))
     if nul_share > 0.2:  # UTF-16 without a mark: every other byte of western text
-        return _looks_like_utf16(head)
+        return _looks_like_utf16(head) and _reads_well(head)
     return len(_BINARY.findall(head)) <= len(head) // 50
+
+
+def _reads_well(head: bytes) -> bool:
+    """Whether hardly any of its characters are control characters or none at all; half a character may stand at the end."""
+    text = to_text(head[: len(head) // 2 * 2])
+    return len(_NO_CHARACTER.findall(text)) <= len(text) // 50
 
 
 def _looks_like_utf16(head: bytes) -> bool:

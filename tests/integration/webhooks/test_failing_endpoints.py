@@ -83,7 +83,7 @@ async def test_each_delivery_that_failed_is_dead_also_where_a_later_one_was_aske
     """A later event does not stand for an earlier one: `retry` of all that is dead sends both."""
     receiver.answer = lambda _: (410, {}, b"")
     endpoint_id, _ = await make(app, tenant, receiver.url)
-    happened = [*await happen(app, tenant, 1, document := new_id()), *await happen(app, tenant, 1, document)]
+    happened = await happen(app, tenant, 2, new_id())  # at one moment: the first answer disables the webhook
     await until(app, tenant, endpoint_id, {"failed": 2})
     assert len(await dead_jobs(app, tenant)) == 2
     receiver.answer = lambda _: OK
@@ -91,7 +91,7 @@ async def test_each_delivery_that_failed_is_dead_also_where_a_later_one_was_aske
         await update_webhook(connection, tenant, endpoint_id, Wish(state="active"))
         assert await retry_dead_jobs(connection, WantedJobs("dead"), 10) == 2
     await until(app, tenant, endpoint_id, {"done": 2})
-    assert [each.message_id for each in receiver.taken[-2:]] == [str(each) for each in happened]
+    assert {each.message_id for each in receiver.taken[-2:]} == {str(each) for each in happened}
     assert await dead_jobs(app, tenant) == []
 
 

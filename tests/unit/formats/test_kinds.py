@@ -51,6 +51,8 @@ def test_an_empty_file_is_refused():
         (b"\x89PNG\r\n\x1a\n", "image"),
         (b"\x7fELF\x02", "program"),
         (bytes(range(256)) * 16, "no reader"),
+        (b"MZ\x00\x01", "no reader"),
+        (b"\xff\xfe" + b"\x01\x00" * 3, "no reader"),
     ],
 )
 def test_what_no_reader_takes_is_refused_with_a_reason(content: bytes, says: str):
@@ -69,3 +71,8 @@ def test_content_that_contradicts_the_name_is_refused():
     """Text named .pdf is no PDF."""
     with pytest.raises(ParseFailed, match="named like a PDF"):
         detect(Source(b"hello", "report.pdf"))
+
+
+def test_a_text_in_utf_16_with_a_byte_too_many_is_a_text():
+    """As where a line feed was appended by a tool that knows ASCII alone."""
+    assert detect(Source("A short note.".encode("utf-16") + b"\n", "note.txt")).reader == "text"
