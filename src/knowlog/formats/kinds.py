@@ -180,7 +180,7 @@ def looks_like_text(content: bytes) -> bool:
 
 
 def _reads_well(head: bytes) -> bool:
-    """Whether hardly any of its characters are control characters or none at all; half a character may stand at the end."""
+    """Whether hardly any of its characters are control characters or none; half a character may stand at the end."""
     text = to_text(head[: len(head) // 2 * 2])
     return len(_NO_CHARACTER.findall(text)) <= len(text) // 50
 
