@@ -61,6 +61,7 @@ async def delete_within(
     row = await connection.fetchrow(_SQL["lock_document"], document_id, within(scope), expected)
     if row is None:
         await _explain_absence(connection, scope, document_id)
+    counted = await connection.fetchrow(_SQL["count_document"], document_id)
     chosen = await connection.fetch(_SQL["probe_chunks"], document_id)
     probes = await _probes(connection, store, scope, chosen)
     chunk_ids = {found["chunk_id"] for found in await connection.fetch(_SQL["chunk_ids"], document_id)}
@@ -70,8 +71,8 @@ async def delete_within(
     left = dict(await connection.fetchrow(_SQL["left_overs"], document_id))
     proof = _proof("document", probes, before, after, left)
     receipt = DeletionReceipt(
-        new_id(), document_id, row["external_id"], row["collection"], row["versions"], row["chunks"], row["vectors"],
-        row["size_bytes"], proof, scope.principal, now(), row["summaries"], row["thread_quotes"],
+        new_id(), document_id, row["external_id"], row["collection"], **counted,
+        proof=proof, deleted_by=scope.principal, deleted_at=now(),
     )  # fmt: skip
     await connection.execute(
         _SQL["keep_receipt"], receipt.receipt_id, document_id, asdict(receipt), row["audience"]
@@ -113,7 +114,7 @@ async def delete_whole_collection(
     async with database.transaction(scope) as connection:
         found = await get_collection(connection, scope, name_or_id)
         collection_id = found.collection_id
-        await connection.execute(_SQL["lock_collection"], collection_id)
+        await connection.execute(_SQL["lock_whole_collection"], collection_id)
         documents = [row[0] for row in await connection.fetch(_SQL["documents_within"], collection_id)]
         counted = dict(await connection.fetchrow(_SQL["count_collection"], collection_id, documents))
         counted["size_bytes"] = await connection.fetchval(_SQL["size_of_documents"], documents)

@@ -61,18 +61,22 @@ select pg_notify('knowlog_progress', tenant() || ':' || document_id) from failed
 
 -- name: lock_document
 -- A document that is to be deleted, if it is within the scope.
-select d.document_id, d.external_id, d.collection_id, c.name as collection, coalesce(d.audience, c.audience) as audience,
-       (select count(*) from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as versions,
-       (select coalesce(sum(v.size_bytes), 0)::bigint from versions v where v.tenant_id = tenant() and v.document_id = d.document_id) as size_bytes,
-       (select count(*) from chunks k where k.tenant_id = tenant() and k.document_id = d.document_id) as chunks,
-       (select count(*) from vectors x join chunks k using (tenant_id, chunk_id)
-        where k.tenant_id = tenant() and k.document_id = d.document_id) as vectors,
-       summaries_resting_on(array[d.document_id]) as summaries,
-       quotes_in_threads(array[d.document_id]) as thread_quotes
+select d.document_id, d.external_id, d.collection_id, c.name as collection, coalesce(d.audience, c.audience) as audience
 from documents d join collections c using (tenant_id, collection_id)
 where d.tenant_id = tenant() and d.document_id = $1 and ($2::uuid[] is null or d.collection_id = any($2))
   and ($3::int is null or d.revision = $3)
 for update of d
+
+-- name: count_document
+-- What there is of a document that is locked: who waited for the lock does not see in the same statement what was written
+-- meanwhile.
+select (select count(*) from versions where tenant_id = tenant() and document_id = $1) as versions,
+       (select count(*) from chunks where tenant_id = tenant() and document_id = $1) as chunks,
+       (select count(*) from vectors x join chunks k using (tenant_id, chunk_id)
+        where k.tenant_id = tenant() and k.document_id = $1) as vectors,
+       (select coalesce(sum(size_bytes), 0)::bigint from versions where tenant_id = tenant() and document_id = $1) as size_bytes,
+       summaries_resting_on(array[$1::uuid]) as summaries,
+       quotes_in_threads(array[$1::uuid]) as thread_quotes
 
 -- name: document_blobs
 -- Where the originals of a document lie.
@@ -109,7 +113,7 @@ where tenant_id = tenant() and document_id = $1
                                          and (e.data ->> 'collection_id')::uuid = any($2)))
 order by created_at desc limit 1
 
--- name: lock_collection
+-- name: lock_whole_collection
 -- A collection that is to be deleted: nothing comes into it any more.
 select from collections where tenant_id = tenant() and collection_id = $1 for update
 
