@@ -37,16 +37,15 @@ async def test_a_document_that_is_just_being_indexed(database, tenant, receiver)
     async with database.transaction(tenant) as connection:
         (sent,) = await receiver.receive(connection, tenant, "notes", [Upload("a", "a.txt", b"a word")])
     document_id = sent.document.document_id
-    async with asyncio.TaskGroup() as both:
-        async with database.transaction(tenant) as connection:
-            collection_id = await connection.fetchval(
-                "select collection_id from documents where document_id = $1 for update", document_id
-            )
-            deleting = both.create_task(delete_document(database, store, tenant, document_id))
-            await somebody_waits(database)
-            rows = [DocumentChunks(collection_id, document_id, 1, "", [ChunkRow(0, 0, 6, "a word")])]
-            vector = np.eye(256, dtype=np.float32)[:1]
-            await index_chunks(connection, store, tenant.tenant_id, "key", rows, vector, [uuid4()])
+    async with asyncio.TaskGroup() as both, database.transaction(tenant) as connection:
+        collection_id = await connection.fetchval(
+            "select collection_id from documents where document_id = $1 for update", document_id
+        )
+        deleting = both.create_task(delete_document(database, store, tenant, document_id))
+        await somebody_waits(database)
+        rows = [DocumentChunks(collection_id, document_id, 1, "", [ChunkRow(0, 0, 6, "a word")])]
+        vector = np.eye(256, dtype=np.float32)[:1]
+        await index_chunks(connection, store, tenant.tenant_id, "key", rows, vector, [uuid4()])
     receipt = deleting.result()
     assert (receipt.versions, receipt.chunks, receipt.vectors) == (1, 1, 1)
 
@@ -54,11 +53,10 @@ async def test_a_document_that_is_just_being_indexed(database, tenant, receiver)
 async def test_a_collection_into_which_a_document_just_comes(database, tenant, receiver) -> None:
     """Its receipt counts the document, and the worker is told of its original bytes."""
     store = open_store(StoresSettings())
-    async with asyncio.TaskGroup() as both:
-        async with database.transaction(tenant) as connection:
-            await receiver.receive(connection, tenant, "notes", [Upload("a", "a.txt", b"a word")])
-            deleting = both.create_task(delete_whole_collection(database, store, tenant, "notes"))
-            await somebody_waits(database)
+    async with asyncio.TaskGroup() as both, database.transaction(tenant) as connection:
+        await receiver.receive(connection, tenant, "notes", [Upload("a", "a.txt", b"a word")])
+        deleting = both.create_task(delete_whole_collection(database, store, tenant, "notes"))
+        await somebody_waits(database)
     assert deleting.result().documents == 1
     async with database.transaction(tenant) as connection:
         told = await connection.fetchval("select data from events where type = 'collection.deleted'")
