@@ -81,6 +81,10 @@ select not exists (select from chunks where tenant_id = tenant() and collection_
 -- The index goes, with its statistics.
 delete from indexes where tenant_id = tenant() and index_id = $1
 
+-- name: await_switch
+-- Whoever holds a collection to switch it is done. What they did is seen from the next statement on.
+select from collections where tenant_id = tenant() and collection_id = $1 for no key update
+
 -- name: hold_for_switch
 -- A collection as it is; indexers wait until this transaction ends, questions do not.
 select c.name, c.embedding_key, c.profile, c.profile_version, coalesce(c.index_id, c.collection_id) as index_id,

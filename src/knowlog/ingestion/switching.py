@@ -95,6 +95,7 @@ async def roll_back(connection: Connection, scope: Scope, name_or_id: str) -> Sw
 
 
 async def _hold(connection: Connection, collection_id: UUID, profile_version: int) -> Any:
+    await connection.execute(_SQL["await_switch"], collection_id)
     held = await connection.fetchrow(_SQL["hold_for_switch"], collection_id)
     if held is None:
         raise NotFound("There is no such collection.")

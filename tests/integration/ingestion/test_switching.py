@@ -273,6 +273,19 @@ async def test_one_switch_at_a_time(app, tenant, notes) -> None:
         await ask(app, tenant, notes)
 
 
+async def test_of_two_switches_asked_for_at_once_one_waits(app, tenant, notes) -> None:
+    """The second is refused as soon as the first is there, which it could not see when it was asked for."""
+    waiting = "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    async with app.database.transaction(tenant) as connection:
+        await ask_switch(connection, tenant, notes, app.complete_profile(FINE), 1)
+        second = asyncio.create_task(ask(app, tenant, notes))
+        async with app.database.owner() as owner, asyncio.timeout(20):
+            while not await owner.fetchval(waiting):
+                await asyncio.sleep(0.02)
+    with pytest.raises(Conflict, match="changing already"):
+        await second
+
+
 async def test_the_old_index_goes_when_its_time_is_up(app, tenant, notes) -> None:
     """The one that answers stays, whatever its date; then there is no way back."""
     await switched(app, tenant, notes)
