@@ -154,9 +154,12 @@ def _repeats(one: Candidate, other: Candidate) -> bool:
 
 
 def _statement(group: Sequence[Candidate], *, answers: bool) -> Statement:
-    first = group[0]
-    citations = tuple(_citation(candidate) for candidate in group)
-    return Statement(readable(first.quote, first), citations, round(first.score, 4), answers)
+    """What a group of sentences says: as the best of those has it that are whole."""
+    score = group[0].score
+    whole_first = sorted(group, key=lambda candidate: candidate.cut_before or candidate.cut_after)
+    first = whole_first[0]
+    citations = tuple(_citation(candidate) for candidate in whole_first)
+    return Statement(readable(first.quote, first), citations, round(score, 4), answers)
 
 
 def _citation(candidate: Candidate) -> Citation:

@@ -58,8 +58,8 @@ class Candidate:
     `words` are its lexemes, `reach` those of its context too; `embeddable` is its text under title and table
     head. `missing` is the share of the question's content that is names and numbers which the passage lacks.
     `cut_before` and `cut_after`: something of the sentence stands before or after the span. `head`: of a row, what it
-    stands under. `mute`: a question, or what looks like a heading, which says nothing by itself. A row may begin before
-    the passage, in its lead: `start` is negative then.
+    stands under. `mute`: a question, a heading, or what leads to a list, which say nothing by themselves. A row may
+    begin before the passage, in its lead: `start` is negative then.
     """
 
     passage: Passage
@@ -152,18 +152,21 @@ def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
         first = before if before and _leans(text, before, sentence) else sentence
         yield replace(
             _weighed(question, passage, sentence, quoted, first.start, words, reach, nearby),
-            missing=missing, cut_before=first.cut_before, cut_after=sentence.cut_after,
+            missing=missing, cut_before=first.cut_before or _begins_inside(text, passage, first),
+            cut_after=sentence.cut_after,
             head=nearby if sentence.kind is Kind.ROW else "",
             mute=_says_nothing(question, sentence.kind, quoted, words),
         )  # fmt: skip
 
 
 def _says_nothing(question: Question, kind: Kind, quoted: str, words: frozenset[str]) -> bool:
-    """Tell a question, and a line without an end mark that is a heading: it says no more than the question, or all its
-    long words have capitals.
+    """Tell a question, a few words with a colon at their end, and a line without an end mark that is a heading: it says
+    no more than the question, or all its long words have capitals.
     """
     if _QUESTION.search(quoted):
         return True
+    if kind is not Kind.ROW and quoted.endswith(":"):
+        return token_count(quoted) <= _TITLE_TOKENS
     if kind is Kind.ROW or _END.search(quoted) or "\n" in quoted or ": " in quoted:
         return False
     if words <= question.weights.keys():
@@ -175,6 +178,12 @@ def _says_nothing(question: Question, kind: Kind, quoted: str, words: frozenset[
         and bool(long_words)
         and all(word[0].isupper() for word in long_words)
     )
+
+
+def _begins_inside(text: str, passage: Passage, sentence: Sentence) -> bool:
+    """Whether a passage begins in the middle of a sentence, which it then has the rest of."""
+    at_its_start = passage.start > 0 and not text[: sentence.start].strip()
+    return at_its_start and sentence.kind is Kind.PROSE and text[sentence.start].islower()
 
 
 def _weighed(

@@ -38,6 +38,8 @@ _LONGEST_ROW = 400
 """Characters of a row whose words begin on lines above its figures."""
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _ENDED = ".:;!?。？！"
+_WRAPPED = 40
+"""Characters of a line from which it may be a wrapped one, however wide others are that stand beside it."""
 _CLAUSES = (re.compile(r"[;；]\s*|:\s+|\s[—–]\s"), re.compile(r"[,،、，]\s*(?=\D)"), re.compile(r"\s+"))
 
 
@@ -197,14 +199,21 @@ def _joined(text: str, lines: Iterable[_Line]) -> Iterator[tuple[_Line, bool]]:
 
 
 def _continues(text: str, previous: _Line, line: _Line, width: int) -> bool:
-    """Tell a wrapped line from an ended one: had the next word fitted easily, the break was meant."""
+    """Tell a wrapped line from an ended one: had the next word fitted easily, the break was meant, unless the next line
+    goes on in mid-sentence.
+    """
     if line.kind is Kind.ROW and previous.kind is Kind.PROSE and figures(text[line.start : line.end]):
         return _ends_row(text, previous, line, width)
     if line.kind is not Kind.PROSE or previous.kind not in (Kind.PROSE, Kind.ITEM):
         return False
     if previous.kind is Kind.ITEM and text[line.start - 1 : line.start] in (" ", "\t"):
         return True
-    return _filled(text, previous, line, width) > 0.7
+    return _filled(text, previous, line, width) > 0.7 or _goes_on(text, previous, line)
+
+
+def _goes_on(text: str, previous: _Line, line: _Line) -> bool:
+    long = previous.end - previous.start >= _WRAPPED
+    return long and text[previous.end - 1] not in _ENDED and text[line.start].islower()
 
 
 def _filled(text: str, previous: _Line, line: _Line, width: int) -> float:

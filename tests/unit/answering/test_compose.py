@@ -245,3 +245,21 @@ async def test_a_part_of_a_sentence_shows_that_it_is_one(embedder, passage):
     )
     assert answer.text.startswith("… ")
     assert answer.statements[0].citations[0].quote in denied
+
+
+async def test_what_leads_to_a_list_is_never_the_answer_beside_one(embedder, passage):
+    """A few words with a colon at their end say nothing by themselves."""
+    text = "Holiday days of every employee:\n\nEvery employee has 28 days of paid holiday a year."
+    answer = await compose("holiday days of every employee", [passage(text)], embedder)
+    assert answer.text == "Every employee has 28 days of paid holiday a year."
+
+
+async def test_a_passage_that_begins_in_a_sentence_shows_it(embedder, passage):
+    """Its first words are not taken for the beginning; of two that say the same, the whole one is quoted first."""
+    whole = "Every single employee of Alder Pumps has 28 days of paid holiday in a calendar year."
+    cut = passage(whole[len("Every single ") :], start=500, score=1.0)
+    question = "How many days of paid holiday does an employee have?"
+    assert (await compose(question, [cut], embedder)).text.startswith("… employee of Alder Pumps")
+    answer = await compose(question, [cut, passage(whole, document=2, start=9, score=0.9)], embedder)
+    assert answer.text == whole
+    assert [len(each.citations) for each in answer.statements] == [2]

@@ -175,3 +175,11 @@ def test_a_line_that_ends_in_figures_is_a_row():
 def test_a_line_of_prose_with_numbers_is_no_row(line):
     """One figure at its end, or none, makes none."""
     assert [each.kind for each in split(line)] == [Kind.PROSE]
+
+
+def test_a_wrapped_line_goes_on_in_mid_sentence_beside_a_much_wider_one():
+    """The text of a PDF has lines of very different widths; a line that begins small goes on with a long one."""
+    wrapped = "Alder sold pumps, valves, seals and other equipment, among it certain\nparts of engines."
+    short = "red paint\nblue paint"
+    assert quotes(f"{'Much wider ' * 25}it is.\n{wrapped}")[-1] == wrapped
+    assert quotes(f"{'Much wider ' * 25}it is.\n{short}")[-2:] == short.split("\n")
