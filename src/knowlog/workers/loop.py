@@ -101,6 +101,7 @@ class Worker:
             self._settings.concurrency, app.settings.webhooks.concurrency, self._settings.batch
         )
         self._running: dict[asyncio.Task[None], Batch] = {}
+        self._steps: dict[asyncio.Timeout, Sequence[Event]] = {}
         self._relay = (
             Relay(app.database, broker, app.settings.bus, served, lambda: self._listens)
             if broker and tends else None
@@ -187,18 +188,27 @@ class Worker:
         self._turns.end(batch)
         if not task.cancelled():
             for event in batch.events:
-                self._held.pop(event.event_id, None)
+                self._let_go(event)
             metrics.JOBS.labels(batch.type).inc(len(batch.events))
             self._begin()
             if self._intake:
                 self._intake.wake()
         metrics.hold(self.name, len(self._held))
 
+    def _let_go(self, event: Event) -> None:
+        if self._is_held(event):
+            del self._held[event.event_id]
+
+    def _is_held(self, event: Event) -> bool:
+        """Whether it is ours yet, as it was taken: not cancelled, not taken over, not taken anew since."""
+        return self._held.get(event.event_id) is event
+
     async def _handle(self, batch: Batch) -> None:
         names_on_account_of(batch.tenant_id)
         together = batch.type in self._together
         for events in [batch.events] if together else [[event] for event in batch.events]:
-            await self._handle_some(batch.type, events)
+            if ours := list(filter(self._is_held, events)):
+                await self._handle_some(batch.type, ours)
 
     async def _handle_some(self, kind: str, events: Sequence[Event]) -> None:
         """Do what these events ask for; what goes wrong is put on the account of them all."""
@@ -206,14 +216,22 @@ class Worker:
         try:
             self._refuse_deadly(events[0])
             async with limit:
-                await self._handlers[kind](self.name, events)
+                await self._step(limit, self._handlers[kind], events)
         except Exception as error:
             if limit.expired() and isinstance(error, TimeoutError):
-                await self._fail(events, JobTooLong(self._settings.job_timeout_s))
+                ours = list(filter(self._is_held, events))  # none where `_stop_lost` has ended the time
+                await self._fail(ours, JobTooLong(self._settings.job_timeout_s))
                 return
             _LOG.warning("a batch of %s failed: %r", kind, error)
             metrics.FAULTS.labels(kind).inc()
             await self._fail(events, error)
+
+    async def _step(self, limit: asyncio.Timeout, handler: Handler, events: Sequence[Event]) -> None:
+        self._steps[limit] = events
+        try:
+            await handler(self.name, events)
+        finally:
+            del self._steps[limit]
 
     def _refuse_deadly(self, event: Event) -> None:
         """Raise WorkerEnded for a job that was begun as often as allowed, and never lived to fail."""
@@ -242,10 +260,12 @@ class Worker:
             await asyncio.sleep(self._settings.lease_s / 4)
             if self._held:
                 with contextlib.suppress(Exception):  # the next beat comes before the lease ends
+                    held = dict(self._held)
                     lost = await keep_leases(
-                        self._app.database, self.name, self._settings.lease_s, list(self._held)
+                        self._app.database, self.name, self._settings.lease_s, list(held)
                     )
-                    self._stop_lost(lost - await self._done_here(lost))
+                    lost -= await self._done_here(lost)
+                    self._stop_lost({each for each in lost if self._is_held(held[each])})
 
     async def _done_here(self, lost: set[UUID]) -> set[UUID]:
         """What is held no more because this worker has completed it a moment ago: its batch is about to end."""
@@ -270,19 +290,20 @@ class Worker:
             await asyncio.sleep(_LOOK_AROUND_S)
 
     def _stop_lost(self, lost: set[UUID]) -> None:
-        """Stop batches of which nothing is ours any more: cancelled, deleted, or taken over while this one slept.
-        What has not begun begins no more.
+        """Stop what is being done of which nothing is ours any more: cancelled, deleted, or taken over while this one
+        slept. What has not begun begins no more.
         """
-        running = {event.event_id for batch in self._running.values() for event in batch.events}
         self._turns.drop(lost)
-        for event_id in lost - running:
+        begun = {event.event_id for events in self._steps.values() for event in events}
+        for event_id in lost - begun:
             self._held.pop(event_id, None)
-        for task, batch in list(self._running.items()):
-            if all(event.event_id in lost for event in batch.events):
-                _LOG.info("a batch of %s is given up: it is not ours any more", batch.type)
-                for event in batch.events:
-                    self._held.pop(event.event_id, None)
-                task.cancel()
+        for limit, events in list(self._steps.items()):
+            if all(event.event_id in lost for event in events):
+                _LOG.info("a batch of %s is given up: it is not ours any more", events[0].type)
+                for event in events:
+                    self._let_go(event)
+                if not limit.expired():
+                    limit.reschedule(asyncio.get_running_loop().time())
 
     async def _listen(self) -> None:
         """Be woken when work is written. Where listening is impossible, polling once a second goes on."""

@@ -14,7 +14,7 @@ from worker_process import POISON, act
 
 from at_work import running
 from knowlog.bootstrap import App, open_app
-from knowlog.bus import Event, Job, Wanted, append_events, complete, get_job, list_events
+from knowlog.bus import Event, Job, Wanted, append_events, cancel, complete, get_job, list_events
 from knowlog.database import Database, DatabaseSettings, EmbeddedServer, Scope, open_database
 from knowlog.kernel import new_id
 from knowlog.kernel.errors import NotFound
@@ -140,6 +140,31 @@ async def test_what_fails_takes_nothing_along_that_was_taken_with_it(server_dir,
         ("done", None),
         ("done", None),
     ]
+
+
+async def test_of_jobs_that_were_taken_together_those_that_are_cancelled_do_no_more(
+    server_dir, database, tenant
+) -> None:
+    """The second of four is stopped while it runs, the third is not begun; the others are done."""
+    begun: list[UUID] = []
+
+    async def handler(worker: str, events: Sequence[Event]) -> None:
+        for event in events:
+            begun.append(event.event_id)
+            if event.event_id == jobs[1]:
+                await asyncio.Event().wait()
+            async with database.transaction(Scope(event.tenant_id, "t")) as connection:
+                await complete(connection, worker, [event])
+
+    async with open_app(load_settings(environment(server_dir))) as app:
+        jobs = [await ask(database, tenant) for _ in range(4)]
+        async with working(app, handler):
+            await until(database, tenant, jobs[0], "done")
+            async with database.transaction(tenant) as connection:
+                for job in jobs[1:3]:
+                    await cancel(connection, job, "Not wanted.")
+            await until(database, tenant, jobs[3], "done", within_s=15)
+    assert begun == [jobs[0], jobs[1], jobs[3]]
 
 
 async def test_the_cause_is_a_sentence_also_of_a_fault_without_words_and_names_no_limit_that_was_kept(
