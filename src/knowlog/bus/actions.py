@@ -70,10 +70,11 @@ async def release(connection: Connection, worker: str, event: Event) -> None:
 
 async def retry(connection: Connection, job_id: UUID) -> Job:
     """Put a dead job back into the queue. Raises NotFound, or Conflict when it neither failed nor was cancelled."""
+    retried = await retry_all(connection, [job_id])
     job = await get_job(connection, job_id)
-    if not await retry_all(connection, [job_id]):
+    if not retried:
         raise Conflict(f"Only a failed or cancelled job can be retried; this one is {job.state}.")
-    return await get_job(connection, job_id)
+    return job
 
 
 async def retry_all(connection: Connection, jobs: Sequence[UUID]) -> list[UUID]:

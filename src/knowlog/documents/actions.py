@@ -160,7 +160,8 @@ async def retry_document(connection: Connection, scope: Scope, document_id: UUID
     """Index a failed document again. Returns the job. Raises NotFound, or Conflict when it has not failed."""
     document = await get_document(connection, scope, document_id)
     if await connection.fetchval(_SQL["retry_document"], document_id) is None:
-        raise Conflict(f"Only a failed document can be retried; this one is {document.state}.")
+        state = (await get_document(connection, scope, document_id)).state  # another may have been quicker
+        raise Conflict(f"Only a failed document can be retried; this one is {state}.")
     return await index_again(connection, scope, document)
 
 

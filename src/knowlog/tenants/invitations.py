@@ -78,6 +78,7 @@ async def invite(
         raise Forbidden(f"With the role {actor.role} you cannot invite somebody to the role {role}.")
     if await find_member(connection, address):
         raise Conflict("There is a member with this e-mail address already. `GET /v1/members` lists them.")
+    await connection.execute(_SQL["await_invitation"], address)
     invitation_id = new_id()
     life = timedelta(days=settings.invitation_days)
     await connection.execute(

@@ -1,3 +1,7 @@
+-- name: await_invitation
+-- Until this transaction ends, nobody else invites the address $1; who did is seen from the next statement on.
+select pg_advisory_xact_lock(1231976038, hashtext(tenant() || $1))
+
 -- name: insert_invitation
 -- An invitation; those to the same address that are open are withdrawn. Its secret comes into being when it is mailed.
 with before as (

@@ -43,6 +43,14 @@ async def test_of_many_who_accept_at_once_one_does(people: People, alice: Client
     assert sorted(each.status_code for each in answers) == [201, 404, 404, 404, 404, 404]
 
 
+async def test_of_many_invitations_of_an_address_at_once_one_is_open(alice: Client) -> None:
+    """Each takes the place of those before it, also of those that it cannot see yet."""
+    body = {"email": new_email("bob"), "role": "reader"}
+    answers = await asyncio.gather(*(alice.post("/v1/invitations", json=body) for _ in range(8)))
+    assert {each.status_code for each in answers} == {201}
+    assert len((await alice.get("/v1/invitations")).json()["items"]) == 1
+
+
 @pytest.mark.parametrize("end", ["withdrawn", "replaced", "expired"])
 async def test_an_invitation_that_has_ended_is_refused_like_none(
     people: People, alice: Client, tenant: Scope, database: Database, end: str

@@ -21,6 +21,7 @@ from knowlog.documents import (
     create_collection,
     get_document,
     patch_document,
+    retry_document,
     retry_job,
 )
 from knowlog.kernel.errors import Conflict
@@ -237,3 +238,23 @@ async def test_the_removal_of_bytes_is_not_cancelled(app, tenant) -> None:
     assert event.type == "document.deleted"
     with pytest.raises(Conflict, match="cannot be cancelled"):
         await cancelled(app, tenant, event.event_id)
+
+
+async def test_of_two_who_retry_at_once_one_is_told_what_the_other_did(app, tenant, database) -> None:
+    """Not that only failed documents can be retried, and that this one is failed."""
+    document_id, job_id = await send(app, tenant, b"text")
+    await cancelled(app, tenant, job_id)
+
+    async def again() -> None:
+        async with app.database.transaction(tenant) as connection:
+            await retry_document(connection, tenant, document_id)
+
+    waiting = "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    async with app.database.transaction(tenant) as connection:
+        await retry_document(connection, tenant, document_id)
+        second = asyncio.create_task(again())
+        async with database.owner() as owner, asyncio.timeout(20):
+            while not await owner.fetchval(waiting):
+                await asyncio.sleep(0.02)
+    with pytest.raises(Conflict, match="this one is received"):
+        await second
