@@ -32,14 +32,25 @@ def ensure_tenant(url: str, operator_key: str, data_dir: Path, name: str = "defa
 
 def ensure_collection(client: "Client", name: str) -> bool:
     """Create the collection unless it is there, and say whether; a key that may not create one can use one that is."""
+    if _is_there(client, name):
+        return False
+    try:
+        client.post("/v1/collections", {"name": name})
+    except Refused as refused:
+        if refused.http_status == 409 and _is_there(client, name):  # made by another meanwhile
+            return False
+        raise
+    return True
+
+
+def _is_there(client: "Client", name: str) -> bool:
     try:
         client.get(f"/v1/collections/{quote(name, safe='')}")
-        return False
     except Refused as refused:
         if refused.http_status != 404:
             raise
-        client.post("/v1/collections", {"name": name})
-        return True
+        return False
+    return True
 
 
 def _works(url: str, key: str) -> bool:
