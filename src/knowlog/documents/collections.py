@@ -170,7 +170,8 @@ async def delete_collection(connection: Connection, scope: Scope, name_or_id: st
 
 def _absent(name: str) -> NotFound:
     return NotFound(
-        f"There is no collection {name[:200]!r}. `GET /v1/collections` lists yours, as `knowlog collections list` does."
+        f"There is no collection {name[:200]!r}. `GET /v1/collections` lists yours, as `knowlog collections list` does;"
+        " `POST /v1/collections` makes one, as `knowlog collections create` does."
     )
 
 
