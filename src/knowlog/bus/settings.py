@@ -1,11 +1,12 @@
 """How events travel and how workers take jobs. Environment: KNOWLOG_BUS_*, KNOWLOG_WORKER_*, KNOWLOG_WEBHOOKS_*."""
 
 import random
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from knowlog.bus.catalogue import CATALOGUE, QUEUES
+from knowlog.kernel.hosts import known_hosts
 
 
 class BusSettings(BaseModel):
@@ -113,7 +114,7 @@ class WebhooksSettings(BaseModel):
     ports: frozenset[int] = Field(
         frozenset({80, 443, 8080, 8443}), description="Ports of endpoints that are called."
     )
-    private_hosts: frozenset[str] = Field(
+    private_hosts: Annotated[frozenset[str], AfterValidator(known_hosts)] = Field(
         frozenset(), description="Hosts inside your network that are called, as host or host:port."
     )
 

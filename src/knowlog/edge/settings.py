@@ -1,9 +1,11 @@
 """What edge and api want to know. Environment: KNOWLOG_API_* and KNOWLOG_TELEMETRY_*."""
 
 from ipaddress import ip_network
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from knowlog.kernel.hosts import known_hosts
 
 _MIB = 1024 * 1024
 _AT_HOME = frozenset(("127.0.0.1", "::1", "localhost"))
@@ -181,11 +183,11 @@ class ApiSettings(BaseModel):
     fetch_ports: frozenset[int] = Field(
         frozenset({80, 443}), description="Ports from which documents by URL may be fetched."
     )
-    fetch_private_hosts: frozenset[str] = Field(
+    fetch_private_hosts: Annotated[frozenset[str], AfterValidator(known_hosts)] = Field(
         frozenset(),
         description="Names of hosts inside your network from which documents by URL may be fetched.",
     )
-    sign_on_private_hosts: frozenset[str] = Field(
+    sign_on_private_hosts: Annotated[frozenset[str], AfterValidator(known_hosts)] = Field(
         frozenset(),
         description="Names of hosts inside your network, or host:port, that may be tenants' providers of single "
         "sign-on. They may speak plain http, for development.",

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from knowlog.kernel.hosts import known_hosts
 from knowlog.llm.model import Price
 from knowlog.llm.spotlight import Marking
 
@@ -80,7 +81,7 @@ class LlmSettings(BaseModel):
         16, ge=1, le=1000, description="Most replies of one model at the same time, of one process."
     )
     max_tokens: int = Field(600, ge=16, le=32_768, description="Most tokens of a reply.")
-    private_hosts: frozenset[str] = Field(
+    private_hosts: Annotated[frozenset[str], AfterValidator(known_hosts)] = Field(
         frozenset(),
         description="Names of hosts inside your network, or host:port, at which tenants' own language models may be"
         " asked, by plain http too. Others are asked by https, at public addresses.",

@@ -123,3 +123,27 @@ def test_a_list_of_commas_alone_is_told() -> None:
     with pytest.raises(Misconfigured, match="KNOWLOG_WORKER_QUEUES names nothing"):
         load_settings({"KNOWLOG_WORKER_QUEUES": " , "})
     assert load_settings({"KNOWLOG_WORKER_QUEUES": ""}).worker.queues == frozenset()
+
+
+_HOSTS = [
+    "WEBHOOKS_PRIVATE_HOSTS",
+    "LLM_PRIVATE_HOSTS",
+    "API_FETCH_PRIVATE_HOSTS",
+    "API_SIGN_ON_PRIVATE_HOSTS",
+]
+
+
+@pytest.mark.parametrize("name", _HOSTS)
+@pytest.mark.parametrize(
+    "value", ['["10.0.0.7:8080"]', "http://mail.internal", "mail internal", "mail.internal/x"]
+)
+def test_what_is_no_host_is_refused(name: str, value: str) -> None:
+    """It was taken, and let nobody to anything."""
+    with pytest.raises(Misconfigured, match=rf"KNOWLOG_{name} names '.*', which is no host\. Write names"):
+        load_settings({f"KNOWLOG_{name}": value})
+
+
+def test_hosts_are_known_in_capitals_too() -> None:
+    """As they are written in an address."""
+    settings = load_settings({"KNOWLOG_WEBHOOKS_PRIVATE_HOSTS": "Mail.Internal:8080, 10.0.0.7"})
+    assert settings.webhooks.private_hosts == {"mail.internal:8080", "10.0.0.7"}
