@@ -11,6 +11,7 @@ from knowlog.api.dependencies import reply
 from knowlog.database import Connection, Scope
 from knowlog.documents import Document, list_documents, resolve_collections
 from knowlog.edge import decode_cursor, encode_cursor
+from knowlog.kernel.errors import NotFound
 
 Item = TypeVar("Item")
 
@@ -52,9 +53,14 @@ async def documents_page(
         if at is not None and collection_id < at:
             continue
         after = (moment, document) if collection_id == at else None
-        items += await list_documents(
-            connection, scope, str(collection_id), after=after, most=limit + 1 - len(items), **wanted
-        )
+        try:
+            items += await list_documents(
+                connection, scope, str(collection_id), after=after, most=limit + 1 - len(items), **wanted
+            )
+        except NotFound:
+            if collection is not None:
+                raise
+            continue  # it was deleted a moment ago
         if len(items) > limit:
             last = items[limit - 1]
             return items[:limit], encode_cursor(last.created_at, last.document_id, last.collection_id)
