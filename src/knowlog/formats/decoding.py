@@ -48,7 +48,7 @@ def to_text(content: bytes, media_type: str | None = None) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace")
-    declared = _declared(media_type)
+    declared = charset_of(media_type)
     if declared:
         return content.decode(declared, "replace")
     try:
@@ -58,7 +58,8 @@ def to_text(content: bytes, media_type: str | None = None) -> str:
     return _decode_without_a_hint(content) if text.count("\0") * 4 > len(text) else text
 
 
-def _declared(media_type: str | None) -> str | None:
+def charset_of(media_type: str | None) -> str | None:
+    """Return the codec that a media type names; None where it names none, or what is no charset."""
     match = _CHARSET.search(media_type or "")
     if match is None or not _TEXT_CODECS.match(match[1]):
         return None
@@ -74,6 +75,6 @@ def _decode_without_a_hint(content: bytes) -> str:
         encoding = "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
         return content.decode(encoding, "replace")
     damaged_utf8 = content.decode(errors="replace")
-    if damaged_utf8.count("�") * 50 < len(damaged_utf8):  # a few bad bytes in text that is UTF-8 otherwise
-        return damaged_utf8
-    return content.decode("cp1252", "replace")
+    bad = damaged_utf8.count("�")
+    beyond_ascii = len(damaged_utf8) - len(damaged_utf8.encode("ascii", "ignore"))
+    return damaged_utf8 if beyond_ascii > 2 * bad else content.decode("cp1252", "replace")

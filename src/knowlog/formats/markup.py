@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 from knowlog.formats.containers import repacked
-from knowlog.formats.decoding import decode
+from knowlog.formats.decoding import charset_of, decode
 from knowlog.formats.kinds import HTML, Kind
 from knowlog.formats.model import Extracted, HeadingMark, Limits, Source, without_text
 from knowlog.formats.office import extract, read_office, readable
@@ -14,6 +14,8 @@ from knowlog.formats.shallow import shallow
 
 _CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
 _XML_CHARSET = re.compile(rb"<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})", re.IGNORECASE)
+_TOLD_BY_BYTES = re.compile(r"utf|ascii$|iso8859-1$")
+"""Many pages that name these are UTF-8, or Windows' Western text; one whose tags are found as ASCII is no UTF-16."""
 _TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})</title\s*>", re.IGNORECASE)
 _HEAD_ONLY = re.compile(r"<(?:meta|link|base)\b[^<>]*>", re.IGNORECASE)
 _MISREAD = {
@@ -43,7 +45,8 @@ _XML_DECLARATION = re.compile(r"^\s*<\?xml[^<>]{0,500}\?>")
 
 def read_markup(source: Source, kind: Kind, limits: Limits) -> Extracted:
     """Read HTML or XML; scripts and styles are dropped, h1 to h6 become headings."""
-    text = decode(source.content, source.media_type or declared_charset(source.content), limits)
+    sent_as = source.media_type if charset_of(source.media_type) else declared_charset(source.content)
+    text = decode(source.content, sent_as, limits)
     title = None
     if kind is HTML or kind.media_type == HTML.media_type:
         match = _TITLE.search(text)
@@ -103,7 +106,9 @@ def _read_right(tag: re.Match[str]) -> str:
 
 
 def declared_charset(content: bytes) -> str | None:
-    """Return the charset that a page names at its beginning, as a media type."""
+    """Return the charset that a page names at its beginning, as a media type; None where its bytes tell better."""
     head = content[:2048]
     match = _XML_CHARSET.search(head) or _CHARSET.search(head)
-    return f"text/html; charset={match[1].decode('ascii', 'replace')}" if match else None
+    named = f"text/html; charset={match[1].decode('ascii', 'replace')}" if match else None
+    codec = charset_of(named)
+    return None if codec is None or _TOLD_BY_BYTES.match(codec) else named

@@ -128,6 +128,29 @@ def test_a_web_page_keeps_structure_and_loses_code():
     assert "steal" not in found.text
 
 
+@pytest.mark.parametrize("charset", ["koi8-r", "windows-1251"])
+def test_a_web_page_whose_sender_names_no_charset_is_read_in_its_own(charset: str):
+    """Browsers, curl and the command line send text/html, and no more."""
+    page = f"<html><head><meta charset='{charset}'><title>Склад</title></head><body><p>Девять осталось.</p></body></html>"
+    source = Source(page.encode(charset), "stock.html", "text/html")
+    found = read(source, detect(source), Limits())
+    assert (found.title, found.text) == ("Склад", "Девять осталось.")
+
+
+@pytest.mark.parametrize(
+    ("named", "encoding"),
+    [("iso-8859-1", "cp1252"), ("iso-8859-1", "utf-8"), ("utf-8", "cp1252"), ("utf-16", "utf-8")],
+)
+def test_a_web_page_that_names_a_charset_which_its_bytes_are_not_is_read_by_its_bytes(
+    named: str, encoding: str
+):
+    """Many say Latin-1 and are Windows' Western text, or UTF-8; what is read as ASCII so far is no UTF-16."""
+    page = f"<meta charset='{named}'><title>Öffnung</title><body><p>It said “closed”.</p></body>"
+    source = Source(page.encode(encoding), "open.html", "text/html")
+    found = read(source, detect(source), Limits())
+    assert (found.title, found.text) == ("Öffnung", "It said “closed”.")
+
+
 def test_a_message_has_its_subject_body_and_attachments():
     """The subject is the title; a readable attachment is read, another is named with the reason."""
     message = email.message.EmailMessage()

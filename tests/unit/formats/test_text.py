@@ -39,6 +39,19 @@ def test_bytes_that_are_not_utf_8_are_read_as_western_text():
     assert decode("Größe und Maß".encode("latin-1"), None, LIMITS) == "Größe und Maß"
 
 
+def test_a_single_western_letter_in_a_long_text_is_read():
+    """However rare it is: what holds no letter of UTF-8 is no damaged UTF-8."""
+    rare = "The caf\xe9 charges \xa33 for a pot of tea. " + "It opens at nine and closes at five. " * 20
+    assert decode(rare.encode("cp1252"), None, LIMITS) == rare
+
+
+def test_a_bad_byte_costs_the_other_letters_of_utf_8_nothing():
+    """As where a text was cut off within a letter."""
+    assert decode("Größe und Maß, überall gezählt".encode() + b"\xc3", None, LIMITS) == (
+        "Größe und Maß, überall gezählt\ufffd"
+    )
+
+
 def test_utf_16_without_a_mark_is_recognised():
     """Every other byte of western UTF-16 is zero."""
     assert decode("A plain sentence.".encode("utf-16-le"), None, LIMITS) == "A plain sentence."
