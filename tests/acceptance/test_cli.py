@@ -178,6 +178,20 @@ def test_a_folder_is_ingested_searched_asked_and_ingested_again(running: Running
     assert "24 months" in asked["statements"][0]["citations"][0]["quote"]
 
 
+def test_files_that_are_refused_make_no_collection(running: Running, tmp_path: Path) -> None:
+    """What is wrong leaves everything as it was; the first file that is taken makes the collection."""
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "odd.bin").write_bytes(bytes(range(256)) * 16)
+    refused = knowlog(running.env, "ingest", str(tmp_path), "--collection", "fresh", "--json")
+    assert refused.returncode == 1
+    told = json.loads(refused.stdout)
+    assert (len(told["failed"]), told["collection_created"]) == (2, False)
+    assert knowlog(running.env, "collections", "show", "fresh").returncode == 1
+    (tmp_path / "good.txt").write_text("The gate is blue.\n")
+    told = json.loads(knowlog(running.env, "ingest", str(tmp_path), "--collection", "fresh", "--json").stdout)
+    assert (len(told["failed"]), told["created"], told["collection_created"]) == (2, 1, True)
+
+
 def test_a_collection_that_ingest_makes_is_told(running: Running, tmp_path: Path) -> None:
     """A name with a typing error is noticed."""
     (tmp_path / "a.txt").write_text("Of a collection that was not there.\n")

@@ -12,7 +12,7 @@ from knowlog.cli.files import LeftOut, SourceFile, find_files
 from knowlog.cli.local_tenant import ensure_collection
 from knowlog.cli.options import AsJson, CollectionName, Key, Url
 from knowlog.cli.output import emit, one_line, progress, say
-from knowlog.cli.uploading import Outcome, await_indexing, upload_files
+from knowlog.cli.uploading import Make, Outcome, await_indexing, upload_files
 from knowlog.cli.values import pairs
 from knowlog.kernel.wording import counted
 
@@ -58,12 +58,18 @@ def ingest(
     """
     found = find_files(paths, relative_to)
     with connect(url, key) as client:
-        is_new = ensure_collection(client, collection)
+        made: list[bool] = []
         outcomes = ingest_files(
-            client, collection, found.files, pairs(metadata or ()), wait=not no_wait, as_json=as_json
+            client,
+            collection,
+            found.files,
+            pairs(metadata or ()),
+            wait=not no_wait,
+            as_json=as_json,
+            make=lambda: made.append(ensure_collection(client, collection)),
         )
     outcomes += [Outcome(each.path, None, None, "failed", each.reason) for each in found.failed]
-    emit(_summary(collection, is_new, outcomes, found.skipped), as_json, _render)
+    emit(_summary(collection, any(made), outcomes, found.skipped), as_json, _render)
     if any(outcome.state == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -76,15 +82,16 @@ def ingest_files(
     *,
     wait: bool = True,
     as_json: bool = False,
+    make: Make | None = None,
 ) -> list[Outcome]:
-    """Upload files and wait until they are indexed, with a progress bar on stderr."""
+    """Upload files and wait until they are indexed, with a progress bar on stderr. `make` makes the collection."""
     with progress(as_json) as bar:
         task = bar.add_task("Ingesting", total=len(files), note="")
 
         def seen(count: int) -> None:
             bar.advance(task, count)
 
-        outcomes = upload_files(client, collection, files, metadata, seen)
+        outcomes = upload_files(client, collection, files, metadata, seen, make)
         return await_indexing(client, outcomes, seen) if wait else outcomes
 
 

@@ -33,6 +33,8 @@ _OF_THE_FILE = frozenset(
 
 Seen = Callable[[int], None]
 """Told how many more files have come to their end."""
+Make = Callable[[], object]
+"""Makes the collection; several may ask for it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +63,21 @@ class Outcome:
 
 
 def upload_files(
-    client: "Client", collection: str, files: Sequence[SourceFile], metadata: Mapping[str, Any], seen: Seen
+    client: "Client",
+    collection: str,
+    files: Sequence[SourceFile],
+    metadata: Mapping[str, Any],
+    seen: Seen,
+    make: Make | None = None,
 ) -> list[Outcome]:
     """Upload each file; the server skips those whose bytes it has. Outcomes are in the order of the files.
 
-    A file that cannot be read or is refused is an outcome; everything else that goes wrong is raised.
+    A file that cannot be read or is refused is an outcome; everything else that goes wrong is raised. `make` is called
+    where a file would be taken and there is no such collection; files that are refused make none.
     """
 
     def send(file: SourceFile) -> Outcome:
-        outcome = _upload(client, collection, file, metadata)
+        outcome = _upload(client, collection, file, metadata, make)
         if outcome.settled:
             seen(1)
         return outcome
@@ -151,13 +159,17 @@ class _Patience:
         return None
 
 
-def _upload(client: "Client", collection: str, file: SourceFile, metadata: Mapping[str, Any]) -> Outcome:
+def _upload(
+    client: "Client", collection: str, file: SourceFile, metadata: Mapping[str, Any], make: Make | None
+) -> Outcome:
     fields = {"external_id": file.external_id}
     if metadata:
         fields["metadata"] = orjson.dumps(metadata).decode()
     try:
         with open_regular(file.path) as content:
-            item = _send(client, collection, content, readable(file.path.name), fields)
+            item = _send_or_make(
+                client, collection, content, {"filename": readable(file.path.name), **fields}, make
+            )
     except OSError as error:
         return Outcome(file.external_id, None, None, "failed", f"It cannot be read: {error.strerror}.")
     except Invalid as error:
@@ -170,15 +182,30 @@ def _upload(client: "Client", collection: str, file: SourceFile, metadata: Mappi
     return Outcome(file.external_id, item["document_id"], item["outcome"], item["state"], reason)
 
 
+def _send_or_make(
+    client: "Client", collection: str, content: BinaryIO, described: Mapping[str, str], make: Make | None
+) -> dict[str, Any]:
+    """Send a file. The server looks at it before it looks for the collection: one that is refused makes none."""
+    try:
+        return _send(client, collection, content, described)
+    except Refused as refused:
+        if refused.http_status != 404 or make is None:
+            raise
+    make()
+    content.seek(0)
+    return _send(client, collection, content, described)
+
+
 def _send(
-    client: "Client", collection: str, content: BinaryIO, filename: str, fields: Mapping[str, str]
+    client: "Client", collection: str, content: BinaryIO, described: Mapping[str, str]
 ) -> dict[str, Any]:
     """Send a file, a large one in pieces. Returns what became of it."""
     if os.fstat(content.fileno()).st_size >= LARGE_BYTES:
-        return send_in_pieces(client, collection, content, {"filename": filename, **fields})
+        return send_in_pieces(client, collection, content, dict(described))
+    fields = {name: value for name, value in described.items() if name != "filename"}
     received = client.call(
         "POST", f"/v1/collections/{quote(collection, safe='')}/documents", repeatable=True,
-        data=fields, files={"file": (filename, content)}, timeout=600,
+        data=fields, files={"file": (described["filename"], content)}, timeout=600,
     )  # fmt: skip
     item: dict[str, Any] = received["items"][0]
     return item
