@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
@@ -34,7 +35,7 @@ _OF_THE_FILE = frozenset(
 Seen = Callable[[int], None]
 """Told how many more files have come to their end."""
 Make = Callable[[], object]
-"""Makes the collection; several may ask for it at once."""
+"""Makes the collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ def upload_files(
     """Upload each file; the server skips those whose bytes it has. Outcomes are in the order of the files.
 
     A file that cannot be read or is refused is an outcome; everything else that goes wrong is raised. `make` is called
-    where a file would be taken and there is no such collection; files that are refused make none.
+    where the first file would be taken and there is no such collection; files that are refused make none.
     """
+    making = _Making(make) if make else None
 
     def send(file: SourceFile) -> Outcome:
-        outcome = _upload(client, collection, file, metadata, make)
+        outcome = _upload(client, collection, file, metadata, making)
         if outcome.settled:
             seen(1)
         return outcome
@@ -88,6 +90,27 @@ def upload_files(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+class _Making:
+    """Makes the collection, once, whoever asks first. One that was there and is deleted meanwhile is not made anew: it
+    would come without its profile and its lists.
+    """
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._is_there = False
+        self._lock = Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            if not self._is_there:
+                self._make()
+                self._is_there = True
+
+    def seen(self) -> None:
+        """A file was taken."""
+        self._is_there = True
 
 
 def await_indexing(client: "Client", outcomes: Sequence[Outcome], seen: Seen) -> list[Outcome]:
@@ -160,40 +183,34 @@ class _Patience:
 
 
 def _upload(
-    client: "Client", collection: str, file: SourceFile, metadata: Mapping[str, Any], make: Make | None
+    client: "Client",
+    collection: str,
+    file: SourceFile,
+    metadata: Mapping[str, Any],
+    making: _Making | None,
 ) -> Outcome:
+    """Upload one file. The server looks at it before it looks for the collection: one that is refused makes none."""
     fields = {"external_id": file.external_id}
     if metadata:
         fields["metadata"] = orjson.dumps(metadata).decode()
     try:
         with open_regular(file.path) as content:
-            item = _send_or_make(
-                client, collection, content, {"filename": readable(file.path.name), **fields}, make
-            )
+            item = _send(client, collection, content, {"filename": readable(file.path.name), **fields})
     except OSError as error:
         return Outcome(file.external_id, None, None, "failed", f"It cannot be read: {error.strerror}.")
     except Invalid as error:
         return Outcome(file.external_id, None, None, "failed", error.detail)
     except Refused as refused:
+        if refused.http_status == 404 and making is not None:
+            making()
+            return _upload(client, collection, file, metadata, None)
         if refused.http_status not in _OF_THE_FILE:
             raise
         return Outcome(file.external_id, None, None, "failed", refused.detail)
+    if making is not None:
+        making.seen()
     reason = _reason(client, item["document_id"]) if item["state"] == "failed" else None
     return Outcome(file.external_id, item["document_id"], item["outcome"], item["state"], reason)
-
-
-def _send_or_make(
-    client: "Client", collection: str, content: BinaryIO, described: Mapping[str, str], make: Make | None
-) -> dict[str, Any]:
-    """Send a file. The server looks at it before it looks for the collection: one that is refused makes none."""
-    try:
-        return _send(client, collection, content, described)
-    except Refused as refused:
-        if refused.http_status != 404 or make is None:
-            raise
-    make()
-    content.seek(0)
-    return _send(client, collection, content, described)
 
 
 def _send(
