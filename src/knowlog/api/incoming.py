@@ -107,7 +107,8 @@ async def read_uploads(
                 "A form without files cannot be read. Send multipart/form-data, text or JSON."
             )
         else:
-            uploads = [_from_body(await gather(request.stream(), stack), kind, filename, described)]
+            content = await gather(request.stream(), stack)
+            uploads = [_from_body(content, kind, _media_type(request), filename, described)]
         for upload in uploads:
             refuse_unsupported(upload)
         yield uploads
@@ -230,13 +231,15 @@ def _disk_errors_told() -> Iterator[None]:
         ) from error
 
 
-def _from_body(content: Content, kind: str, filename: str | None, described: Described) -> Upload:
+def _from_body(
+    content: Content, kind: str, media_type: str | None, filename: str | None, described: Described
+) -> Upload:
     name = described.external_id or filename or text_id(content)
     return Upload(
         name,
         filename or _named(kind, described.external_id),
         content,
-        kind or None,
+        media_type,
         described.title,
         described.metadata,
         described.audience,
@@ -362,6 +365,11 @@ def _last_part(external_id: str | None, otherwise: str) -> str:
 
 def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _media_type(request: Request) -> str | None:
+    """With what is said of the charset."""
+    return request.headers.get("content-type", "").strip()[:200] or None
 
 
 def _line(number: int, line: bytes) -> Any:

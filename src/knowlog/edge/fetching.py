@@ -89,7 +89,7 @@ async def _get(
         raise FetchFailed(
             "The address did not give a document: the connection failed. Check that it is right."
         ) from error
-    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower() or None
+    media_type = answer.headers.get("content-type", "").strip().lower()[:200] or None
     return Fetched(content, media_type, _filename(url, answer.headers.get("content-disposition")), str(url))
 
 

@@ -16,6 +16,8 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re.IGNOREC
 _TEXT_CODECS = re.compile(
     r"utf|ascii|iso|latin|cp\d|windows|koi|big5|gb|euc|shift|mac|hz|johab|tis", re.IGNORECASE
 )
+_TOLD_BY_BYTES = frozenset({"ascii", "iso8859-1", "utf-8"})
+"""Many that name these send another of them, or Windows' Western text."""
 
 
 def decode(content: bytes, media_type: str | None, limits: Limits) -> str:
@@ -49,7 +51,7 @@ def to_text(content: bytes, media_type: str | None = None) -> str:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace")
     declared = charset_of(media_type)
-    if declared:
+    if declared and declared not in _TOLD_BY_BYTES:
         return content.decode(declared, "replace")
     try:
         text = content.decode()

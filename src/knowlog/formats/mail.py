@@ -89,7 +89,9 @@ def _attachments(message: EmailMessage, body: MIMEPart | None, limits: Limits) -
         if part.get_content_maintype() == "message":
             yield name, _MESSAGE
             continue
-        source = Source(_bytes_of(part), name, part.get_content_type())
+        charset = part.get_content_charset()
+        media_type = part.get_content_type() + (f"; charset={charset}" if charset else "")
+        source = Source(_bytes_of(part), name, media_type)
         yield name, _attachment_text(source, limits)
 
 

@@ -51,6 +51,15 @@ async def test_the_body_can_be_the_document(alice: Client) -> None:
     )
 
 
+async def test_a_body_is_read_in_the_charset_that_it_names(alice: Client, app: App) -> None:
+    """As each file of a form is."""
+    headers = {"Content-Type": "text/plain; charset=koi8-r"}
+    answer = await alice.post(PLACE, content="Девять осталось.".encode("koi8-r"), headers=headers)
+    async with working(app):
+        await settled(alice, answer.json()["items"][0]["document_id"])
+    assert (await alice.get(f"{answer.headers['location']}/text")).json()["text"] == "Девять осталось."
+
+
 @pytest.mark.parametrize(("media_type", "external_id", "title"), [
     ("text/plain", "policies/travel", "travel.txt"), ("text/plain", "travel.md", "travel.md"),
     ("text/plain", None, "text.txt"),

@@ -188,7 +188,11 @@ async def test_a_document_is_fetched_with_its_name_and_type() -> None:
             MOST,
             resolving(["127.0.0.1"]),
         )
-    assert (got.content, got.media_type, got.filename) == (b"hello", "text/plain", "a_.._b.txt")
+    assert (got.content, got.media_type, got.filename) == (
+        b"hello",
+        "text/plain; charset=utf-8",
+        "a_.._b.txt",
+    )
     assert f"Host: inner.example:{server.port}" in server.requests[0]
     assert "authorization" not in server.requests[0].lower()
 

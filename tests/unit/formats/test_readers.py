@@ -172,6 +172,18 @@ def test_a_message_has_its_subject_body_and_attachments():
     assert all(found.text[mark.start :].lstrip("# ").startswith(mark.title) for mark in found.headings)
 
 
+def test_an_attached_text_is_read_in_the_charset_that_its_part_names():
+    """Without it, what is no UTF-8 would be read as Western text."""
+    message = email.message.EmailMessage()
+    message["Subject"], message["From"] = "Stock", "Ann <ann@x.example>"
+    message.set_content("See the list.")
+    attached = "Девять осталось.".encode("koi8-r")
+    message.add_attachment(
+        attached, maintype="text", subtype="plain", filename="list.txt", params={"charset": "koi8-r"}
+    )
+    assert "Девять осталось." in extracted(message.as_bytes(), "mail.eml").text
+
+
 def test_a_picture_of_text_is_refused():
     """A PDF without a text layer says that it needs text recognition."""
     with pytest.raises(ParseFailed, match="no text layer"):

@@ -45,6 +45,14 @@ def test_a_single_western_letter_in_a_long_text_is_read():
     assert decode(rare.encode("cp1252"), None, LIMITS) == rare
 
 
+@pytest.mark.parametrize("charset", ["us-ascii", "iso-8859-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_charset_that_many_name_wrongly_costs_no_letter(charset: str, encoding: str):
+    """Programs send one of these with whatever they have; the bytes tell them apart."""
+    said = "It said “closed”, in größter Eile."
+    assert decode(said.encode(encoding), f"text/plain; charset={charset}", LIMITS) == said
+
+
 def test_a_bad_byte_costs_the_other_letters_of_utf_8_nothing():
     """As where a text was cut off within a letter."""
     assert decode("Größe und Maß, überall gezählt".encode() + b"\xc3", None, LIMITS) == (

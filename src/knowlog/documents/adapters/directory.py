@@ -96,6 +96,8 @@ class DirectoryBlobStore:
                 if folder.is_relative_to(self._root):
                     _sync_folder(folder)
         except OSError as error:
+            with contextlib.suppress(Unavailable):  # what came before the failure is nobody's
+                self._delete(list(blobs))
             raise _unavailable(error) from error
 
     def _write(self, path: Path, content: Content) -> Path:
