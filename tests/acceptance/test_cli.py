@@ -350,6 +350,40 @@ def test_a_worker_that_dies_is_replaced(running: Running, tmp_path: Path) -> Non
     assert json.loads(done.stdout)["indexed"] == 1
 
 
+def test_ctrl_c_in_the_middle_says_what_goes_on(running: Running, tmp_path: Path) -> None:
+    """Whoever stops a long ingestion learns that nothing is lost and how to go on; and so it is."""
+    for number in range(100):
+        (tmp_path / f"{number}.txt").write_text(f"Paragraph {number} of a long folder. " * 20)
+    ingest = ("ingest", str(tmp_path), "--collection", "stopped")
+    stopped = subprocess.Popen(
+        [sys.executable, "-m", "knowlog", *ingest], env=running.env, stderr=subprocess.PIPE, text=True
+    )
+    while not json.loads(
+        knowlog(running.env, "documents", "list", "-c", "stopped", "--json").stdout or "{}"
+    ).get("items"):
+        assert stopped.poll() is None
+    stopped.send_signal(signal.SIGINT)
+    _, told = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert "What was sent is indexed all the same. The same command again sends the rest." in told
+    again = json.loads(knowlog(running.env, *ingest, "--json").stdout)
+    assert again["indexed"] == 100
+    assert again["unchanged"] > 0
+
+
+def test_nobody_is_asked_about_what_is_not_there(running: Running) -> None:
+    """The question would be one about nothing."""
+    for arguments in (
+        ("documents", "delete", "0199f000-0000-7000-8000-000000000000"),
+        ("collections", "delete", "nowhere"),
+        ("tenants", "delete", "0199f000-0000-7000-8000-000000000000"),
+    ):
+        done = knowlog(running.env, *arguments)
+        assert done.returncode == 1, done.stderr
+        assert "There is no" in done.stderr
+        assert "[y/N]" not in done.stderr
+
+
 def test_ctrl_c_stops_everything(running: Running, data_dir: Path) -> None:
     """Exit code 0, and no process of it is left. (The last test that uses it.)"""
     assert running.stop(signal.SIGINT) == 0

@@ -176,9 +176,10 @@ def rollback(name: Name, url: Url = None, key: Key = None, as_json: AsJson = Fal
 @app.command()
 def delete(name: Name, yes: Yes = False, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Delete a collection with all its documents, and print the receipt that proves it."""
-    if not yes:
-        typer.confirm(f"Delete collection {name} with all its documents?", abort=True, err=True)
     with connect(url, key) as client:
+        if not yes:
+            client.get(_address(name))  # nobody is asked about what is not there
+            typer.confirm(f"Delete collection {name} with all its documents?", abort=True, err=True)
         receipt = client.delete(_address(name))
     emit({"deleted": name, "receipt": receipt}, as_json, _render_receipt)
 

@@ -8,7 +8,7 @@ import typer
 
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url, Yes
-from knowlog.cli.output import emit, emit_list, readable, say, show_fields, table
+from knowlog.cli.output import emit, emit_list, one_line, readable, say, show_fields, table
 from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address, pairs
 from knowlog.kernel.wording import counted
@@ -117,9 +117,10 @@ def delete(
     document: DocumentId, yes: Yes = False, url: Url = None, key: Key = None, as_json: AsJson = False
 ) -> None:
     """Delete a document everywhere, and print the receipt that proves it."""
-    if not yes:
-        typer.confirm(f"Delete document {document}?", abort=True, err=True)
     with connect(url, key) as client:
+        if not yes:
+            named = one_line(client.get(_address(document))["title"])
+            typer.confirm(f"Delete document {document}, {named}?", abort=True, err=True)
         receipt = client.delete(_address(document))
     emit(receipt, as_json, show_fields)
 

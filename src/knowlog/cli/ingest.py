@@ -59,15 +59,20 @@ def ingest(
     found = find_files(paths, relative_to)
     with connect(url, key) as client:
         made: list[bool] = []
-        outcomes = ingest_files(
-            client,
-            collection,
-            found.files,
-            pairs(metadata or ()),
-            wait=not no_wait,
-            as_json=as_json,
-            make=lambda: made.append(ensure_collection(client, collection)),
-        )
+        try:
+            outcomes = ingest_files(
+                client,
+                collection,
+                found.files,
+                pairs(metadata or ()),
+                wait=not no_wait,
+                as_json=as_json,
+                make=lambda: made.append(ensure_collection(client, collection)),
+            )
+        except KeyboardInterrupt:
+            if not as_json:
+                say("What was sent is indexed all the same. The same command again sends the rest.")
+            raise
     outcomes += [Outcome(each.path, None, None, "failed", each.reason) for each in found.failed]
     emit(_summary(collection, any(made), outcomes, found.skipped), as_json, _render)
     if any(outcome.state == "failed" for outcome in outcomes):

@@ -256,9 +256,10 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a tenant with everything it holds. Prints what was removed, and the search that proves it."""
-    if not yes:
-        typer.confirm(f"Delete tenant {tenant} with all its documents and keys?", abort=True, err=True)
     with connect_operator(url, operator_key) as client:
+        if not yes:
+            client.get(_address(tenant))  # nobody is asked about what is not there
+            typer.confirm(f"Delete tenant {tenant} with all its documents and keys?", abort=True, err=True)
         deleted = client.delete(_address(tenant))
     emit({"deleted": tenant, "receipt": deleted}, as_json, lambda value: _render_receipt(value["receipt"]))
     if not as_json:

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 
 from knowlog.cli.bench.brokers import brokers
 from knowlog.cli.bench.servers import KafkaServer
-from knowlog.cli.bench.servers.program import Program
-from knowlog.kernel.errors import Misconfigured
+from knowlog.cli.bench.servers import program as servers
+from knowlog.cli.bench.servers.program import Program, Server
+from knowlog.kernel.errors import Misconfigured, Unavailable
 
 STARTER = """
 import sys, time
@@ -21,6 +24,26 @@ from knowlog.cli.bench.servers.program import Program
 Program(["sh", "-c", "sleep 300 & echo $! $$; wait"], Path(sys.argv[1]), {})
 time.sleep(300)
 """
+
+
+class Pages(Server):
+    """Serves its folder."""
+
+    name = "Pages"
+    packages = "nothing"
+
+    @classmethod
+    def installed(cls) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def _launch(self) -> Program:
+        return Program([sys.executable, "-m", "http.server", str(self.port)], self.log, {})
 
 
 def lines_of(log: Path) -> list[int]:
@@ -98,3 +121,25 @@ def test_a_server_that_is_missing_is_told_before_anything_is_measured(
     monkeypatch.setenv("KAFKA_JARS", "nowhere")
     with pytest.raises(Misconfigured, match=f"not in {tmp_path}/nowhere. KAFKA_JARS names another"):
         brokers(["redis", "kafka"])
+
+
+def test_another_program_on_a_port_is_not_taken_for_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka, whose second port was taken, answered and wrote errors for ever."""
+    monkeypatch.setattr(servers, "_PORTS_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(Unavailable, match=f"port {port} is taken"):
+            Pages(tmp_path, [port]).start()
+
+
+def test_a_port_that_is_taken_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """Somebody else may just try whether it is free."""
+    other = socket.create_server(("127.0.0.1", 0))
+    server = Pages(tmp_path, [other.getsockname()[1]])
+    threading.Timer(0.3, other.close).start()
+    server.start()
+    assert server._program is not None
+    assert server._program.running
+    server.remove()

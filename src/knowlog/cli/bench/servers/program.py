@@ -18,6 +18,7 @@ from knowlog.kernel.errors import Misconfigured, Unavailable
 
 _START_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 20.0
+_PORTS_TIMEOUT_S = 20.0
 
 
 class Program:
@@ -93,6 +94,7 @@ class Server(ABC):
         """Start the server and wait until it answers. Raises Misconfigured, Unavailable."""
         self.require()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._await_ports()
         self._program = self._launch()
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._ready():
@@ -129,6 +131,14 @@ class Server(ABC):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _await_ports(self) -> None:
+        # Not every server ends when one of its ports is taken: Kafka answers its clients and is ill from then on.
+        deadline = time.monotonic() + _PORTS_TIMEOUT_S
+        while taken := [port for port in self.ports if not _is_free(port)]:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{self.name} cannot start: port {taken[0]} is taken by another program.")
+            time.sleep(0.05)
+
     @abstractmethod
     def _launch(self) -> Program:
         """Start the program, without waiting for it."""
@@ -156,9 +166,18 @@ def _free_ports(count: int) -> list[int]:
     found: list[int] = []
     start = 20_000 + (os.getpid() * 37 + time.time_ns() // 1000) % 10_000
     for port in range(start, start + 2_000):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
+        if _is_free(port):
             found.append(port)
         if len(found) == count:
             return found
     raise Unavailable("This machine has no free port between 20000 and 32000.")
+
+
+def _is_free(port: int) -> bool:
+    """Whether a server could listen there: closing connections of an earlier one do not count."""
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        probe.listen()
+        return True
+    return False
