@@ -103,7 +103,8 @@ def readable(quote: str, of: Cut) -> str:
     if of.kind is Kind.ROW:
         return text.strip("| ") or text
     if of.kind is Kind.ITEM:
-        text = BULLET.sub("", text, count=1)
+        mark = BULLET.match(text)
+        text = text[mark.end() :] if mark else text
     return f"{'… ' if of.cut_before else ''}{text}{' …' if of.cut_after else ''}"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowlog.answering.sentences import LONGEST, Kind, split, token_count
+from knowlog.answering.sentences import LONGEST, Kind, readable, split, token_count
 
 PIECES = [
     "Dr. Smith paid $3.5 m. ",
@@ -183,3 +183,20 @@ def test_a_wrapped_line_goes_on_in_mid_sentence_beside_a_much_wider_one():
     short = "red paint\nblue paint"
     assert quotes(f"{'Much wider ' * 25}it is.\n{wrapped}")[-1] == wrapped
     assert quotes(f"{'Much wider ' * 25}it is.\n{short}")[-2:] == short.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("item", "shown"),
+    [
+        ("1. Pumps - they fail at night.", "1. Pumps - they fail at night."),
+        ("(b) Valves – see *the other* list.", "(b) Valves – see *the other* list."),
+        ("- Seals - in pairs.", "Seals - in pairs."),
+        ("• Rods", "Rods"),
+        ("- 5 degrees at night.", "- 5 degrees at night."),
+    ],
+)
+def test_of_a_list_item_its_bullet_alone_is_left_out(item: str, shown: str):
+    """What stands further on belongs to the sentence."""
+    (found,) = split(item)
+    assert found.kind is Kind.ITEM
+    assert readable(item, found) == shown
