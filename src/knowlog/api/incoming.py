@@ -175,7 +175,7 @@ def orjson_loads(raw: bytes) -> Any:
     try:
         return read_json(raw)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not valid JSON: {error}.") from error
+        raise BadRequest(f"The body is not valid JSON: {error}. Correct it there.") from error
 
 
 async def gather(pieces: AsyncIterator[bytes], stack: AsyncExitStack) -> Content:

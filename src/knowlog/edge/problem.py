@@ -154,7 +154,7 @@ def _http(caught: HTTPException) -> KnowlogError:
 def _validation(errors: Sequence[Any]) -> KnowlogError:
     if errors[0]["type"] == "json_invalid":
         where, why = errors[0]["loc"][-1], errors[0].get("ctx", {}).get("error", "").rstrip(".")
-        return BadRequest(f"The body is not valid JSON: {why} at character {where}.")
+        return BadRequest(f"The body is not valid JSON: {why} at character {where}. Correct it there.")
     errors = _own(errors)
     found = [{"where": _where(error["loc"]), "problem": wrong_with(error)} for error in errors[:20]]
     more = f" ({len(errors) - 1} more below)" if len(errors) > 1 else ""

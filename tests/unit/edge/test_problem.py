@@ -69,7 +69,8 @@ def test_malformed_json_is_400() -> None:
         {"type": "json_invalid", "loc": ("body", 3), "msg": "JSON", "input": {},
          "ctx": {"error": "unexpected end."}},
     ]))  # fmt: skip
-    assert (error.status, error.detail) == (400, "The body is not valid JSON: unexpected end at character 3.")
+    said = "The body is not valid JSON: unexpected end at character 3. Correct it there."
+    assert (error.status, error.detail) == (400, said)
 
 
 def test_what_does_not_fit_json_does_not_break_the_answer() -> None:
