@@ -140,11 +140,11 @@ async def test_a_full_disk_keeps_nothing_half_written(full_disk: Path) -> None:
 
 
 async def test_a_disk_that_fills_in_the_middle_of_several_keeps_none_of_them(full_disk: Path) -> None:
-    """What fitted belongs to an upload that was refused: it would fill the disk for an hour."""
+    """What fitted belongs to an upload that was refused: it would fill the disk for an hour. What was there stays."""
     blobs = open_blob_store(DocumentsSettings(blobs=str(full_disk / "blobs")), full_disk)
     await blobs.put({"t/d/1": b"x"})
     with pytest.raises(Unavailable, match="nothing was kept"):
-        await blobs.put({f"t/e{number}/1": b"x" * 20_000 for number in range(9)})
+        await blobs.put({"t/d/1": b"x", **{f"t/e{number}/1": b"x" * 20_000 for number in range(9)}})
     assert [path.name for path in full_disk.rglob("*") if path.is_file()] == ["1"]
     assert await blobs.get("t/d/1") == b"x"
 

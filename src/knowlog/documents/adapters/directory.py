@@ -90,14 +90,19 @@ class DirectoryBlobStore:
         await self.delete([_PROBE])
 
     def _put(self, blobs: Mapping[str, Content]) -> None:
+        new: list[str] = []
         try:
-            folders = {self._write(self._path(key), content) for key, content in blobs.items()}
+            folders = set()
+            for key, content in blobs.items():
+                is_new = not self._path(key).exists()
+                folders.add(self._write(self._path(key), content))
+                new += [key] if is_new else []
             for folder in {above for written in folders for above in (written, *written.parents)}:
                 if folder.is_relative_to(self._root):
                     _sync_folder(folder)
         except OSError as error:
-            with contextlib.suppress(Unavailable):  # what came before the failure is nobody's
-                self._delete(list(blobs))
+            with contextlib.suppress(Unavailable):  # what was new before the failure is nobody's
+                self._delete(new)
             raise _unavailable(error) from error
 
     def _write(self, path: Path, content: Content) -> Path:
