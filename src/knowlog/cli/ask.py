@@ -1,17 +1,19 @@
 """`knowlog ask`: an answer with its sources."""
 
 import shlex
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from knowlog.cli.answers import show_answer
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Collections, Filter, Key, Pattern, Url
 from knowlog.cli.output import emit, say
 from knowlog.cli.search import Question
 from knowlog.cli.values import an_id, json_object
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 Mode = Annotated[
     str | None,
@@ -65,7 +67,7 @@ def ask(
         say(f"Go on: knowlog ask --thread {answer['thread_id']}{again} '...'")
 
 
-def _thread_id(client: Client, named: str) -> str:
+def _thread_id(client: "Client", named: str) -> str:
     """The id of the thread that was named, or of a new one."""
     if named == "new":
         return str(client.post("/v1/threads")["thread_id"])

@@ -4,12 +4,11 @@ import time
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from knowlog.cli.ask import Mode
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.files import write_page
 from knowlog.cli.options import AsJson, Key, Limit, Url
@@ -28,6 +27,9 @@ from knowlog.cli.output import show as show_table
 from knowlog.cli.values import address
 from knowlog.kernel.errors import Invalid, KnowlogError
 from knowlog.kernel.wording import counted
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 app = typer.Typer(
     help="Evaluation: run, list, show, compare, report, gate, cancel, delete.", no_args_is_help=True
@@ -216,7 +218,7 @@ def _say_cost(run: dict[str, Any]) -> None:
         )
 
 
-def _wait(client: Client, run: dict[str, Any], as_json: bool) -> dict[str, Any]:
+def _wait(client: "Client", run: dict[str, Any], as_json: bool) -> dict[str, Any]:
     """Look until the run has ended, with a bar where somebody looks on."""
     with progress(as_json) as bar:
         task = bar.add_task("Measuring", total=run["question_count"], note="")
@@ -227,7 +229,7 @@ def _wait(client: Client, run: dict[str, Any], as_json: bool) -> dict[str, Any]:
     return run
 
 
-def _comparison(client: Client, run: str, against: str, metric: list[str] | None = None) -> dict[str, Any]:
+def _comparison(client: "Client", run: str, against: str, metric: list[str] | None = None) -> dict[str, Any]:
     found: dict[str, Any] = client.get(f"{_address(run)}/comparison", against=_id(against), metric=metric)
     return found
 

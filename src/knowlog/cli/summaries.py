@@ -1,11 +1,10 @@
 """`knowlog summaries`: those that you asked for, and batches of them."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Limit, Url
 from knowlog.cli.output import emit, emit_list, out, printable, progress, say, show_fields, table
@@ -24,6 +23,9 @@ from knowlog.cli.summarize import (
     wait_for_batch,
 )
 from knowlog.cli.values import address
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 app = typer.Typer(
     help="Summaries: list, show, renew, delete; batches of them: batch, batches, status, cancel, resume.",
@@ -148,7 +150,7 @@ def resume(
         _followed(client, client.post(f"{_batch(batch)}:resume", budget), detach, as_json)
 
 
-def _followed(client: Client, found: dict[str, Any], detach: bool, as_json: bool) -> None:
+def _followed(client: "Client", found: dict[str, Any], detach: bool, as_json: bool) -> None:
     """Watch a batch, unless that is not wanted, and print it. Raises SummaryFailed."""
     if not detach:
         with progress(as_json) as bar:

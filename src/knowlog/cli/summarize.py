@@ -1,15 +1,17 @@
 """`knowlog summarize`: a document, a collection or what it says of a topic, in as many words as are wished for."""
 
 import time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.options import AsJson, Key, Url
 from knowlog.cli.output import emit, err, out, printable, say
 from knowlog.kernel.errors import Invalid, KnowlogError
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 FormOption = Annotated[
     Literal["brief", "bullets", "executive"],
@@ -99,7 +101,7 @@ def how(
     }
 
 
-def wait_for_batch(client: Client, batch: dict[str, Any], look: Any) -> dict[str, Any]:
+def wait_for_batch(client: "Client", batch: dict[str, Any], look: Any) -> dict[str, Any]:
     """Look until a batch has ended or stopped; `look` is called with it each time."""
     while batch["state"] in _OPEN:
         time.sleep(_LOOK_EVERY_S)

@@ -1,11 +1,13 @@
 """What commands that begin a switch have in common: waiting for it, and showing it."""
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from knowlog.cli.client import Client
 from knowlog.cli.output import printable, progress, readable, say
 from knowlog.kernel.errors import KnowlogError
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 _LOOK_EVERY_S = 0.5
 
@@ -16,7 +18,7 @@ class SwitchFailed(KnowlogError):
     code = "switch-failed"
 
 
-def wait_for_switch(client: Client, switch: dict[str, Any], as_json: bool) -> dict[str, Any]:
+def wait_for_switch(client: "Client", switch: dict[str, Any], as_json: bool) -> dict[str, Any]:
     """Look until a switch has happened, with a bar where somebody looks on. Raises SwitchFailed."""
     with progress(as_json) as bar:
         task = bar.add_task("Building the index", total=None, note="")

@@ -1,12 +1,11 @@
 """`knowlog tune`: find the profile with which a collection answers a dataset best, and switch to it."""
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from knowlog.cli.client import Client
 from knowlog.cli.connection import connect
 from knowlog.cli.costs import confirm_cost
 from knowlog.cli.options import AsJson, Key, Url, Yes
@@ -16,6 +15,9 @@ from knowlog.cli.switches import say_switched, wait_for_switch
 from knowlog.cli.values import address, named
 from knowlog.kernel.errors import KnowlogError
 from knowlog.kernel.wording import counted
+
+if TYPE_CHECKING:
+    from knowlog.cli.client import Client
 
 _LOOK_EVERY_S = 0.5
 _SEARCHING = {
@@ -133,7 +135,7 @@ def tune(
         say(f"Nothing was switched; --tuning {found['tuning_id']} --apply --trial N switches all the same.")
 
 
-def _tell_cost(client: Client, collection: str, strategies: list[str], yes: bool) -> None:
+def _tell_cost(client: "Client", collection: str, strategies: list[str], yes: bool) -> None:
     """Where documents will be cut by a language model, say what that costs, and wait for a yes. What there is now is cut
     anew beside what is tried.
     """
@@ -167,7 +169,7 @@ def _require_sense(context: typer.Context) -> None:
         )
 
 
-def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[str, Any]:
+def _begin(client: "Client", given: dict[str, Any], tuning: str | None) -> dict[str, Any]:
     if tuning is not None:
         found: dict[str, Any] = client.get(address_of(tuning))
         if given["collection"] not in (found["collection"], found["collection_id"]):
@@ -181,7 +183,7 @@ def _begin(client: Client, given: dict[str, Any], tuning: str | None) -> dict[st
     return made
 
 
-def _ended(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, Any]:
+def _ended(client: "Client", found: dict[str, Any], as_json: bool) -> dict[str, Any]:
     """Look until the tuning has ended, with a bar where somebody looks on. Raises TuningFailed."""
     with progress(as_json) as bar:
         task = bar.add_task("Trials", total=None, note="")
@@ -200,7 +202,7 @@ def _ended(client: Client, found: dict[str, Any], as_json: bool) -> dict[str, An
 
 
 def _apply(
-    client: Client, found: dict[str, Any], chosen: dict[str, int | None], as_json: bool
+    client: "Client", found: dict[str, Any], chosen: dict[str, int | None], as_json: bool
 ) -> dict[str, Any] | None:
     """Switch, if there is something to switch to, and wait for it."""
     wanted = {name: value for name, value in chosen.items() if value is not None}
