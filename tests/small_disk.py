@@ -21,6 +21,11 @@ def small_disk(folder: Path, size_kb: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def grow(folder: Path, size_kb: int) -> None:
+    """Make a small disk larger."""
+    subprocess.run(["mount", "-o", f"remount,size={size_kb}k", str(folder)], check=True)
+
+
 @contextmanager
 def filled(folder: Path, left_kb: int) -> Iterator[None]:
     """Fill the disk of a folder up but for so many kB; the room is there again after the block."""

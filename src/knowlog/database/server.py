@@ -6,6 +6,7 @@ any parent folder.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -33,6 +34,7 @@ _LEFT_BEHIND = ("Is another postmaster", "Terminate any old server processes")
 """What the programs hint at while processes of a server that was killed have not ended."""
 _LAST_LINES = 10
 """Among so many it is: those processes write to the same log as they end."""
+_NO_ROOM = "No space left on device"
 _CONF = """\
 # Written by knowlog at each start; changes belong in postgresql.auto.conf (ALTER SYSTEM).
 listen_addresses = ''
@@ -135,10 +137,14 @@ class EmbeddedServer:
         if not kept.exists():
             copy = Path(tempfile.mkdtemp(dir=self._home))
             copy.chmod(0o755)
-            for folder in wheel.parent.glob(f"{wheel.name}*"):
-                if folder.suffix != ".dist-info":
-                    shutil.copytree(folder, copy / folder.name, symlinks=True)
-            copy.rename(kept)
+            try:
+                for folder in wheel.parent.glob(f"{wheel.name}*"):
+                    if folder.suffix != ".dist-info":
+                        shutil.copytree(folder, copy / folder.name, symlinks=True)
+                copy.rename(kept)
+            except shutil.Error as error:  # one for each file; the first tells enough
+                shutil.rmtree(copy, ignore_errors=True)
+                raise OSError(error.args[0][0][2]) from error
         return kept / self._programs.relative_to(wheel.parent)
 
     def _check_programs(self) -> None:
@@ -238,6 +244,8 @@ class EmbeddedServer:
             input=given, text=True, capture_output=True, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             check=False, **self._as_user(),
         )  # fmt: skip
+        if done.returncode and _NO_ROOM in done.stderr:
+            raise OSError(errno.ENOSPC, _NO_ROOM)
         if done.returncode:
             raise Misconfigured(f"The embedded PostgreSQL's {program} failed: {done.stderr.strip()[-500:]}")
         printed: str = done.stdout

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from knowlog.database import DatabaseSettings, EmbeddedServer, connect
+from knowlog.database import server as database_server
+from knowlog.kernel.errors import Misconfigured
 from own_server import fresh_server
+from small_disk import grow, small_disk
 
 
 @pytest.fixture
@@ -85,3 +90,30 @@ async def test_a_start_while_the_server_ends_starts_it_anew(server: EmbeddedServ
     assert server.start()
     assert server.process_id != ending
     assert await answers(server)
+
+
+@pytest.mark.parametrize("copies", [False, True], ids=["initdb", "copying"])
+async def test_a_first_start_on_a_full_disk_says_what_to_do_and_the_next_one_starts(
+    monkeypatch: pytest.MonkeyPatch, *, copies: bool
+) -> None:
+    """In one sentence, not in the words of PostgreSQL's programs; what was begun is no obstacle and fills no disk.
+    `copies`: where the server's user may not pass the folders above the programs.
+    """
+    with tempfile.TemporaryDirectory(prefix="knowlog-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        with small_disk(Path(folder) / "disk", 20_000) as disk:
+            server = EmbeddedServer(disk, DatabaseSettings())
+            if copies:
+                monkeypatch.setattr(database_server, "_may_pass", lambda folder, user: False)
+            with pytest.raises(Misconfigured) as caught:
+                server.start()
+            assert "No space left on device" in caught.value.detail
+            assert caught.value.detail.endswith(" Free space or choose another KNOWLOG_DATA_DIR.")
+            assert len(caught.value.detail) < 400
+            assert shutil.disk_usage(disk).used < 5_000_000
+            grow(disk, 400_000)
+            server.start()
+            try:
+                assert await answers(server)
+            finally:
+                server.stop()
