@@ -34,7 +34,7 @@ from knowlog.ingestion.work import (
     prepared_of,
     source_of,
 )
-from knowlog.kernel.errors import LimitReached, ParseFailed, Unavailable
+from knowlog.kernel.errors import KnowlogError, LimitReached, ParseFailed, Unavailable
 from knowlog.stores import VectorStore, index_chunks, remove_chunks
 from knowlog.tenants import LimitsSettings
 
@@ -81,8 +81,12 @@ class Indexer:
             for item in [await self._prepare(worker, scope, source, window) for source in sources]
             if item
         ]
-        if not prepared:
-            return
+        if prepared:
+            await self._embed_and_write(worker, scope, prepared, models)
+
+    async def _embed_and_write(
+        self, worker: str, scope: Scope, prepared: Sequence[Prepared], models: dict[str, Embedder]
+    ) -> None:
         try:
             vectors = await self._vectors.embed(scope, prepared, models)
         except Outdated:
@@ -91,6 +95,11 @@ class Indexer:
         except LimitReached as error:
             for item in prepared:
                 await self.give_up(worker, scope, item.source.event, error)
+            return
+        except KnowlogError as error:
+            if not error.permanent:
+                raise
+            await self._embed_one_by_one(worker, scope, prepared, models, error)
             return
         try:
             await self._write(worker, scope, prepared, vectors)
@@ -214,6 +223,21 @@ class Indexer:
                 connection, self._store, scope.tenant_id, keys[0], [item.rows for item in group],
                 stacked.pop(keys[0]), digests, stacked,
             )  # fmt: skip
+
+    async def _embed_one_by_one(
+        self,
+        worker: str,
+        scope: Scope,
+        prepared: Sequence[Prepared],
+        models: dict[str, Embedder],
+        error: KnowlogError,
+    ) -> None:
+        """A model refuses what it was given for good: find out whose text it was."""
+        if len(prepared) == 1:
+            await self.give_up(worker, scope, prepared[0].source.event, error)
+            return
+        for item in prepared:
+            await self._embed_and_write(worker, scope, [item], models)
 
     async def _write_one_by_one(
         self,

@@ -1,14 +1,16 @@
 """Documents become findable once, are replaced at one moment, fail in words, and are deleted for good."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from at_work import at_work, fake_app
 from knowlog.bootstrap import App
@@ -25,7 +27,7 @@ from knowlog.documents import (
     retry_document,
 )
 from knowlog.ingestion import sweep_originals
-from knowlog.kernel.errors import LimitReached, NotFound, ParseFailed, PreconditionFailed
+from knowlog.kernel.errors import LimitReached, Misconfigured, NotFound, ParseFailed, PreconditionFailed
 from knowlog.retrieval import Passage, Search, retrieve
 from knowlog.workers import Worker
 from knowlog.workers.turns import Batch
@@ -389,3 +391,22 @@ async def test_a_document_of_too_many_chunks_is_refused_with_a_reason(app, worki
     failed = await settled(app, tenant, sent.document_id)
     assert (failed.state, failed.attempts) == ("failed", 1)
     assert "chunks; one document may have 2,000" in failed.reason
+
+
+async def test_a_text_that_a_model_refuses_fails_its_own_document_alone(
+    app: App, tenant: Scope, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endpoint refuses a whole request for one text that is too long for it, or that its filter does not let pass."""
+    embed = app.embedder.embed_documents
+
+    async def refusing(texts: Sequence[str]) -> NDArray[np.float32]:
+        if any("forbidden" in text for text in texts):
+            raise Misconfigured("The embedding endpoint refuses the request (400).")
+        return await embed(texts)
+
+    monkeypatch.setattr(app.embedder, "embed_documents", refusing)
+    sent = [await send(f"{n}", f"The quokka{n} sleeps{' forbidden' * (n == 3)}.".encode()) for n in range(6)]
+    async with at_work(app):
+        ended = [await settled(app, tenant, each.document_id) for each in sent]
+    assert [each.state for each in ended] == ["indexed"] * 3 + ["failed"] + ["indexed"] * 2
+    assert "refuses the request" in (ended[3].reason or "")
