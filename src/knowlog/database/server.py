@@ -28,6 +28,7 @@ from knowlog.database.settings import DatabaseSettings
 from knowlog.kernel.errors import Misconfigured, Unavailable
 
 _LONGEST_SOCKET_DIR = 90
+_NOT_IN_SOCKET_DIR = frozenset(b"',\\")
 _START_TIMEOUT_S = 30
 _OLDEST_PROGRAMS = 17
 _LEFT_BEHIND = ("Is another postmaster", "Terminate any old server processes")
@@ -309,10 +310,13 @@ def _may_pass(folder: Path, user: pwd.struct_passwd) -> bool:
 
 
 def _socket_dir(home: Path) -> Path:
-    """A socket's path may have about 100 bytes; a deep home gets its sockets in the temporary folder."""
-    if len(str(home)) <= _LONGEST_SOCKET_DIR:
+    """A socket's path has about 100 bytes, and none of what PostgreSQL reads otherwise in settings or addresses. Any
+    other home has its sockets in the temporary folder.
+    """
+    path = os.fsencode(home)
+    if len(path) <= _LONGEST_SOCKET_DIR and not set(path) & _NOT_IN_SOCKET_DIR:
         return home / "run"
-    return Path(tempfile.gettempdir()) / f"knowlog-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
+    return Path(tempfile.gettempdir()) / f"knowlog-{hashlib.sha256(path).hexdigest()[:12]}"
 
 
 def _is_postgres(pid: int) -> bool:

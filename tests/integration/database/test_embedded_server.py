@@ -117,3 +117,21 @@ async def test_a_first_start_on_a_full_disk_says_what_to_do_and_the_next_one_sta
                 assert await answers(server)
             finally:
                 server.stop()
+
+
+@pytest.mark.parametrize(
+    "name", ["Ann's, 2026", "back\\slash", "\u6771" * 40], ids=["marks", "backslash", "bytes"]
+)
+async def test_any_name_of_a_folder_will_do(name: str) -> None:
+    """People's folders have apostrophes and commas in their names, and letters of several bytes."""
+    with tempfile.TemporaryDirectory(
+        prefix="knowlog-test-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
+        Path(folder).chmod(0o755)
+        server = EmbeddedServer(Path(folder) / name, DatabaseSettings())
+        (Path(folder) / name).mkdir()
+        server.start()
+        try:
+            assert await answers(server)
+        finally:
+            server.stop()
