@@ -1,5 +1,6 @@
 """How a command ends that fails: one sentence on stderr, with --json a problem document, and an exit code."""
 
+import errno
 import os
 import re
 import sys
@@ -7,13 +8,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import typer
 from pydantic import ValidationError
 
 from knowlog.cli.answered import Refused
 from knowlog.cli.interruptible import Interrupted
-from knowlog.cli.output import printable, say
+from knowlog.cli.output import json_line, printable, say
 from knowlog.kernel.errors import KnowlogError, Misconfigured
 from knowlog.kernel.wording import wrong_with
 
@@ -22,6 +22,7 @@ _NO_TEXT = (
     "An argument is not valid UTF-8, so it cannot be sent. Write it in UTF-8; only names of files may not be."
 )
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _FromClick: type[Exception] = typer.BadParameter.__mro__[2]  # ClickException, of whichever click typer brings
 
 
@@ -46,9 +47,20 @@ def run_to_the_end(command: Any, arguments: Sequence[str]) -> int:
             raise
         return _failed(as_json, error)
     except BrokenPipeError:  # what reads our output has seen enough
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return FAILED
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _write_no_more()
+        sentence = f"It cannot be written: {error.strerror}. Make room on that disk, or write to another."
+        return _fail(as_json, FAILED, "no-room", sentence)
+
+
+def _write_no_more() -> None:
+    """What is still on its way to the output goes nowhere."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _odd(argument: str) -> bool:
@@ -118,7 +130,7 @@ def _fail(
             "code": code,
             **(problem or {}),
         }
-        sys.stderr.write(orjson.dumps(made, default=str).decode() + "\n")
+        sys.stderr.write(json_line(made, sys.stderr) + "\n")
     else:
         say(detail if exit_code == INTERRUPTED else f"Error: {detail}")
         for each in ((problem or {}).get("errors") or ())[1:]:  # the first is in the sentence

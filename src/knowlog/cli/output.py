@@ -3,6 +3,8 @@
 Where a stream is no terminal, nothing is wrapped, cut or coloured: what reads it there is a program.
 """
 
+import io
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +24,9 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|\+00:00)")
 
 
 def _console(stream: TextIO, *, stderr: bool) -> Console:
+    """What writes to a stream. Characters that its alphabet lacks are written escaped, rather than end the command."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
     if stream.isatty():
         return Console(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
     return Console(
@@ -71,8 +76,15 @@ def _escaped(found: re.Match[str]) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON value on a line of its own, at once."""
-    sys.stdout.write(orjson.dumps(value, default=str).decode() + "\n")
+    sys.stdout.write(json_line(value, sys.stdout) + "\n")
     sys.stdout.flush()
+
+
+def json_line(value: Any, stream: TextIO) -> str:
+    """JSON on one line: as it is for a stream of UTF-8, else in ASCII, which every alphabet has."""
+    line = orjson.dumps(value, default=str)
+    in_utf8 = (stream.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    return line.decode() if in_utf8 else json.dumps(orjson.loads(line))
 
 
 def say(sentence: str) -> None:
