@@ -13,7 +13,7 @@ from knowlog.database.copying import (
     require_same,
     tables_of,
 )
-from knowlog.database.migrations import check_server, migrate
+from knowlog.database.migrations import check_server, migrate, system_of_owner
 from knowlog.database.pool import Connection, Database, InTheWay, ReadOnly, connect
 from knowlog.database.queries import load_queries
 from knowlog.database.scope import Scope
@@ -52,5 +52,6 @@ __all__ = [
     "require_same",
     "seconds_ahead",
     "start_embedded",
+    "system_of_owner",
     "tables_of",
 ]

@@ -2,13 +2,15 @@
 
 import hashlib
 import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from knowlog.database.pool import connect
+from knowlog.database.pool import Connection, connect
 from knowlog.kernel.errors import Misconfigured
 
 _LOG = logging.getLogger("knowlog.database")
@@ -39,14 +41,36 @@ async def migrate(connection: Any, app_login: str) -> list[str]:
         await _grant_roles(connection, app_login)
         await _mend_log(connection)
     except asyncpg.InsufficientPrivilegeError as error:
-        raise Misconfigured(
-            f"The PostgreSQL login may not set up knowlog: {error}. It needs CREATE on the database and CREATEROLE, and"
-            " the extension must be there (a superuser runs: CREATE EXTENSION vector). Another login for this can be"
-            " given as KNOWLOG_DATABASE_OWNER_URL."
-        ) from error
+        raise _refused(error) from error
     finally:
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
     return applied
+
+
+def _refused(error: asyncpg.InsufficientPrivilegeError) -> Misconfigured:
+    """What to say of a login that may not do what the schema's owner does."""
+    return Misconfigured(
+        f"The PostgreSQL login may not set up knowlog: {error.args[0]}. It needs CREATE on the database and CREATEROLE,"
+        " and the extension must be there (a superuser runs: CREATE EXTENSION vector); where knowlog is set up already,"
+        " it must be the login that did it. Another login for this can be given as KNOWLOG_DATABASE_OWNER_URL."
+    )
+
+
+@asynccontextmanager
+async def system_of_owner(owner_url: str) -> AsyncIterator[Connection]:
+    """Open a transaction as `Database.system` does, for the schema's owner and before the schema is brought up to date;
+    before the first start there is nothing to see. Raises Misconfigured as `migrate` does.
+    """
+    connection = await connect(owner_url)
+    try:
+        async with connection.transaction():
+            if await connection.fetchval("select to_regprocedure('knowlog.give_to_definer(name, text[])')"):
+                await connection.execute("set local role knowlog_system")
+            yield connection
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise _refused(error) from error
+    finally:
+        await connection.close()
 
 
 async def prepare_schema(url: str, owner_url: str) -> None:
@@ -92,25 +116,33 @@ async def check_server(connection: Any) -> None:
 
 
 async def _apply_missing(connection: Any) -> list[str]:
-    await connection.execute(
-        "create schema if not exists knowlog; create table if not exists knowlog.migrations"
-        " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
-    )
-    done = dict(await connection.fetch("select name, checksum from knowlog.migrations"))
-    applied = []
-    for name, sql in _migrations():
-        checksum = hashlib.sha256(sql.encode()).hexdigest()
-        if done.get(name) is None:
-            async with connection.transaction():
-                await connection.execute(_LOAD_VECTOR)
-                await connection.execute(sql)
-                await connection.execute(
-                    "insert into knowlog.migrations (name, checksum) values ($1, $2)", name, checksum
-                )
-            applied.append(name)
-        elif done[name] != checksum:
-            raise Misconfigured(f"Migration {name} was changed after it was applied. Restore its text.")
+    first, *more = _migrations()
+    async with connection.transaction():  # a login that may not do the first leaves nothing behind
+        await connection.execute(
+            "create schema if not exists knowlog; create table if not exists knowlog.migrations"
+            " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
+        )
+        done = dict(await connection.fetch("select name, checksum from knowlog.migrations"))
+        applied = await _apply(connection, *first, done)
+    for name, sql in more:
+        applied += await _apply(connection, name, sql, done)
     return applied
+
+
+async def _apply(connection: Any, name: str, sql: str, done: Mapping[str, str]) -> list[str]:
+    """Apply one migration, unless it is done. Returns its name if it was applied now."""
+    checksum = hashlib.sha256(sql.encode()).hexdigest()
+    if name in done:
+        if done[name] != checksum:
+            raise Misconfigured(f"Migration {name} was changed after it was applied. Restore its text.")
+        return []
+    async with connection.transaction():
+        await connection.execute(_LOAD_VECTOR)
+        await connection.execute(sql)
+        await connection.execute(
+            "insert into knowlog.migrations (name, checksum) values ($1, $2)", name, checksum
+        )
+    return [name]
 
 
 def _migrations() -> list[tuple[str, str]]:

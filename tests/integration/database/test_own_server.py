@@ -13,9 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 import trustme
 
+from knowlog.cli.processes.stack import open_stack
 from knowlog.database import (
     Database,
     DatabaseSettings,
@@ -24,6 +26,7 @@ from knowlog.database import (
     connect,
     migrate,
     open_database,
+    system_of_owner,
 )
 from knowlog.database.migrations import check_server
 from knowlog.documents import Profile, create_collection, list_collections
@@ -86,6 +89,48 @@ async def test_login_that_may_not_create_is_told_what_it_needs(
     settings = DatabaseSettings(url=f"postgresql://weak:pw@/postgres?host={sockets}")
     with pytest.raises(Misconfigured, match=r"OWNER_URL|may not set up|pgvector"):
         await open_database(settings, tmp_path)
+
+
+async def test_what_a_login_that_may_not_make_roles_has_begun_is_undone(
+    database: Database, sockets: str, server_dir: Path, tmp_path: Path
+) -> None:
+    """It is told what PostgreSQL says, in one sentence, and leaves no schema in the way of the right login."""
+    async with database.owner() as connection:
+        await connection.execute("create role no_maker login password 'pw'")
+        await connection.execute("create database unmade owner no_maker")
+    superuser = await connect(owner_url(server_dir).replace("/knowlog?", "/unmade?"))
+    await superuser.execute("create extension vector")
+    settings = DatabaseSettings(url=f"postgresql://no_maker:pw@/unmade?host={sockets}")
+    with pytest.raises(
+        Misconfigured, match=r"may not set up knowlog: permission denied [a-z \"_]+\. It"
+    ) as raised:
+        await open_database(settings, tmp_path)
+    assert "DETAIL" not in str(raised.value)
+    assert await superuser.fetchval("select to_regnamespace('knowlog') is null")
+    await superuser.close()
+
+
+async def test_up_starts_again_with_a_login_without_superuser_rights(plain_url: str, tmp_path: Path) -> None:
+    """What is stored is looked at before a key is made: the owner may see that, too."""
+    await (await open_database(DatabaseSettings(url=plain_url), tmp_path)).close()
+    environ = {
+        **os.environ, "KNOWLOG_DATA_DIR": str(tmp_path / "data"), "KNOWLOG_DATABASE_URL": plain_url,
+        "KNOWLOG_API_PORT": "0", "KNOWLOG_EMBEDDING_MODEL": "fake",
+    }  # fmt: skip
+    async with open_stack(environ) as stack, httpx.AsyncClient() as client:
+        assert (await client.get(f"{stack.url}/health/ready")).json()["checks"]["database"] == "ok"
+
+
+async def test_a_login_that_is_not_the_owner_is_told_at_the_start(
+    plain_url: str, database: Database, tmp_path: Path
+) -> None:
+    """One of an installation that is set up already; no key is made for it."""
+    await (await open_database(DatabaseSettings(url=plain_url), tmp_path)).close()
+    async with database.owner() as connection:
+        await connection.execute("create role passer_by login password 'pw'")
+    with pytest.raises(Misconfigured, match="OWNER_URL"):
+        async with system_of_owner(plain_url.replace("dba:", "passer_by:")):
+            pass
 
 
 async def test_wrong_password_is_told(sockets: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from knowlog.cli.processes.program import Program
 from knowlog.cli.processes.servers import growing, servers
 from knowlog.cli.processes.supervisor import Supervisor
 from knowlog.cli.running import is_up
-from knowlog.database import EmbeddedServer, connect, start_embedded
+from knowlog.database import EmbeddedServer, connect, start_embedded, system_of_owner
 from knowlog.kernel.errors import KnowlogError, Misconfigured, Unavailable
 from knowlog.settings import Settings, load_settings
 from knowlog.tenants import KEY_FILE, make_key_file, open_vault, require_opening, stored_wrappings
@@ -102,12 +102,9 @@ def _owner_url(settings: Settings) -> str:
 
 async def _require_key_of_stored(settings: Settings, owner_url: str) -> None:
     """Raise Misconfigured, before a key is made, where one is lost under which something is stored."""
-    connection = await connect(owner_url)
-    try:
+    async with system_of_owner(owner_url) as connection:
         vault = open_vault(settings.secrets, settings.data_dir, here=False)
         require_opening(vault, await stored_wrappings(connection))
-    finally:
-        await connection.close()
 
 
 def _environment(settings: Settings, environ: Mapping[str, str], port: int) -> tuple[str, dict[str, str]]:
