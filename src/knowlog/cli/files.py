@@ -95,6 +95,8 @@ def readable(path: str | Path) -> str:
 
 
 def _expand(given: str, found: Found) -> list[Path]:
+    if not given:  # a variable that is not set, more likely than the folder that Path("") stands for
+        raise typer.BadParameter("A path is empty. Give a file, a folder (. is this one) or a pattern.")
     path = Path(given).expanduser()
     if _kind(path) == "file":
         return [path]

@@ -85,5 +85,7 @@ def test_what_is_not_there_is_named(folder: Path) -> None:
     for wrong, said in (("nothing", "not there"), ("*.docx", "not there"), ("empty", "no file")):
         with pytest.raises(typer.BadParameter, match=said):
             find_files([str(folder / wrong)])
+    with pytest.raises(typer.BadParameter, match="empty"):
+        find_files([""])
     with pytest.raises(typer.BadParameter, match="not below"):
         find_files([str(folder / "b.txt")], folder / "a")
