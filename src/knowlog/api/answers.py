@@ -41,7 +41,7 @@ from knowlog.api.questions import (
 )
 from knowlog.bootstrap import App
 from knowlog.database import Scope
-from knowlog.documents import Span, cells_of
+from knowlog.documents import Span, cells_of, count_waiting
 from knowlog.edge import (
     STREAM_HEADERS,
     STREAM_TYPE,
@@ -56,6 +56,7 @@ from knowlog.edge import (
     visit_of,
 )
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from knowlog.kernel.wording import counted
 from knowlog.llm import TenantAccount
 from knowlog.retrieval import Retrieved
 from knowlog.tenants import authenticate
@@ -67,6 +68,8 @@ _BY_WORDS = "The model did not answer, so the sentences of the answer were chose
 _NOT_STORED = (
     "The answer was not stored: the thread was deleted or filled meanwhile, or the database did not answer."
 )
+_MOST_COUNTED = 1000
+"""Of documents that wait, so many are counted: more are not worth the time."""
 _LOOKED_AT = 5
 """Whether a question could be asked next is sought in so many passages."""
 _SURE = 0.5
@@ -322,6 +325,8 @@ async def _ended(
     """Keep and store what was asked, where that is wanted, and render the answer."""
     answer_id = await _keep(app, scope, asked, found, made)
     told = _told(made, found)
+    if not made.statements:
+        told["notes"] = (*told["notes"], *await _waiting(app, scope, asked))
     standalone = None if made.question == asked.question.strip() else made.question
     turn = None
     if asked.thread_id:
@@ -352,6 +357,21 @@ async def _ended(
         "pattern": found.pattern,
         "took_ms": round((perf_counter() - started) * 1000, 3),
     }
+
+
+async def _waiting(app: App, scope: Scope, asked: Asked) -> tuple[str, ...]:
+    """What an abstention has to say of documents that could not be looked at yet. It is given without, if need be."""
+    count = 0
+    with suppress(NotFound, Unavailable):
+        async with app.database.transaction(scope) as connection:
+            count = await count_waiting(connection, scope, asked.collections, _MOST_COUNTED)
+    if not count:
+        return ()
+    are, were = ("is", "was") if count == 1 else ("are", "were")
+    more = " or more" if count == _MOST_COUNTED else ""
+    return (
+        f"{counted(count, 'document')}{more} {are} still being indexed and {were} not looked at. Ask again in a moment.",
+    )
 
 
 async def _stored(app: App, scope: Scope, thread_id: UUID, made: Made) -> int | None:

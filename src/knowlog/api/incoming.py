@@ -334,6 +334,8 @@ def _from_json(raw: bytes) -> Upload | UrlDocument:
             "The document is missing. Give its text or a url to fetch it from, or send a file (multipart/form-data, field"
             " file)."
         )
+    if isinstance(value, dict) and value.keys() >= {"text", "url"}:
+        raise Invalid("A document is given by its text or by a url, not by both. Leave one of them out.")
     if isinstance(value, dict) and "url" in value:
         return check_body(_URL, value)
     return _text_upload(check_body(_TEXT, value))

@@ -1,6 +1,6 @@
 """What is done with documents that are there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from knowlog.bus import append_events, notify_progress
 from knowlog.database import Connection, Scope, load_queries
-from knowlog.documents.collections import find_collection, within
+from knowlog.documents.collections import find_collection, resolve_collections, within
 from knowlog.documents.containing import contained_path
 from knowlog.documents.model import Document, DocumentState, Grid, Heading, Page, Structure
 from knowlog.kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -82,6 +82,14 @@ async def count_states(connection: Connection, scope: Scope, collection: str) ->
     """How many documents of a collection are in each state; states of none are left out."""
     found = await find_collection(connection, scope, collection)
     return dict(await connection.fetch(_SQL["count_states"], found))
+
+
+async def count_waiting(
+    connection: Connection, scope: Scope, collections: Sequence[str] | None, most: int
+) -> int:
+    """How many documents of the named collections, or of all, are not indexed yet: at most `most`. Raises NotFound."""
+    found = [each.collection_id for each in await resolve_collections(connection, scope, collections)]
+    return int(await connection.fetchval(_SQL["count_waiting_in"], found, most))
 
 
 async def document_text(

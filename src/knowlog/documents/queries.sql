@@ -213,3 +213,10 @@ delete from documents where tenant_id = tenant() and document_id = any($1)
 select count(*) from (
     select from documents
     where tenant_id = tenant() and state <> 'indexed' and state in ('received', 'parsing', 'embedding') limit $1) waiting
+
+-- name: count_waiting_in
+-- How many documents of collections that the caller may see are not indexed yet, at most `$2`.
+select count(*) from (
+    select from documents
+    where tenant_id = tenant() and state <> 'indexed' and state in ('received', 'parsing', 'embedding')
+        and collection_id = any($1) limit $2) waiting

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import orjson
-from api_scene import Client, events_of, problem
+from api_scene import Client, events_of, problem, settled, upload, working
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from knowlog.bootstrap import App
 
 ASKED = {"question": "How long does the warranty of the probe last?"}
 STREAM = {"Accept": "text/event-stream"}
@@ -28,6 +30,27 @@ async def test_without_documents_the_answer_says_so(alice: Client) -> None:
     """An honest abstention, with nothing nearest."""
     answer = (await alice.post("/v1/answers", json=ASKED)).json()
     assert (answer["status"], answer["statements"], answer["nearest"]) == ("not_in_documents", [], [])
+
+
+async def test_an_abstention_says_what_waits(app: App, alice: Client) -> None:
+    """Nobody takes it that the documents do not answer while the one that does is being indexed."""
+    document_id = await upload(alice, "The warranty of the probe lasts 30 months.")
+    waits = (await alice.post("/v1/answers", json=ASKED)).json()
+    assert waits["status"] == "not_in_documents"
+    assert waits["notes"] == [
+        "1 document is still being indexed and was not looked at. Ask again in a moment."
+    ]
+    async with working(app):
+        await settled(alice, document_id)
+    assert (await alice.post("/v1/answers", json=ASKED)).json()["notes"] == []
+
+
+async def test_what_waits_elsewhere_is_not_told(alice: Client) -> None:
+    """An abstention counts the documents of the collections that were asked, and no others."""
+    await upload(alice, "The warranty of the probe lasts 30 months.")
+    await alice.post("/v1/collections", json={"name": "besides"})
+    asked = {**ASKED, "collections": ["besides"]}
+    assert (await alice.post("/v1/answers", json=asked)).json()["notes"] == []
 
 
 async def test_a_stream_ends_with_the_whole_answer(bob: Client, warranty: str) -> None:

@@ -310,3 +310,10 @@ async def test_uploading_into_a_collection_that_is_being_deleted(alice: Client) 
     deleted, *answers = await asyncio.gather(deletions(), *(uploads(number) for number in range(8)))
     assert deleted == {200}
     assert set().union(*answers) <= {200, 202, 404}
+
+
+async def test_a_document_is_a_text_or_a_url(alice: Client) -> None:
+    """Both at once are refused as that, not as a name that is not known."""
+    sent = {"text": "The warranty.", "url": "https://example.com/report.pdf"}
+    answer = await alice.post("/v1/collections/handbook/documents", json=sent)
+    assert "not by both" in str(problem(answer, 422, "invalid")["detail"])
