@@ -66,7 +66,7 @@ def key(
 
     The tenant sees in its list of keys that the operator made it, and the server's log has a line of it.
     """
-    wanted = {"name": name, "role": role, **({"expires_at": expires} if expires else {})}
+    wanted = {"name": name, "role": role, **({} if expires is None else {"expires_at": expires})}
     with connect_operator(url, operator_key) as client:
         made = client.post(f"{_address(tenant)}/keys", wanted)
     emit(made, as_json, lambda value: out.print(value["secret"], markup=False))
