@@ -17,6 +17,9 @@ import httpx
 import pytest
 import trustme
 
+from knowlog.cli.doctor.database import check_database
+from knowlog.cli.doctor.limits import check_limits
+from knowlog.cli.doctor.secrets import check_secrets
 from knowlog.cli.processes.stack import open_stack
 from knowlog.database import (
     Database,
@@ -31,6 +34,7 @@ from knowlog.database import (
 from knowlog.database.migrations import check_server
 from knowlog.documents import Profile, create_collection, list_collections
 from knowlog.kernel.errors import Misconfigured
+from knowlog.settings import load_settings
 from knowlog.tenants import create_tenant
 
 
@@ -119,6 +123,24 @@ async def test_up_starts_again_with_a_login_without_superuser_rights(plain_url: 
     }  # fmt: skip
     async with open_stack(environ) as stack, httpx.AsyncClient() as client:
         assert (await client.get(f"{stack.url}/health/ready")).json()["checks"]["database"] == "ok"
+
+
+async def test_the_doctor_sees_all_with_a_login_without_superuser_rights(
+    plain_url: str, tmp_path: Path
+) -> None:
+    """The functions that look across tenants are asked in the role that may."""
+    await (await open_database(DatabaseSettings(url=plain_url), tmp_path)).close()
+    key = b64encode(os.urandom(32)).decode()
+    settings = load_settings({
+        "KNOWLOG_DATA_DIR": str(tmp_path), "KNOWLOG_DATABASE_URL": plain_url, "KNOWLOG_SECRETS_KEY": key,
+    })  # fmt: skip
+    found = [
+        finding
+        for check in (check_database, check_secrets, check_limits)
+        async for finding in check(settings)
+    ]
+    assert {"queue", "secrets", "limits"} <= {finding.part for finding in found}
+    assert not [finding for finding in found if finding.outcome == "fail"]
 
 
 async def test_a_login_that_is_not_the_owner_is_told_at_the_start(

@@ -112,6 +112,7 @@ async def _schema(connection: Any) -> AsyncIterator[Finding]:
             "Stop serving; make the policy audience anew, as migration 0024 has it.",
         )  # fmt: skip
     if await connection.fetchval("select to_regprocedure('knowlog.due_work()')"):
+        await connection.execute("set role knowlog_definer")  # whose functions these are
         yield judge_queue(
             await queue_depth(connection), await connection.fetch("select * from knowlog.due_work()")
         )

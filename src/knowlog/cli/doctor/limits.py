@@ -22,6 +22,7 @@ async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
         return
     try:
         if await connection.fetchval("select to_regprocedure('knowlog.usage_health()')"):
+            await connection.execute("set role knowlog_system")
             yield judge(await connection.fetchrow("select * from knowlog.usage_health()"))
     finally:
         await connection.close()

@@ -35,6 +35,7 @@ async def check_secrets(settings: Settings) -> AsyncIterator[Finding]:
     try:
         if await connection.fetchval("select to_regprocedure('knowlog.secret_health()')"):
             vault = open_vault(settings.secrets, settings.data_dir, here=False)
+            await connection.execute("set role knowlog_system")
             yield judge(await connection.fetch("select * from knowlog.secret_health()"), vault)
     finally:
         await connection.close()
