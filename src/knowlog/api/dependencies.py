@@ -60,10 +60,25 @@ TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
 
 def read_json(raw: bytes) -> Any:
     """Read JSON that a client sent. Raises json.JSONDecodeError, or BadRequest when it is nested too deep."""
-    value = orjson.loads(raw)
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        _require_utf8(raw)
+        raise
     if raw.count(b"[") + raw.count(b"{") > MOST_LEVELS and too_deep(value):
         raise BadRequest(f"The JSON is {TOO_DEEP}. Send it flatter.")
     return value
+
+
+def _require_utf8(raw: bytes) -> None:
+    """Raise JSONDecodeError that says where bytes are none; orjson points to the beginning."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode()
+        raise orjson.JSONDecodeError(
+            "a byte that is no UTF-8 (JSON is sent in it)", before, len(before)
+        ) from error
 
 
 class JsonRequest(Request):

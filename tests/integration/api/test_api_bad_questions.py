@@ -44,6 +44,16 @@ async def test_bytes_that_are_no_text_are_refused(alice: Client) -> None:
     problem(refused, 400, "bad-request")
 
 
+async def test_a_text_in_another_alphabet_is_told_where_it_is_none(alice: Client) -> None:
+    """What a terminal in Latin-1 sends, as a question and as a document."""
+    headers = {"content-type": "application/json"}
+    for path, name in (("/v1/search", "question"), ("/v1/collections/handbook/documents", "text")):
+        sent = f'{{"{name}": "café"}}'.encode("latin-1")
+        refused = problem(await alice.post(path, content=sent, headers=headers), 400, "bad-request")
+        assert "no UTF-8" in str(refused["detail"])
+        assert str(sent.index(b"\xe9")) in str(refused["detail"])
+
+
 MOODS: tuple[Mood, ...] = ("another", "no key", "busy", "endless", "half a stream", "echo", "well")
 
 
