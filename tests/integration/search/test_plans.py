@@ -97,6 +97,23 @@ async def test_a_small_collection_is_scanned_by_its_own_range(database, filled) 
     assert "Seq Scan on vectors" not in plan
 
 
+async def test_looking_for_large_collections_reads_no_table_from_end_to_end(database, filled) -> None:
+    """Not even where all vectors are one collection's, so that the first row that is met would do."""
+    counted = "select seq_scan from pg_stat_xact_user_tables where relid = 'knowlog.vectors'::regclass"
+    async with database.owner() as connection:
+        await connection.execute("begin")
+        await connection.execute("delete from knowlog.vectors where collection_id <> $1", filled[1])
+        await connection.execute("analyze knowlog.vectors")
+        before = await connection.fetchval(counted)
+        await connection.execute("set local role knowlog_system")
+        found = await connection.fetch("select * from knowlog.large_collections($1)", SIZE)
+        await connection.execute("reset role")
+        after = await connection.fetchval(counted)
+        await connection.execute("rollback")
+    assert [(row["embedding_key"], row["dimensions"]) for row in found] == [("words-16", 16)]
+    assert after == before
+
+
 async def dense_plan(database: Database, tenant: Scope, collection: UUID, vector: np.ndarray) -> str:
     """The plan of the dense leg."""
     return await plan_inside(
