@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from knowlog.api.dependencies import NO_NUL, JsonObject, read_json
 from knowlog.api.model import Body
 from knowlog.bootstrap import App
-from knowlog.documents import Content, Upload, head_of, in_file, sha256_of
+from knowlog.documents import UNNAMED, UNNAMED_TEXT, Content, Upload, head_of, in_file, sha256_of
 from knowlog.edge import RequestTimeout, check_body, fetch, visit_of
 from knowlog.formats import Source, detect
 from knowlog.kernel.errors import (
@@ -357,7 +357,7 @@ def _text_upload(document: TextDocument) -> Upload:
 
 def _text_filename(external_id: str | None) -> str:
     """A name that people know the text by until it has a title, and that says it is text."""
-    last = _last_part(external_id, "text")
+    last = _last_part(external_id, UNNAMED_TEXT)
     return last if last.endswith((".txt", ".md")) else f"{last}.txt"
 
 
@@ -398,4 +398,4 @@ def _named(media_type: str, external_id: str | None) -> str:
     """A name for what came without one. It ends like a text or in nothing: an id need not tell the truth of its kind."""
     if media_type in {"", "text/plain"}:
         return _text_filename(external_id)
-    return _last_part(external_id, "document").replace(".", " ").strip() or "document"
+    return _last_part(external_id, UNNAMED).replace(".", " ").strip() or UNNAMED

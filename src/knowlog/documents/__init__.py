@@ -42,6 +42,8 @@ from knowlog.documents.collections import (
 from knowlog.documents.content import Content, InFile, head_of, in_file, pieces_of, sha256_of, size_of
 from knowlog.documents.jobs import cancel_job, retry_dead_jobs, retry_job
 from knowlog.documents.model import (
+    UNNAMED,
+    UNNAMED_TEXT,
     Collection,
     CollectionReceipt,
     DeletionReceipt,
@@ -66,6 +68,8 @@ from knowlog.documents.settings import DocumentsSettings
 
 __all__ = [
     "LEAST_PIECE_BYTES",
+    "UNNAMED",
+    "UNNAMED_TEXT",
     "Access",
     "Answering",
     "Audience",

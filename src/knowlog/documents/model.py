@@ -107,6 +107,9 @@ class ParsedText:
     media_type: str = "text/plain"
 
 
+UNNAMED_TEXT, UNNAMED = "text.txt", "document"
+"""The filenames of what came without a name: of plain text, and of everything else."""
+
 DocumentState = Literal["received", "parsing", "embedding", "indexed", "failed"]
 
 

@@ -164,6 +164,10 @@ def _validation(errors: Sequence[Any]) -> KnowlogError:
             "The body is missing. Send a JSON object, which may be empty ({}) where no member is required.",
             errors=found,
         )
+    if first["where"] == "body" and isinstance(errors[0].get("input"), bytes):
+        return Invalid(
+            "The body was not sent as JSON. Send it with Content-Type: application/json.", errors=found
+        )
     return Invalid(f"{_subject(first['where'])} {first['problem']}{more}.", errors=found)
 
 

@@ -57,9 +57,9 @@ async def checked_address(url: httpx.URL, reach: Reach, resolver: Resolver = res
     host, port = url.raw_host.decode("ascii").strip("[]").lower(), _port(url)
     trusted = not {host, f"{host}:{port}"}.isdisjoint(reach.private_hosts)
     if port not in reach.ports and f"{host}:{port}" not in reach.private_hosts:
-        allowed = ", ".join(map(str, sorted(reach.ports)))
+        allowed = " and ".join(map(str, sorted(reach.ports)))
         raise Invalid(
-            f"The port {port} is not called, but {allowed}. Give another address, or ask the operator to add"
+            f"The port {port} may not be called; {allowed} may. Give another address, or ask the operator to add"
             f" {host}:{port} to {reach.setting}."
         )
     refused = (

@@ -6,9 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from knowlog.bus import Event
-from knowlog.documents import ParsedText
+from knowlog.documents import UNNAMED, UNNAMED_TEXT, ParsedText
 from knowlog.ingestion.hashing import content_hash
 from knowlog.stores import ChunkRow, DocumentChunks, Vectors
+
+_OPENING = 80
+"""Characters of a text's first line that a title made of it has at most, before its dots."""
 
 Made = dict[str, dict[UUID, Vectors]]
 """Vectors by embedding key and content hash."""
@@ -62,11 +65,27 @@ def source_of(event: Event, row: Any) -> Source:
 
 
 def prepared_of(source: Source, parsed: ParsedText, rows: Sequence[ChunkRow]) -> Prepared:
-    """A version with its chunks and their hashes; its title is that of the text, unless one was given."""
-    title = source.title if source.title_given or not parsed.title else parsed.title[:1000]
+    """A version with its chunks and their hashes."""
+    title = _title(source, parsed)
     chunks = DocumentChunks(source.index_id, source.event.subject, source.version, title, rows)
     hashes = tuple(content_hash(text) for text in chunks.searchable_texts())
     return Prepared(source, parsed, chunks, hashes, tuple(row.token_count or 0 for row in rows))
+
+
+def _title(source: Source, parsed: ParsedText) -> str:
+    """The one that was given, else the text's own, else its filename, else how it begins."""
+    if source.title_given:
+        return source.title
+    if parsed.title:
+        return parsed.title[:1000]
+    return _opening(parsed.text) if source.filename in {UNNAMED_TEXT, UNNAMED} else source.title
+
+
+def _opening(text: str) -> str:
+    line = text.strip().partition("\n")[0].strip()
+    if len(line) <= _OPENING:
+        return line
+    return (line[:_OPENING].rpartition(" ")[0].rstrip() or line[:_OPENING]) + " …"
 
 
 def ids_and_versions(items: Sequence[Prepared]) -> tuple[list[UUID], list[int]]:

@@ -54,6 +54,22 @@ async def test_a_text_in_another_alphabet_is_told_where_it_is_none(alice: Client
         assert str(sent.index(b"\xe9")) in str(refused["detail"])
 
 
+async def test_json_that_is_not_called_so_is_told(alice: Client) -> None:
+    """What it holds would be right."""
+    headers = {"content-type": "text/plain"}
+    sent = await alice.post("/v1/search", content=b'{"question": "cats"}', headers=headers)
+    assert "Content-Type: application/json" in str(problem(sent, 422, "invalid")["detail"])
+    sent = await alice.post("/v1/search", json="cats")
+    assert "must be a JSON object" in str(problem(sent, 422, "invalid")["detail"])
+
+
+async def test_an_address_of_another_port_is_told_which_may_be_called(alice: Client) -> None:
+    """And who can allow it."""
+    place = "/v1/collections/handbook/documents"
+    sent = await alice.post(place, json={"url": "http://example.com:90/"})
+    assert "The port 90 may not be called; 80 and 443 may." in str(problem(sent, 422, "invalid")["detail"])
+
+
 MOODS: tuple[Mood, ...] = ("another", "no key", "busy", "endless", "half a stream", "echo", "well")
 
 

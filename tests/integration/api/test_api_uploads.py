@@ -75,6 +75,26 @@ async def test_a_body_without_a_name_is_known_by_its_id(
     assert (await alice.get(answer.headers["location"])).json()["title"] == title
 
 
+LONG = "The parking garage on Main Street closes at ten in the evening, on Sundays at eight, and never on holidays."
+
+
+@pytest.mark.parametrize(("kind", "text", "title"), [
+    ("text/plain", "\n  Vacation is asked for by mail. \nParking is free.", "Vacation is asked for by mail."),
+    ("text/plain", LONG, "The parking garage on Main Street closes at ten in the evening, on Sundays at …"),
+    ("text/markdown", "Nine people came.", "Nine people came."), ("text/markdown", "Nine.\n\n# People", "People"),
+    ("text/plain", "休" * 100, "休" * 80 + " …"), ("application/json", None, "Cats sleep."),
+])  # fmt: skip
+async def test_what_has_no_name_is_titled_by_how_it_begins(
+    alice: Client, app: App, kind: str, text: str | None, title: str
+) -> None:
+    """A list of texts that are all called "text.txt" helps nobody, nor does such a citation."""
+    content = orjson.dumps({"text": "Cats sleep.\nDogs bark."}) if text is None else text.encode()
+    answer = await alice.post(PLACE, content=content, headers={"Content-Type": kind})
+    async with working(app):
+        document = await settled(alice, answer.json()["items"][0]["document_id"])
+    assert (document["state"], document["title"]) == ("indexed", title)
+
+
 async def test_the_same_bytes_change_nothing_other_bytes_make_a_version(alice: Client) -> None:
     """Identity is the external id."""
     first = await alice.post(PLACE, json={"text": "one", "external_id": "x"})
