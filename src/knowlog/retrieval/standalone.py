@@ -43,7 +43,7 @@ _HALF = re.compile(
 _ASKING = frozenset(
     """
     who whom whose what which when where why how is are was were do does did can could will would has have had should may
-    in on at by for from with of since until to the and but or about please name list tell give show explain describe
+    must in on at by for from with of since until to the and but or about please name list tell give show explain describe
     wer wen wem wessen was welche welcher welches wann wo warum wie ist sind war waren hat haben und aber oder in im am
     seit bis von mit für der die das
     qui que quel quelle quand où pourquoi comment est sont et mais ou depuis le la les de
@@ -51,9 +51,14 @@ _ASKING = frozenset(
     """.split()
 )
 _VERBS = frozenset(
-    "is are was were do does did can could will would has have had should may ist sind war waren hat haben est sont es"
-    " son".split()
+    "is are was were do does did can could will would has have had should may must ist sind war waren hat haben est sont"
+    " es son".split()
 )
+_WHO = frozenset(("who", "wer", "qui", "quién"))
+_FURTHER = frozenset(
+    "else exactly first second third next last noch sonst genau zuerst zuletzt d'autre exactement más".split()
+)
+"""What asks on: "Who else from Ghent?", "Who came second?"."""
 _LINKING = frozenset(("of", "the", "and", "de", "la", "von", "der", "und", "du", "des", "del", "y", "et"))
 _GERMAN = frozenset("der das und ist sind wie wer wann mit für ein eine wird hat".split())
 """Where one of these stands, every noun is capitalised, and a capital tells no name."""
@@ -97,7 +102,19 @@ def is_half(question: str, words: Sequence[str]) -> bool:
     saying = [word for word in lower if word not in _ASKING and word not in _PERSONS and lexemes(word)]
     if not saying:
         return True
-    return len(words) <= _FEW and lower[0] in _ASKING and not _VERBS.intersection(lower)
+    return (
+        len(words) <= _FEW
+        and lower[0] in _ASKING
+        and not _VERBS.intersection(lower)
+        and not _who_does_what(lower)
+    )
+
+
+def _who_does_what(lower: Sequence[str]) -> bool:
+    """Whether a verb of its own and something behind it follow "who": "Who painted Guernica?"."""
+    return (
+        lower[0] in _WHO and len(lower) > 2 and lower[1] not in _ASKING and not _FURTHER.intersection(lower)
+    )
 
 
 def _pronoun(words: Sequence[str]) -> int | None:

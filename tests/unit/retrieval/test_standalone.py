@@ -15,6 +15,10 @@ from knowlog.retrieval.standalone import stand_alone
         (["What was the revenue of Acme in 2021?"], "And in 2022?", "And in 2022? (revenue Acme)"),
         (["What is the capital of France?"], "What about Germany?", "What about Germany? (capital)"),
         (["When was the bridge opened?"], "Why?", "Why? (bridge opened)"),
+        (["When was the bridge opened?"], "Who attended?", "Who attended? (bridge opened)"),
+        (["Who opened the bridge in 1987?"], "Who in 1990?", "Who in 1990? (opened bridge)"),
+        (["Who opened the bridge?"], "Who else exactly?", "Who else exactly? (opened bridge)"),
+        (["Who won the race?"], "Who came second?", "Who came second? (won race)"),
         (["Wie lange gilt die Garantie?"], "Was ist mit Pumpen?", "Was ist mit Pumpen? (lange gilt Garantie)"),
     ],
 )  # fmt: skip
@@ -31,6 +35,10 @@ def test_what_a_question_leans_on_is_carried_over(history: list[str], question: 
         "When did Marie Curie publish her thesis?",
         "shipping costs",
         "Is there a canteen in the building?",
+        "Who painted Guernica?",
+        "Who approves holiday?",
+        "How must passwords look?",
+        "Wer bezahlt Fortbildungen?",
     ],
 )
 def test_a_question_that_stands_alone_stays_as_it_is(question: str) -> None:
