@@ -1,7 +1,6 @@
 """Running something until it ends or the user has had enough."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -28,9 +27,12 @@ def run_interruptibly(
         asked = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _once(asked, task))
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             return await task
-        raise Interrupted
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise Interrupted from None
+            raise  # it has exited, which ends the loop: what reads our output has seen enough
 
     with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(main())

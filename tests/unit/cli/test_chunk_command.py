@@ -1,6 +1,10 @@
 """What `knowlog chunk` shows: the text of each strategy's chunks, whole, and their sizes."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -97,3 +101,18 @@ def test_strategies_may_be_written_with_hyphens(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("One.")
     assert run_to_the_end(COMMAND, ["chunk", str(tmp_path / "a.txt"), "--strategy", "parent-child"]) == 0
     assert "== parent_child" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_what_reads_no_further_ends_it_without_a_word(options: list[str], tmp_path: Path):
+    """As `head` does, which has seen enough."""
+    (tmp_path / "a.txt").write_text(TEXT)
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-m", "knowlog", "chunk", str(tmp_path / "a.txt"), *options],
+            env={**os.environ, "KNOWLOG_DATA_DIR": str(tmp_path)}, stdout=nobody, stderr=subprocess.PIPE,
+            text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
