@@ -4,9 +4,10 @@ A line decides first what it is: a table row and a list item are each one statem
 rules are kept apart, because they are never an answer by themselves; everything else is prose. The tables of a PDF have
 no marks: there a line is a row that ends in two figures or more, and what stands before its figures may begin on a line
 above; where all of them are years, it is the table's head. Prose goes to
-`sentencex` (Wikimedia's splitter: abbreviations, initials, full stops of many scripts). What is still longer
-than `LONGEST` tokens is cut at the clause nearest to its middle. Nothing is ever rewritten, so
-`text[start:end]` is the sentence for every span returned.
+`sentencex` (Wikimedia's splitter: abbreviations, initials, full stops of many scripts), by its rules for English, or for
+German where the text's small words are German: there "30. Juni" ends no sentence. What is still longer than `LONGEST`
+tokens is cut at the clause nearest to its middle. Nothing is ever rewritten, so `text[start:end]` is the sentence for
+every span returned.
 """
 
 import re
@@ -18,8 +19,15 @@ from typing import Protocol
 
 import sentencex
 
+from knowlog.answering.language import language_of
+
 LONGEST = 64
 """Tokens (words, marks, single CJK characters) above which a sentence is cut at a clause."""
+
+_AT_ONCE = 10_000
+"""Characters of a paragraph that are split at once."""
+_TELLING = 2_000
+"""Characters of a text from which its language is told."""
 
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]|[^\W_]+|[^\w\s]")
 _HASH_HEADING = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+\S")
@@ -114,31 +122,49 @@ def split(text: str, headings: Iterable[str] = ()) -> list[Sentence]:
     `headings` are titles known to stand in the text: a line that equals one is a heading even without markup.
     """
     titles = {title.strip().casefold() for title in headings if title.strip()}
+    rules = "de" if language_of(text[:_TELLING]) == "German" else "en"
     sentences: list[Sentence] = []
     for number, (kind, start, end) in enumerate(_blocks(text, titles)):
-        for first, last in _whole(text, kind, start, end):
+        for first, last in _whole(text, kind, start, end, rules):
             parts = list(_cut(text, first, last)) if kind is not Kind.HEADING else [(first, last)]
             sentences += [Sentence(*part, kind, number, part[0] > first, part[1] < last) for part in parts]
     return sentences
 
 
-def _whole(text: str, kind: Kind, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _whole(text: str, kind: Kind, start: int, end: int, rules: str) -> Iterator[tuple[int, int]]:
     """Yield the spans of the sentences of one block, however long they are."""
     if kind is Kind.HEADING or (kind is not Kind.PROSE and token_count(text[start:end]) <= LONGEST):
         yield start, end
     else:
-        yield from _sentence_spans(text, start, end)
+        yield from _sentence_spans(text, start, end, rules)
 
 
-def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the sentences of text[start:end]: the pieces add up to it, so offsets are their running sum."""
-    position = start
-    for piece in sentencex.segment("en", text[start:end]):
-        if not text.startswith(piece, position):  # the splitter changed a character: keep the rest whole
+def _sentence_spans(text: str, start: int, end: int, rules: str) -> Iterator[tuple[int, int]]:
+    """Yield the sentences of text[start:end]. The splitter gets no more than `_AT_ONCE` characters: many quotation marks
+    that nothing closes cost it the square of their number. The last sentence of a part begins the next one.
+    """
+    while start < end:
+        upto = min(start + _AT_ONCE, end)
+        if upto < end:
+            upto = text.rfind(" ", start + _AT_ONCE // 2, upto) + 1 or upto
+        ends = list(_ends(text, start, upto, rules))
+        if upto < end and len(ends) > 1:
+            del ends[-1]
+        for last in ends:
+            yield from _stripped(text, start, last)
+            start = last
+
+
+def _ends(text: str, start: int, end: int, rules: str) -> Iterator[int]:
+    """Yield where each sentence of text[start:end] ends: the pieces add up to it, so that is their running sum."""
+    for piece in sentencex.segment(rules, text[start:end]):
+        if not text.startswith(piece, start):  # the splitter changed a character: keep the rest whole
             break
-        yield from _stripped(text, position, position + len(piece))
-        position += len(piece)
-    yield from _stripped(text, position, end)
+        start += len(piece)
+        if piece:
+            yield start
+    if start < end:
+        yield end
 
 
 def _stripped(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

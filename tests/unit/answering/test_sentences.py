@@ -69,6 +69,26 @@ def test_chinese_and_arabic_are_split_at_their_own_marks():
     assert quotes("مرحبا بالعالم. كيف حالك؟ شكرا.") == ["مرحبا بالعالم.", "كيف حالك؟", "شكرا."]
 
 
+def test_german_dates_and_abbreviations_do_not_end_a_sentence():
+    """In a text whose small words are German; an English one with a German name in it is split as ever."""
+    text = "Der Vertrag läuft bis zum 30. Juni 2028. Siehe Abs. 3 bzw. Nr. 7. Die Miete ist 2.450 Euro."
+    assert quotes(text) == [
+        "Der Vertrag läuft bis zum 30. Juni 2028.",
+        "Siehe Abs. 3 bzw. Nr. 7.",
+        "Die Miete ist 2.450 Euro.",
+    ]
+    assert quotes("The van der Waals force is weak. It was the third.") == [
+        "The van der Waals force is weak.",
+        "It was the third.",
+    ]
+
+
+def test_a_long_paragraph_is_split_as_a_short_one():
+    """However it is handed to the splitter, no sentence is cut or lost by that."""
+    sentences = [f"Pump {n} was bought in 19{n % 100:02} by Dr. Lee." for n in range(2_000)]
+    assert quotes(" ".join(sentences)) == sentences
+
+
 def test_a_table_gives_its_rows_and_keeps_its_head_apart():
     """Each row is one statement, the head is a heading, the rule is nothing."""
     text = "| Plan | Price |\n|------|------:|\n| Basic | 10 € |\n| Pro | 20 € |"
@@ -122,7 +142,25 @@ def test_wrapped_lines_are_joined_and_meant_breaks_are_kept():
 
 
 @pytest.mark.parametrize(
-    "unit", ["a, ", "|", "|-", "\n", "x\n", "- ", " \t", "*_", '"a. ', "((", "你", "1. ", "😀"]
+    "unit",
+    [
+        "a, ",
+        "|",
+        "|-",
+        "\n",
+        "x\n",
+        "- ",
+        " \t",
+        "*_",
+        '"a. ',
+        "((",
+        "你",
+        "1. ",
+        "😀",
+        "„",
+        "x“ ",
+        "30. Mai und ",
+    ],
 )
 def test_hostile_repetition_takes_linear_time(unit):
     """A hundred thousand characters of anything are split within three seconds of a processor."""
