@@ -16,7 +16,7 @@ _MAX_MEMBERS = 20_000
 _ENCRYPTED_FLAG = 0x1
 _BY_FOLDER = (("word/", kinds.DOCX), ("xl/", kinds.XLSX), ("ppt/", kinds.PPTX))
 _BY_MIMETYPE = {kind.media_type: kind for kind in (kinds.ODT, kinds.ODS, kinds.ODP, kinds.EPUB)}
-_UNREADABLE = (
+UNREADABLE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError, RuntimeError, EOFError,
 )  # fmt: skip
 """What a damaged or hostile container raises; of RuntimeError, also what asks for a password or an unknown method."""
@@ -41,7 +41,7 @@ def kind_in_zip(source: Source, limits: Limits) -> Kind:
             _refuse_bombs(archive, limits)
             kind = _inside(archive)
             _refuse_passwords(archive, kind)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise damaged("a complete document", str(error)) from error
     return kind
 
@@ -78,7 +78,7 @@ def repacked(
         with zipfile.ZipFile(io.BytesIO(source.content)) as given:
             names = dict.fromkeys(filter(kept, given.namelist()))  # else the last of a name, many times
             contents = {name: read_member(given, name, limits) for name in names}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise damaged(kind.what, str(error)) from error
     if needs is not None and needs not in contents:
         raise damaged(kind.what, f"{needs} is missing")

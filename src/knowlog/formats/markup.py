@@ -13,11 +13,18 @@ from knowlog.formats.references import as_meant, without_references
 from knowlog.formats.shallow import shallow
 
 _CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_FAR = 2**20
+"""How far a page's charset is looked for: browsers, too, begin anew where one comes late."""
 _XML_CHARSET = re.compile(rb"<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([\w.:-]{1,40})", re.IGNORECASE)
 _TOLD_BY_BYTES = re.compile(r"utf|ascii$|iso8859-1$")
 """Many pages that name these are UTF-8, or Windows' Western text; one whose tags are found as ASCII is no UTF-16."""
 _TITLE = re.compile(r"<title\b[^<>]{0,500}>([^<]{0,2000})</title\s*>", re.IGNORECASE)
 _HEAD_ONLY = re.compile(r"<(?:meta|link|base)\b[^<>]*>", re.IGNORECASE)
+_DATA = re.compile(
+    r"""(=\s*)(?:"\s*data:[\w.+/;=%-]*,[^"]*"|'\s*data:[\w.+/;=%-]*,[^']*'|data:[\w.+/;=%-]*,[^\s<>"']*)""",
+    re.IGNORECASE,
+)
+"""The value of an attribute that holds a file, as of a picture: letters without a meaning, more than the page's."""
 _MISREAD = {
     **dict.fromkeys(
         ("a", "b", "big", "cite", "dfn", "em", "font", "i", "ins", "mark", "strong", "u", "var"), ""
@@ -96,7 +103,7 @@ def _readable_page(page: str, kind: Kind, limits: Limits) -> tuple[str, tuple[He
 
 def _without_what_hides(page: str) -> str:
     """A page without what kreuzberg takes for its head, misreads, or looks not deep enough into."""
-    text = _HEAD_ONLY.sub("", _TITLE.sub("", page))
+    text = _HEAD_ONLY.sub("", _TITLE.sub("", _DATA.sub(r'\1""', page)))
     return shallow(_MISREAD_TAG.sub(_read_right, text))
 
 
@@ -106,9 +113,8 @@ def _read_right(tag: re.Match[str]) -> str:
 
 
 def declared_charset(content: bytes) -> str | None:
-    """Return the charset that a page names at its beginning, as a media type; None where its bytes tell better."""
-    head = content[:2048]
-    match = _XML_CHARSET.search(head) or _CHARSET.search(head)
+    """Return the charset that a page names, as a media type; None where its bytes tell better."""
+    match = _XML_CHARSET.search(content[:2048]) or _CHARSET.search(content[:_FAR])
     named = f"text/html; charset={match[1].decode('ascii', 'replace')}" if match else None
     codec = charset_of(named)
     return None if codec is None or _TOLD_BY_BYTES.match(codec) else named

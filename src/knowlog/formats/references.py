@@ -20,6 +20,11 @@ def without_references(xml: str) -> str:
     return _TEXT.sub(lambda text: _REFERENCE.sub(_character, text[0]), xml.translate(_TAKEN))
 
 
+def without_signs(text: str) -> str:
+    """Return text of no XML as it may stand in such XML."""
+    return text.translate(_TAKEN).translate(_STAND_INS)
+
+
 def as_meant(text: str) -> str:
     """Return what was read from such XML with the signs that are meant."""
     return text.translate(_MEANT)

@@ -5,24 +5,19 @@ since the general reader fails on one broken picture and does not keep the slide
 """
 
 import io
-import posixpath
 import zipfile
-from collections.abc import Iterator
-from xml.etree.ElementTree import Element, ParseError  # names of types alone: defusedxml reads  # nosec B405
+from collections.abc import Iterator, Mapping
+from xml.etree.ElementTree import Element  # names of types alone: defusedxml reads  # nosec B405
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
-from knowlog.formats.containers import read_member
 from knowlog.formats.decoding import normalise
 from knowlog.formats.headings import markdown_headings
 from knowlog.formats.kinds import Kind
 from knowlog.formats.model import Extracted, Limits, Pages, Source, damaged, without_text
+from knowlog.formats.parts import DRAWING, RELATION, Rows, drawn, part_xml, relations_of
 from knowlog.formats.text import markdown_table
 
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_A = DRAWING
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
@@ -47,7 +42,7 @@ def read_open_slides(source: Source, kind: Kind, limits: Limits) -> Extracted:
     with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
         if "content.xml" not in archive.namelist():
             raise damaged(kind.what, "content.xml is missing")
-        tree = _xml(archive, "content.xml", limits)
+        tree = part_xml(archive, "content.xml", limits)
     pages = Pages(limits)
     for number, slide in enumerate(tree.iter(f"{_DRAW}page"), start=1):
         pages.add(number, "\n\n".join(filter(None, _open_slide_blocks(slide, limits))))
@@ -60,40 +55,13 @@ def _result(pages: Pages, kind: Kind, limits: Limits) -> Extracted:
     return Extracted(pages.text, kind.media_type, pages.spans, markdown_headings(pages.text, limits))
 
 
-def _xml(archive: zipfile.ZipFile, name: str, limits: Limits) -> Element:
-    content = read_member(archive, name, limits)
-    try:
-        root: Element = fromstring(content, forbid_dtd=True)
-        return root
-    except DefusedXmlException as error:
-        raise damaged("a presentation", "its XML defines entities") from error
-    except ParseError as error:
-        raise damaged("a presentation", str(error)) from error
-
-
-def _relations(
-    archive: zipfile.ZipFile, names: frozenset[str], part: str, limits: Limits
-) -> dict[str, tuple[str, str]]:
-    """Return relation id -> (type, target part) of a part; links that leave the file are not followed."""
-    folder, name = posixpath.split(part)
-    relations = f"{folder}/_rels/{name}.rels"
-    if relations not in names:
-        return {}
-    found = {}
-    for relation in _xml(archive, relations, limits):
-        if relation.get("TargetMode") != "External":
-            target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/")
-            found[relation.get("Id", "")] = (relation.get("Type", ""), target)
-    return found
-
-
 def _slide_parts(archive: zipfile.ZipFile, names: frozenset[str], limits: Limits) -> Iterator[str]:
     part = "ppt/presentation.xml"
     if part not in names:
         raise damaged("a PowerPoint presentation", f"{part} is missing")
-    relations = _relations(archive, names, part, limits)
-    for slide in _xml(archive, part, limits).iter(f"{_P}sldId"):
-        target = relations.get(slide.get(f"{_R}id", ""), ("", ""))[1]
+    relations = relations_of(archive, names, part, limits)
+    for slide in part_xml(archive, part, limits).iter(f"{_P}sldId"):
+        target = relations.get(slide.get(f"{RELATION}id", ""), ("", ""))[1]
         if target in names:
             yield target
 
@@ -101,11 +69,13 @@ def _slide_parts(archive: zipfile.ZipFile, names: frozenset[str], limits: Limits
 def _slide_blocks(
     archive: zipfile.ZipFile, names: frozenset[str], part: str, limits: Limits
 ) -> Iterator[str]:
-    tree = _xml(archive, part, limits)
-    yield from filter(None, (_shape_text(shape, limits) for shape in _shapes(tree)))
-    for kind, target in _relations(archive, names, part, limits).values():
+    tree = part_xml(archive, part, limits)
+    relations = relations_of(archive, names, part, limits)
+    drawings = drawn(archive, names, relations, limits)
+    yield from filter(None, (_shape_text(shape, drawings, limits) for shape in _shapes(tree)))
+    for kind, target in relations.values():
         if kind.endswith("/notesSlide") and target in names:
-            notes = _xml(archive, target, limits)
+            notes = part_xml(archive, target, limits)
             spoken = "\n".join(filter(None, (_notes_text(shape) for shape in _shapes(notes))))
             if spoken:
                 yield f"Notes: {spoken}"
@@ -128,9 +98,10 @@ def _placeholder(shape: Element) -> str | None:
     return None if element is None else element.get("type", "")
 
 
-def _shape_text(shape: Element, limits: Limits) -> str:
+def _shape_text(shape: Element, drawings: Mapping[str, Rows], limits: Limits) -> str:
     if shape.tag == f"{_P}graphicFrame":
-        return "\n\n".join(_table_text(table, limits) for table in shape.iter(f"{_A}tbl"))
+        tables = [_table_text(table, limits) for table in shape.iter(f"{_A}tbl")]
+        return "\n\n".join(tables) or "\n\n".join(_drawing_texts(shape, drawings, limits))
     role = _placeholder(shape)
     if role in _FURNITURE:
         return ""
@@ -140,6 +111,16 @@ def _shape_text(shape: Element, limits: Limits) -> str:
     if role is not None and len(paragraphs) > 1:
         return "\n".join(f"- {line}" for line in paragraphs)
     return "\n".join(paragraphs)
+
+
+def _drawing_texts(frame: Element, drawings: Mapping[str, Rows], limits: Limits) -> Iterator[str]:
+    """A chart as the table that it draws, a diagram as a list."""
+    for each in frame.iter():
+        rows = drawings.get(each.get(f"{RELATION}id") or each.get(f"{RELATION}dm") or "", ())
+        if rows and len(rows[0]) == 1:
+            yield "\n".join(f"- {row[0]}" for row in rows)
+        elif rows:
+            yield markdown_table(rows, limits)
 
 
 def _notes_text(shape: Element) -> str:

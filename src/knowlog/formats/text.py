@@ -12,6 +12,7 @@ from knowlog.formats.model import Extracted, Grid, Limits, Source, too_much_text
 
 _CUE_TIME = re.compile(r"^[^\n]{0,40}-->[^\n]*$")
 _TAG = re.compile(r"<[^<>\n]{0,200}>")
+_DATA = re.compile(r"\bdata:[\w.+-]{1,80}/[\w.+-]{1,80}(?:;[\w.=-]{1,80})*;base64,[A-Za-z0-9+/=%]+")
 _SEPARATORS = ",;\t|"
 
 
@@ -21,8 +22,8 @@ def read_text(source: Source, kind: Kind, limits: Limits) -> Extracted:
 
 
 def read_markdown(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read Markdown as it stands and note its headings."""
-    text = decode(source.content, source.media_type, limits)
+    """Read Markdown as it stands, but for pictures that are written into it as letters, and note its headings."""
+    text = _DATA.sub("data:", decode(source.content, source.media_type, limits))
     headings = markdown_headings(text, limits)
     return Extracted(text, kind.media_type, headings=headings, title=front_matter_title(text))
 

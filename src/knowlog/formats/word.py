@@ -1,37 +1,43 @@
 """Word documents (ECMA-376), put so that kreuzberg leaves out no sign of their text."""
 
+import io
 import re
+import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 
-from knowlog.formats.containers import repacked
+from knowlog.formats.containers import UNREADABLE, repacked
 from knowlog.formats.kinds import Kind
-from knowlog.formats.model import Extracted, Limits, Source
+from knowlog.formats.model import Extracted, Limits, Source, damaged
 from knowlog.formats.office import read_office
-from knowlog.formats.references import as_meant, without_references
+from knowlog.formats.parts import Rows, drawn, relations_of
+from knowlog.formats.references import as_meant, without_references, without_signs
 
+_BODY = "word/document.xml"
 _PARTS = re.compile(r"(?:word/[^/]*|docProps/core)\.xml", re.IGNORECASE)
 _PICTURES = "word/media/"
 _SIGN = re.compile(r"<w:(tab|noBreakHyphen)\s*/>")
 _SIGNS = {"tab": " ", "noBreakHyphen": "-"}
 """Of a run; the tabs of a style have attributes."""
-_BOX = re.compile(
-    r"<(?P<holder>mc:AlternateContent|w:pict)\b(?:(?!<(?:mc:AlternateContent|w:pict)\b).)*?<w:txbxContent\b"
-    r"(?P<held>(?:(?!<mc:AlternateContent\b|<w:txbxContent\b).)*?)</w:txbxContent>"
-    r"(?:(?!<mc:AlternateContent\b).)*?</(?P=holder)>",
-    re.DOTALL,
-)
+_HELD = re.compile(r"<(?P<end>/?)(?:mc:AlternateContent|w:pict|w:drawing)\b[^<>]*?(?P<empty>/?)>")
+_INNERMOST_FALLBACK = re.compile(r"<mc:Fallback\b[^<>]*>(?:(?!<mc:Fallback\b).)*?</mc:Fallback>", re.DOTALL)
+_DRAWN = re.compile(r"<c:chart\b[^<>]*\br:id=\"(\w{1,80})\"|<dgm:relIds\b[^<>]*\br:dm=\"(\w{1,80})\"")
+_BOX = "<w:txbxContent"
 _WORDS = re.compile(r"<w:t(?:\s[^<>]*)?>([^<>]*)</w:t>|(?P<end></w:p>)")
 _OTHER_ENCODING = re.compile(rb"\s*<\?xml[^<>]{0,200}encoding\s*=\s*[\"'](?!utf-8)", re.IGNORECASE)
 
 
 def read_word(source: Source, kind: Kind, limits: Limits) -> Extracted:
-    """Read a Word document: "R&D" is "R&amp;D" in it, and to kreuzberg "RD"; it has no tab or hyphen."""
+    """Read a Word document: "R&D" is "R&amp;D" in it, and to kreuzberg "RD"; it has no tab, hyphen, chart or diagram."""
+    drawings = _drawings(source, kind, limits)
     plain = repacked(
         source,
         kind,
         limits,
         kept=lambda name: not name.startswith(_PICTURES),
-        rewrite=lambda name, content: _plain(content) if _PARTS.fullmatch(name) else content,
+        rewrite=lambda name, content: (
+            _plain(content, drawings if name == _BODY else {}) if _PARTS.fullmatch(name) else content
+        ),
     )
     found = read_office(plain, kind, limits)
     headings = tuple(each._replace(title=as_meant(each.title)) for each in found.headings)
@@ -40,18 +46,58 @@ def read_word(source: Source, kind: Kind, limits: Limits) -> Extracted:
     )
 
 
-def _plain(content: bytes) -> bytes:
+def _drawings(source: Source, kind: Kind, limits: Limits) -> dict[str, Rows]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.content)) as archive:
+            names = frozenset(archive.namelist())
+            return drawn(archive, names, relations_of(archive, names, _BODY, limits), limits)
+    except UNREADABLE as error:
+        raise damaged(kind.what, str(error)) from error
+
+
+def _plain(content: bytes, drawings: Mapping[str, Rows]) -> bytes:
     if _OTHER_ENCODING.match(content):
         return content
     try:
         xml = without_references(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return content
-    xml = _BOX.sub(_within_its_paragraph, xml)
+    xml = _with_words_of_drawings(xml, drawings)
     return _SIGN.sub(lambda sign: f'<w:t xml:space="preserve">{_SIGNS[sign[1]]}</w:t>', xml).encode()
 
 
-def _within_its_paragraph(box: re.Match[str]) -> str:
-    """The words of a text box as words of its run: of a paragraph with a box, kreuzberg reads the one or the other."""
-    words = "".join(" " if found["end"] else found[1] for found in _WORDS.finditer(box["held"]))
-    return f'<w:t xml:space="preserve"> {words.strip()} </w:t>'
+def _with_words_of_drawings(xml: str, drawings: Mapping[str, Rows]) -> str:
+    """Put the words of text boxes, charts and diagrams as words of their run.
+
+    Of a paragraph with a box, kreuzberg reads the one or the other. A drawing may hold others, and is replaced whole.
+    """
+    written, at, depth, begin = [], 0, 0, 0
+    for tag in _HELD.finditer(xml):
+        if tag["empty"]:
+            continue
+        if not tag["end"]:
+            begin = begin if depth else tag.start()
+            depth += 1
+            continue
+        depth -= 1
+        if depth == 0 and (words := _words_of(xml[begin : tag.end()], drawings)):
+            written += [xml[at:begin], f'<w:t xml:space="preserve"> {words} </w:t>']
+            at = tag.end()
+    return "".join([*written, xml[at:]])
+
+
+def _words_of(drawing: str, drawings: Mapping[str, Rows]) -> str:
+    if _BOX not in drawing and _DRAWN.search(drawing) is None:
+        return ""
+    shown, before = drawing, ""
+    while shown != before:  # the same again, for readers that do not know the first form
+        shown, before = _INNERMOST_FALLBACK.sub("", shown), shown
+    words = _own_words(shown, drawings)
+    return words or _own_words(drawing, drawings)
+
+
+def _own_words(drawing: str, drawings: Mapping[str, Rows]) -> str:
+    boxes = "".join(" " if found["end"] else found[1] for found in _WORDS.finditer(drawing))
+    rows = [row for found in _DRAWN.finditer(drawing) for row in drawings.get(found[1] or found[2], ())]
+    told = "; ".join(" ".join(filter(None, row)) for row in rows)
+    return " ".join(f"{boxes} {without_signs(told)}".split())
