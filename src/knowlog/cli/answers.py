@@ -9,6 +9,9 @@ from rich.padding import Padding
 from knowlog.cli.output import one_line, out, say, show, table
 
 _LONGEST_QUOTE = 400
+_NOTHING_THERE = (
+    "No passage was found at all, near or far: `knowlog documents list` shows what is there to be asked."
+)
 _BELOW, _UNDER = 2, 6  # columns by which statements and their sources are set in
 
 
@@ -20,6 +23,8 @@ def show_answer(answer: dict[str, Any]) -> None:
         _print(f"[dim]understood as: {escape(answer['standalone'])}[/dim]", _BELOW)
     if not answer["statements"]:
         _print(f"[yellow]{escape(answer['text'])}[/yellow]", _BELOW)
+        if answer.get("nearest") == [] and not answer.get("notes"):
+            say(_NOTHING_THERE)
     near = False
     for number, statement in enumerate(answer["statements"], start=1):
         if not statement.get("answers", True) and not near:

@@ -85,7 +85,8 @@ def _misused(as_json: bool, error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         return MISUSED  # its help has been printed
     if not isinstance(error, typer.BadParameter):
-        sentence = str(error.format_message()).rstrip(".") + "."
+        sentence = str(error.format_message()).rstrip(".")
+        sentence += "" if sentence.endswith("?") else "."
     elif error.param is None:  # one of ours, which says it all
         return _fail(as_json, MISUSED, "usage", str(error.message))
     else:

@@ -54,6 +54,7 @@ ID = "0199e1b2-c3d4-7f0e-8a7b-6c5d4e3f2a1b"
             "nonsense is not the id of a batch of summaries. `knowlog summaries batches`",
         ),
         ("ask x --filter {", "--filter must be a JSON object"),
+        ("aks x", "No such command 'aks'. Did you mean 'ask'? `knowlog"),
     ],
 )
 def test_a_command_that_is_written_wrongly_is_told_in_a_sentence(

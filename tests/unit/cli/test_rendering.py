@@ -27,6 +27,16 @@ def test_an_answer_that_abstains_says_so(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.strip().splitlines()[-1].strip() == "Not in your documents."
 
 
+def test_who_asks_where_nothing_is_found_at_all_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """As before the first document is in; not where something was near, or the answer itself says why."""
+    silent = {"question": "Who?", "text": "Not in your documents.", "statements": [], "nearest": []}
+    show_answer(silent)
+    assert "`knowlog documents list` shows what is there" in capsys.readouterr().err
+    for more in ({"nearest": [CITATION]}, {"notes": ["1 document is still being indexed."]}):
+        show_answer({**silent, **more})
+        assert "documents list" not in capsys.readouterr().err
+
+
 def test_an_explanation_shows_each_leg(capsys: pytest.CaptureFixture[str]) -> None:
     """Rank and score; a dash where a leg did not see the passage."""
     legs = {"dense": {"rank": 3, "score": 0.71234}}
