@@ -4,7 +4,8 @@ A sentence scores by four things, each from 0 to 1 and each needing no training:
 
 - coverage: the share of the question's content that its words cover, telling words counting more. What stands
   only in its context (title, headings, the sentence or table head before it) counts half: it tells what the
-  sentence is about;
+  sentence is about. Beneath a heading, or behind a sentence, that asks the same as the question, the words of that
+  count as its own: it is the answer in a list of questions;
 - closeness: the cosine of its vector, read under its title, to the question's, between the least and the most
   close of the candidates, so that it means the same for every model;
 - passage: the fused score that retrieval gave its passage;
@@ -137,26 +138,36 @@ def _candidates_of(question: Question, passage: Passage) -> Iterator[Candidate]:
     above = frozenset(lexemes(" ".join((passage.title, *passage.headings))))
     missing = question.missing(above | frozenset(lexemes(text)))
     heading: frozenset[str] = frozenset()
+    answering = _the_same_asked(question, passage.headings[-1] if passage.headings else "")
     for index, sentence in enumerate(sentences):
+        quoted = text[sentence.start : sentence.end]
+        if sentence.kind is Kind.HEADING or _QUESTION.search(quoted):
+            answering = _the_same_asked(question, quoted)
         if sentence.kind is Kind.HEADING:
-            heading = frozenset(lexemes(text[sentence.start : sentence.end]))
+            heading = frozenset(lexemes(quoted))
             continue
         if sentence.end <= led:
             continue
         before = _context_of(sentences, index)
         head = head_of_row(text, sentences, index)
         nearby = head or (text[before.start : before.end] if before else "")
-        quoted = text[sentence.start : sentence.end]
         words = frozenset(lexemes(quoted))
         reach = words | above | heading | frozenset(lexemes(nearby))
         first = before if before and _leans(text, before, sentence) else sentence
         yield replace(
-            _weighed(question, passage, sentence, quoted, first.start, words, reach, nearby),
+            _weighed(question, passage, sentence, quoted, first.start, words, reach, nearby, answering),
             missing=missing, cut_before=first.cut_before or _begins_inside(text, passage, first),
             cut_after=sentence.cut_after,
             head=nearby if sentence.kind is Kind.ROW else "",
             mute=_says_nothing(question, sentence.kind, quoted, words),
         )  # fmt: skip
+
+
+def _the_same_asked(question: Question, text: str) -> frozenset[str]:
+    """The lexemes of a text that asks the same in nearly the same words; none of any other text."""
+    words, asked = frozenset(lexemes(text)), question.weights.keys()
+    same = _QUESTION.search(text) and words and len(words & asked) >= SAME * len(words | asked)
+    return words if same else frozenset()
 
 
 def _says_nothing(question: Question, kind: Kind, quoted: str, words: frozenset[str]) -> bool:
@@ -195,9 +206,11 @@ def _weighed(
     words: frozenset[str],
     reach: frozenset[str],
     nearby: str,
+    answering: frozenset[str],
 ) -> Candidate:
-    covered = question.coverage(words)
-    context = question.coverage(reach - words)
+    said = words | answering
+    covered = question.coverage(said)
+    context = question.coverage(reach - said)
     figure = question.wants_figure and not set(_DIGITS.findall(quoted)) <= set(_DIGITS.findall(question.text))
     score = covered + CONTEXT_CREDIT * context + PASSAGE_WEIGHT * passage.score + FIGURE_WEIGHT * figure
     topic = ", ".join(dict.fromkeys((passage.title, *passage.headings[-1:])))[:200]

@@ -62,6 +62,20 @@ async def test_a_sentence_that_leans_on_the_one_before_is_quoted_with_it(embedde
     assert answer.statements[0].text.endswith("in Leeds in 1978. It moved to York in 1991.")
 
 
+@pytest.mark.parametrize("faq", ["## When is the shop open?\n{}\n", "When is the shop open?\n{}\n"])
+async def test_what_stands_beneath_the_same_question_answers_it(embedder, passage, faq: str):
+    """Though its own words are none of the question's; what stands beneath the next question is another matter."""
+    others = "Open a second shop in Bruges in spring. The shop sells tea."
+    hours = (
+        faq.format("Tuesday to Saturday from 8:00 to 18:00.") + "\n## Do you ship abroad?\nYes, to Belgium.\n"
+    )
+    found = [passage(others), passage(hours)]
+    answer = await compose("When does the shop open?", found, embedder)
+    assert answer.statements[0].text == "Tuesday to Saturday from 8:00 to 18:00."
+    answer = await compose("Where is the shop?", found, embedder)
+    assert all("Tuesday" not in each.text for each in answer.statements[:1])
+
+
 async def test_a_question_about_something_else_is_not_answered(embedder, passage):
     """Nonsense and foreign topics end in "Not in your documents.", with the nearest passages."""
     found = passage(HANDBOOK)
