@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from knowlog.formats.containers import UNREADABLE, repacked
@@ -19,8 +19,9 @@ _PICTURES = "word/media/"
 _SIGN = re.compile(r"<w:(tab|noBreakHyphen)\s*/>")
 _SIGNS = {"tab": " ", "noBreakHyphen": "-"}
 """Of a run; the tabs of a style have attributes."""
-_HELD = re.compile(r"<(?P<end>/?)(?:mc:AlternateContent|w:pict|w:drawing)\b[^<>]*?(?P<empty>/?)>")
-_INNERMOST_FALLBACK = re.compile(r"<mc:Fallback\b[^<>]*>(?:(?!<mc:Fallback\b).)*?</mc:Fallback>", re.DOTALL)
+_TAGS = r"<(?P<end>/?)(?:{})\b[^<>]*?(?P<empty>/?)>"
+_DRAWING = re.compile(_TAGS.format("mc:AlternateContent|w:pict|w:drawing"))
+_FALLBACK = re.compile(_TAGS.format("mc:Fallback"))
 _DRAWN = re.compile(r"<c:chart\b[^<>]*\br:id=\"(\w{1,80})\"|<dgm:relIds\b[^<>]*\br:dm=\"(\w{1,80})\"")
 _BOX = "<w:txbxContent"
 _WORDS = re.compile(r"<w:t(?:\s[^<>]*)?>([^<>]*)</w:t>|(?P<end></w:p>)")
@@ -71,29 +72,39 @@ def _with_words_of_drawings(xml: str, drawings: Mapping[str, Rows]) -> str:
 
     Of a paragraph with a box, kreuzberg reads the one or the other. A drawing may hold others, and is replaced whole.
     """
-    written, at, depth, begin = [], 0, 0, 0
-    for tag in _HELD.finditer(xml):
+    written, at = [], 0
+    for begin, end in _outermost(xml, _DRAWING):
+        if words := _words_of(xml[begin:end], drawings):
+            written += [xml[at:begin], f'<w:t xml:space="preserve"> {words} </w:t>']
+            at = end
+    return "".join([*written, xml[at:]])
+
+
+def _outermost(xml: str, tags: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Begin and end of the elements with these tags that are in no other of them."""
+    depth = begin = 0
+    for tag in tags.finditer(xml):
         if tag["empty"]:
             continue
         if not tag["end"]:
             begin = begin if depth else tag.start()
             depth += 1
-            continue
-        depth -= 1
-        if depth == 0 and (words := _words_of(xml[begin : tag.end()], drawings)):
-            written += [xml[at:begin], f'<w:t xml:space="preserve"> {words} </w:t>']
-            at = tag.end()
-    return "".join([*written, xml[at:]])
+        elif depth:
+            depth -= 1
+            if not depth:
+                yield begin, tag.end()
 
 
 def _words_of(drawing: str, drawings: Mapping[str, Rows]) -> str:
     if _BOX not in drawing and _DRAWN.search(drawing) is None:
         return ""
-    shown, before = drawing, ""
-    while shown != before:  # the same again, for readers that do not know the first form
-        shown, before = _INNERMOST_FALLBACK.sub("", shown), shown
-    words = _own_words(shown, drawings)
-    return words or _own_words(drawing, drawings)
+    shown, at = [], 0
+    for begin, end in _outermost(
+        drawing, _FALLBACK
+    ):  # the same again, for readers that do not know the first form
+        shown.append(drawing[at:begin])
+        at = end
+    return _own_words("".join([*shown, drawing[at:]]), drawings) or _own_words(drawing, drawings)
 
 
 def _own_words(drawing: str, drawings: Mapping[str, Rows]) -> str:
