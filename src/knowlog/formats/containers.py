@@ -2,10 +2,14 @@
 
 import io
 import lzma
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+
+from olefile import OleFileIO
 
 from knowlog.formats import kinds
 from knowlog.formats.kinds import Kind
@@ -20,14 +24,22 @@ UNREADABLE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError, RuntimeError, EOFError,
 )  # fmt: skip
 """What a damaged or hostile container raises; of RuntimeError, also what asks for a password or an unknown method."""
-_BY_STREAM = (  # names of OLE streams, as their directory spells them
-    ("EncryptedPackage", None),
-    ("__substg1.0_", kinds.MSG),
-    ("WordDocument", kinds.DOC),
-    ("Workbook", kinds.XLS),
-    ("Book", kinds.XLS),
-    ("PowerPoint Document", kinds.PPT),
-)
+_BY_STREAM = {  # names of OLE streams, which say themselves alike in small letters and in capitals
+    "__properties_version1.0": kinds.MSG,
+    "worddocument": kinds.DOC,
+    "workbook": kinds.XLS,
+    "book": kinds.XLS,
+    "powerpoint document": kinds.PPT,
+}
+_OLE_DOCUMENTS = frozenset(_BY_STREAM.values())
+_WORD_97, _WORD_ENCRYPTED = 0xA5EC, 0x0100
+_SLIDES_ENCRYPTED = 0xF3D1C4DF
+_ARCHIVE = "The file is a ZIP archive: unpack it and upload the files in it."
+_NO_ARCHIVES = (
+    (re.compile(r"\.fdseq$"), "The file is an XPS document, which is not read: print it to PDF and upload that."),
+    (re.compile(r"^(?:Index/.*\.iwa|Index\.zip|index\.apxl|buildVersionHistory\.plist)$"),
+     "The file is a document of Pages, Numbers or Keynote, which is not read: export it as PDF and upload that."),
+)  # fmt: skip
 
 
 def kind_in_zip(source: Source, limits: Limits) -> Kind:
@@ -47,13 +59,38 @@ def kind_in_zip(source: Source, limits: Limits) -> Kind:
 
 
 def kind_in_ole(source: Source) -> Kind:
-    """Return the kind of document in an OLE container; ParseFailed when it is encrypted or none we know."""
-    for name, kind in _BY_STREAM:
-        if name.encode("utf-16-le") in source.content:
-            if kind is None:
+    """Return the kind of document in an OLE container. ParseFailed when it is damaged or has a password; UnsupportedType
+    when it is of another program, or of one before 1997.
+    """
+    try:
+        with OleFileIO(io.BytesIO(source.content)) as container:
+            names = {each.name.lower() for each in container.root.kids}
+            if "encryptedpackage" in names:
                 raise encrypted("an Office document")
-            return kind
-    raise damaged("an Office document", "no known content in its container")
+            kind = next((kind for name, kind in _BY_STREAM.items() if name in names), None)
+            if kind is not None:
+                _refuse_old_or_encrypted(container, kind)
+                return kind
+    except (OSError, ValueError, struct.error, RecursionError, IndexError) as error:
+        raise damaged("an Office document", str(error)) from error
+    if kinds.named_kind(source) in _OLE_DOCUMENTS:
+        raise damaged("an Office document", "no known content in its container")
+    raise UnsupportedType(kinds.unsupported(source))
+
+
+def _refuse_old_or_encrypted(container: OleFileIO, kind: Kind) -> None:
+    if kind is kinds.DOC:
+        version, flags = struct.unpack("<H8xH", container.openstream("WordDocument").read(12))
+        if version != _WORD_97:
+            raise UnsupportedType(
+                "The file is a document of a Word before Word 97, which is not read: save it as .docx and upload that."
+            )
+        if flags & _WORD_ENCRYPTED:
+            raise encrypted(kind.what)
+    elif kind is kinds.PPT and container.exists("Current User"):
+        head = container.openstream("Current User").read(16)
+        if len(head) == 16 and struct.unpack("<12xL", head)[0] == _SLIDES_ENCRYPTED:
+            raise encrypted(kind.what)
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limits: Limits) -> bytes:
@@ -112,14 +149,18 @@ def _inside(archive: zipfile.ZipFile) -> Kind:
     if "mimetype" in names:
         with archive.open("mimetype") as member:
             declared = member.read(200).decode("ascii", "replace").strip()
-        kind = _BY_MIMETYPE.get(declared.removesuffix("-template"))
+        kind = _BY_MIMETYPE.get(declared.removesuffix("-template").replace("x-ibooks", "epub"))
         if kind is not None:
             return kind
+    if "xl/workbook.bin" in names:
+        return kinds.XLSB
     if "[Content_Types].xml" in names:
         for folder, kind in _BY_FOLDER:
             if any(name.startswith(folder) for name in names):
                 return kind
-    raise UnsupportedType("The file is a ZIP archive: unpack it and upload the files in it.")
+    raise UnsupportedType(
+        next((said for part, said in _NO_ARCHIVES if any(map(part.search, names))), _ARCHIVE)
+    )
 
 
 def _too_large_unpacked(limits: Limits) -> ParseFailed:

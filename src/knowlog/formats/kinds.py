@@ -35,12 +35,13 @@ RTF = Kind("office", "application/rtf", "an RTF document")
 EMAIL = Kind("mail", "message/rfc822", "an e-mail")
 DOCX = Kind("word", _OOXML + "wordprocessingml.document", "a Word document")
 XLSX = Kind("office", _OOXML + "spreadsheetml.sheet", "an Excel workbook")
+XLSB = Kind("office", "application/vnd.ms-excel.sheet.binary.macroEnabled.12", "a binary Excel workbook")
 PPTX = Kind("slides", _OOXML + "presentationml.presentation", "a PowerPoint presentation")
 ODT = Kind("open_text", _ODF + "text", "an OpenDocument text")
 ODS = Kind("office", _ODF + "spreadsheet", "an OpenDocument spreadsheet")
 ODP = Kind("open_slides", _ODF + "presentation", "an OpenDocument presentation")
 EPUB = Kind("book", "application/epub+zip", "an EPUB book")
-DOC = Kind("office", "application/msword", "a Word 97 document")
+DOC = Kind("old_word", "application/msword", "a Word 97 document")
 XLS = Kind("office", "application/vnd.ms-excel", "an Excel 97 workbook")
 PPT = Kind("office", "application/vnd.ms-powerpoint", "a PowerPoint 97 presentation")
 MSG = Kind("office", "application/vnd.ms-outlook", "an Outlook message")
@@ -57,6 +58,7 @@ _BY_SUFFIX: dict[str, Kind] = {
     **dict.fromkeys((".doc", ".dot"), DOC),
     **dict.fromkeys((".xls", ".xlt"), XLS),
     **dict.fromkeys((".ppt", ".pps"), PPT),
+    ".xlsb": XLSB,
     ".xml": XML,
     ".pdf": PDF,
     ".rtf": RTF,
@@ -143,7 +145,7 @@ def detect(source: Source) -> Kind:
     head = source.content[:HEAD_BYTES]
     if not source.content:
         raise ParseFailed("The file is empty. Upload one that holds text.")
-    named = _named_kind(source)
+    named = named_kind(source)
     found = _by_magic(head, named)
     if found is not None:
         return found
@@ -161,7 +163,7 @@ def _no_text(source: Source, named: Kind | None) -> str:
     plain = PurePosixPath(source.filename).suffix.lower() == ".txt"  # no kind by its name: it may hold a mail
     meant = named or (TEXT if plain else None)
     if meant is None:
-        return _unsupported(source, "in a format that no reader here takes")
+        return unsupported(source)
     return (
         f"The file is named like {meant.what} and holds something else than text."
         " Check that it was saved and sent whole, and upload it again."
@@ -190,7 +192,8 @@ def _looks_like_utf16(head: bytes) -> bool:
     return min(even, odd) * 20 < max(even, odd) and max(even, odd) > 0.4 * len(head) / 2
 
 
-def _named_kind(source: Source) -> Kind | None:
+def named_kind(source: Source) -> Kind | None:
+    """The kind that a file's name says, or else its sender."""
     by_name = _BY_SUFFIX.get(PurePosixPath(source.filename).suffix.lower())
     claimed = (source.media_type or "").partition(";")[0].strip().lower()
     return by_name or _BY_MEDIA_TYPE.get(claimed)
@@ -220,7 +223,8 @@ def _by_text(head: bytes) -> Kind:
     return TEXT
 
 
-def _unsupported(source: Source, reason: str) -> str:
+def unsupported(source: Source, reason: str = "in a format that no reader here takes") -> str:
+    """Say that no reader takes a file, and what is taken."""
     suffix = PurePosixPath(source.filename).suffix.lower()[:16]
     return (
         f"The file{f' ({suffix})' if suffix.isprintable() and suffix else ''} is {reason}."

@@ -9,7 +9,7 @@ import kreuzberg
 from knowlog.formats.corners import corners_of
 from knowlog.formats.decoding import normalise
 from knowlog.formats.headings import markdown_headings
-from knowlog.formats.kinds import ODS, XLS, XLSX, Kind
+from knowlog.formats.kinds import ODS, XLS, XLSB, XLSX, Kind
 from knowlog.formats.model import (
     Extracted,
     Grid,
@@ -23,7 +23,7 @@ from knowlog.formats.model import (
     without_text,
 )
 
-_SHEETS = frozenset(kind.media_type for kind in (XLSX, XLS, ODS))
+_SHEETS = frozenset(kind.media_type for kind in (XLSX, XLSB, XLS, ODS))
 _IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\([^()\n]{0,2000}\)")
 _LINK = re.compile(r"(?<!\\)\[([^\[\]\n]{1,1000})\]\((?:[^()\\\n]|\\.){0,2000}\)")
 _EMPHASIS = re.compile(r"(?<!\\)(\*{1,3})(?=[^\s*])([^*\n]{0,2000}[^\s*\\])\1")

@@ -10,6 +10,7 @@ import pytest
 from knowlog.formats import Extracted, Limits, Source, detect, read
 from knowlog.kernel.errors import KnowlogError, ParseFailed, UnsupportedType
 from office_files import docx, pptx, slide, zipped
+from ole_files import ole
 from paged_pdf import paged_pdf
 
 
@@ -152,7 +153,7 @@ def test_a_pdf_with_a_password_is_refused():
 
 def test_an_office_document_with_a_password_is_refused():
     """Encrypted Office documents are OLE containers with an encrypted package inside."""
-    content = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le")
+    content = ole({"EncryptedPackage": b"x"})
     with pytest.raises(ParseFailed, match="password"):
         extracted(content, "a.docx")
 
