@@ -5,7 +5,7 @@ A field is written as an instruction and what Word last made of it: `HYPERLINK "
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from olefile import OleFileIO
@@ -19,6 +19,11 @@ _KEPT = frozenset((_BEGIN, _SEPARATOR, _END, 0x07, 0x0C, 0x0D))
 """Marks of fields, of cells, of pages and of paragraphs, on which what follows relies."""
 _PIECES_AT, _FLAGS_AT, _OTHER_TABLE = 0x01A2, 0x0A, 0x0200
 _COMPRESSED = 1 << 30
+_SHOWN, _LONGEST_NAME = "EQ", 16
+"""An equation has no result: it is drawn by its instruction, as are readings above Japanese words."""
+
+Piece = tuple[int, int, int]
+"""Where characters stand: offset, count, and bytes of each."""
 
 
 def read_old_word(source: Source, kind: Kind, limits: Limits) -> Extracted:
@@ -41,8 +46,8 @@ def _without_instructions(content: bytes) -> bytes:
         return content
 
 
-def _pieces(text: bytearray, table: bytes) -> Iterator[tuple[int, int, int]]:
-    """Where the characters stand, in their order: offset, count, and bytes of each (section 2.4.1)."""
+def _pieces(text: bytearray, table: bytes) -> Iterator[Piece]:
+    """Where the characters stand, in their order (section 2.4.1)."""
     at, size = struct.unpack_from("<LL", text, _PIECES_AT)
     end = at + size
     while at < end and table[at] == 1:  # what is said of their formatting
@@ -57,18 +62,39 @@ def _pieces(text: bytearray, table: bytes) -> Iterator[tuple[int, int, int]]:
         yield offset, places[number + 1] - places[number], width
 
 
-def _overwrite(text: bytearray, pieces: list[tuple[int, int, int]]) -> None:
-    open_fields: list[bool] = []  # of each: whether its instruction is being read
+def _overwrite(text: bytearray, pieces: Sequence[Piece]) -> None:
+    open_fields: list[_Field] = []
+    instructing: _Field | None = None  # the outermost whose instruction is being read
     for offset, count, width in pieces:
         if count < 0 or offset + count * width > len(text):
             raise ValueError("a piece lies outside of the text")
         for at in range(offset, offset + count * width, width):
             sign = text[at] if width == 1 else text[at] | text[at + 1] << 8
             if sign == _BEGIN:
-                open_fields.append(True)
-            elif sign == _SEPARATOR and open_fields:
-                open_fields[-1] = False
-            elif sign == _END and open_fields:
-                open_fields.pop()
-            elif sign not in _KEPT and any(open_fields):
-                text[at : at + width] = _BEGIN.to_bytes(width, "little")
+                open_fields.append(_Field())
+                instructing = instructing or open_fields[-1]
+            elif sign in (_SEPARATOR, _END) and open_fields:
+                field = open_fields[-1] if sign == _SEPARATOR else open_fields.pop()
+                if field is instructing:
+                    instructing = None
+                    if sign == _SEPARATOR or not field.told.strip().startswith(_SHOWN):
+                        field.overwrite(text)
+            elif instructing is not None and sign not in _KEPT:
+                instructing.read(at, width, sign)
+
+
+class _Field:
+    """A field whose end has not come. What stands in its instruction is read, that of fields within it, too."""
+
+    def __init__(self) -> None:
+        self.told = ""
+        self._read: list[tuple[int, int]] = []
+
+    def read(self, at: int, width: int, sign: int) -> None:
+        self._read.append((at, width))
+        if len(self._read) < _LONGEST_NAME:
+            self.told += chr(sign)
+
+    def overwrite(self, text: bytearray) -> None:
+        for at, width in self._read:
+            text[at : at + width] = _BEGIN.to_bytes(width, "little")

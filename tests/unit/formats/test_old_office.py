@@ -32,6 +32,9 @@ LINK = field('HYPERLINK "http://example.com/a"', "the price list")
     ((f"{CONTENTS}.\r",), "Page 7."),
     ((f"A {FIELD} TOC {field('X', 'hidden')} {RESULT}b{FIELD_END} c.\r",), "A b c."),
     ((f"A{RESULT}{FIELD_END} b.\r",), "A b."),
+    ((f"A{FIELD} XE \"hidden\" {FIELD_END} b.\r",), "A b."),
+    ((f"A {FIELD}EQ over(x,y){FIELD_END} b.\r",), "A EQ over(x,y) b."),
+    ((f"A {FIELD} never ended, b.\r",), "A never ended, b."),
 ])  # fmt: skip
 def test_instructions_of_fields_are_no_text(pieces: tuple[str, ...], text: str):
     """What they made is; in pieces of either width, within each other, and where they are not paired."""
