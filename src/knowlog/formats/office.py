@@ -34,6 +34,10 @@ _NO_HEADING = "\ue000"  # stands for an escaped "#" until headings are found
 _LITERALS = {"|": "\\|", "#": _NO_HEADING}
 _ENTITY = re.compile(r"&#(\d{1,6});")
 _FENCE = re.compile(r"(^[ ]{0,3}```[^\n]*\n.*?^[ ]{0,3}```[ \t]*$)", re.MULTILINE | re.DOTALL)
+_MIDNIGHT = re.compile(r"(?<=\| )(\d{4}-\d\d-\d\d) 00:00:00(?= \|)")
+"""A cell with a date: kreuzberg gives each a time."""
+_DAY_0 = re.compile(r"(?<=\| )1899-12-3[01] (\d\d:\d\d:\d\d)(?= \|)")
+"""A cell with a time of day: kreuzberg gives each the date from which spreadsheets count."""
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -100,7 +104,8 @@ def _workbook(result: Any, content: bytes, kind: Kind, limits: Limits) -> Extrac
     names: list[str] = list(result.metadata.get("sheet_names") or [])
     tables = defaultdict(list)
     for table in result.tables:
-        tables[table.page_number].append(_ENTITY.sub(lambda match: _character(int(match[1])), table.markdown))
+        cells = _MIDNIGHT.sub(r"\1", _DAY_0.sub(r"\1", table.markdown))
+        tables[table.page_number].append(_ENTITY.sub(lambda match: _character(int(match[1])), cells))
     corners = corners_of(content, result.tables) if kind is XLSX else {}
     pages, grids = Pages(limits), []
     for number in range(1, max([len(names), *tables]) + 1):

@@ -23,7 +23,9 @@ from knowlog.kernel.errors import ParseFailed
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _BROKEN_WORD = "\ufffe"  # what pdfium puts for a hyphen that a line end made necessary
-_FILE_NAME = re.compile(r"^(?:microsoft \w+ - |untitled|slide 1$)|\.\w{2,5}$", re.IGNORECASE)
+_FILE_NAME = re.compile(
+    r"^(?:microsoft \w+ - |untitled|slide 1$|\((?:anonymous|unspecified)\)$)|\.\w{2,5}$", re.IGNORECASE
+)
 _WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff\uac00-\ud7af]")
 _MAX_TITLE_CHARS = 300
 

@@ -9,7 +9,7 @@ import pytest
 
 from knowlog.formats import Extracted, Limits, Source, detect, read
 from knowlog.kernel.errors import KnowlogError, ParseFailed, UnsupportedType
-from office_files import docx, pptx, slide, zipped
+from office_files import docx, pptx, slide, xlsx, zipped
 from ole_files import ole
 from paged_pdf import paged_pdf
 
@@ -34,11 +34,26 @@ def test_a_pdf_has_its_pages():
 
 @pytest.mark.parametrize(
     ("title", "wanted"),
-    [("Pump manual", "Pump manual"), ("0001410636-22-000048", None), ("manual.docx", None), ("2.1", None)],
+    [
+        ("Pump manual", "Pump manual"),
+        ("0001410636-22-000048", None),
+        ("manual.docx", None),
+        ("2.1", None),
+        ("(anonymous)", None),
+        ("Letters (anonymous)", "Letters (anonymous)"),
+    ],
 )
 def test_a_title_says_something(title, wanted):
     """A number or a file name that a program put there is no title."""
     assert extracted(paged_pdf([["Text"]], title), "a.pdf").title == wanted
+
+
+def test_a_date_in_a_sheet_has_no_time_and_a_time_no_date():
+    """Such as no spreadsheet shows; what has both keeps both."""
+    cells = [("A1", 1, "46085"), ("B1", 2, "0.3020833333"), ("C1", 1, "46085.5625"), ("D1", 0, "7.5")]
+    row = "".join(f'<c r="{place}" s="{style}"><v>{value}</v></c>' for place, style, value in cells)
+    found = extracted(xlsx(row), "a.xlsx")
+    assert found.text.splitlines()[2] == "| 2026-03-04 | 07:15:00 | 2026-03-04 13:30:00 | 7.5 |"
 
 
 def test_a_presentation_has_its_slides():
