@@ -23,6 +23,7 @@ READERS: dict[str, str] = {
     "open_slides": "knowlog.formats.slides.read_open_slides",
     "open_text": "knowlog.formats.open_text.read_open_text",
     "word": "knowlog.formats.word.read_word",
+    "rich_text": "knowlog.formats.rich_text.read_rich_text",
     "old_word": "knowlog.formats.old_word.read_old_word",
     "office": "knowlog.formats.office.read_office",
 }
