@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 from knowlog.bus import notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id, now
-from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from knowlog.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from knowlog.tenants.audit import record, record_as_operator
 from knowlog.tenants.model import NO_TENANT, Key, KeyRole, Principal, Tenant, subjects_of
 from knowlog.tenants.naming import clean_name, known_key_role
@@ -53,14 +54,17 @@ async def authenticate(database: Database, secret: str) -> Principal:
 
 async def _find_key(database: Database, tenant_id: UUID, secret: str) -> Any:
     """Find a key where its tenant lives, and write down that it was used, or refused. Raises Unauthenticated."""
-    async with database.transaction(Scope(tenant_id, "authentication")) as connection:
+    scope = Scope(tenant_id, "authentication")
+    async with database.transaction(scope) as connection:
         row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
         if row is None:
             await _note_refusal(connection, tenant_id, secret)
-        elif row["used_again"] and not row["suspended"]:
-            await connection.execute(_SQL["touch_key"], row["key_id"])
     if row is None:
         raise Unauthenticated(_REFUSED)
+    if row["used_again"] and not row["suspended"]:
+        with suppress(Unavailable):  # who only reads needs no room on the database's disk
+            async with database.transaction(scope) as connection:
+                await connection.execute(_SQL["touch_key"], row["key_id"])
     return row
 
 

@@ -11,6 +11,7 @@ import hashlib
 import re
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -20,7 +21,7 @@ from uuid import UUID
 from knowlog.bus import notify_progress
 from knowlog.database import Connection, Database, Scope, load_queries
 from knowlog.kernel import new_id
-from knowlog.kernel.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from knowlog.kernel.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from knowlog.tenants import tokens
 from knowlog.tenants.audit import record
 from knowlog.tenants.members import principal_of
@@ -169,15 +170,18 @@ async def authenticate_member(database: Database, token: str) -> Principal:
     """
     try:
         key_id, claims = tokens.read(token)
-        async with database.transaction(Scope(claims.tenant_id, "authentication")) as connection:
+        scope = Scope(claims.tenant_id, "authentication")
+        async with database.transaction(scope) as connection:
             row = await connection.fetchrow(_SQL["session_rights"], claims.session_id, key_id)
             if row is None or row["public_key"] is None or row["member_id"] != claims.member_id:
                 raise tokens.NoToken
             tokens.verify(token, row["public_key"], claims)
             if row["suspended"]:
                 raise Forbidden(SUSPENDED)
-            if row["used_again"]:
-                await connection.execute(_SQL["touch_session"], claims.session_id)
+        if row["used_again"]:
+            with suppress(Unavailable):  # who only reads needs no room on the database's disk
+                async with database.transaction(scope) as connection:
+                    await connection.execute(_SQL["touch_session"], claims.session_id)
     except tokens.NoToken as error:
         raise Unauthenticated(
             "The access token is not valid, or not any more. Renew it with the refresh token, or sign in again."

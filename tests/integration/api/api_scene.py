@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
 from at_work import at_work
+from knowlog.database import Database, Scope
 
 Client = httpx.AsyncClient
 working = at_work
@@ -75,3 +77,21 @@ def events_of(stream: str) -> list[tuple[str, dict[str, Any]]]:
         if fields:
             events.append((fields["event"], json.loads(fields["data"])))
     return events
+
+
+@asynccontextmanager
+async def nothing_can_be_written(database: Database, scope: Scope, table: str) -> AsyncIterator[None]:
+    """A full disk, as the rows of one tenant in one table see it; they were last used a while ago."""
+    async with database.owner() as owner:
+        await owner.execute(
+            f"update knowlog.{table} set last_used_at = now() - interval '1 hour' where tenant_id = '{scope.tenant_id}';"
+            "create function knowlog.full_disk() returns trigger language plpgsql as"
+            " $$ begin raise 'No space left on device' using errcode = 'disk_full'; end $$;"
+            f"create trigger full_disk before update on knowlog.{table} for each row"
+            f" when (old.tenant_id = '{scope.tenant_id}') execute function knowlog.full_disk()"
+        )
+    try:
+        yield
+    finally:
+        async with database.owner() as owner:
+            await owner.execute("drop function knowlog.full_disk() cascade")

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from api_scene import Client, MakeClient, client_of, problem, upload
+from api_scene import Client, MakeClient, client_of, nothing_can_be_written, problem, upload
 from fastapi import FastAPI
 
-from knowlog.database import Scope
+from knowlog.database import Database, Scope
 
 
 async def test_a_key_is_created_shown_once_and_works(api: FastAPI, alice: Client) -> None:
@@ -28,6 +28,15 @@ async def test_a_revoked_key_opens_nothing_at_once(api: FastAPI, alice: Client) 
         revoked = await alice.delete(f"/v1/keys/{made['key']['key_id']}")
         assert revoked.json()["revoked_at"] is not None
         problem(await reader.get("/v1/collections"), 401, "unauthenticated")
+
+
+async def test_a_full_disk_does_not_keep_a_key_from_reading(
+    database: Database, alice: Client, tenant: Scope
+) -> None:
+    """When it was last used is written down later."""
+    async with nothing_can_be_written(database, tenant, "api_keys"):
+        assert (await alice.get("/v1/collections")).status_code == 200
+    assert (await alice.get("/v1/collections")).status_code == 200
 
 
 async def test_an_expired_key_opens_nothing(api: FastAPI, alice: Client) -> None:

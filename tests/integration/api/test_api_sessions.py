@@ -7,7 +7,7 @@ from statistics import median
 from uuid import UUID
 
 import pytest
-from api_scene import Client, problem, upload
+from api_scene import Client, nothing_can_be_written, problem, upload
 from people_scene import PASSWORD, People, new_email
 
 from knowlog.bootstrap import App
@@ -44,6 +44,17 @@ async def test_a_session_is_shown_to_its_owner_alone(people: People, alice: Clie
     problem(await dora.delete(f"/v1/sessions/{opened['session_id']}"), 404, "not-found")
     problem(await alice.get("/v1/sessions"), 403, "forbidden")
     assert (await bob.get("/v1/sessions/current")).json()["member"]["email"] == bob_email
+
+
+async def test_a_full_disk_does_not_keep_a_session_from_reading(
+    people: People, alice: Client, tenant: Scope, database: Database
+) -> None:
+    """When it was last used is written down later."""
+    email = new_email("bob")
+    await people.joined(alice, tenant, email)
+    bob, _ = await people.signed_in(email)
+    async with nothing_can_be_written(database, tenant, "sessions"):
+        assert (await bob.get("/v1/collections")).status_code == 200
 
 
 async def test_signing_out_holds_at_once(people: People, alice: Client, tenant: Scope) -> None:
