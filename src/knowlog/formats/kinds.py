@@ -132,6 +132,10 @@ _MAIL_HEAD = re.compile(
     rb"(?:Return-Path|Received|Delivered-To|From|MIME-Version|Message-ID): ", re.IGNORECASE
 )
 _MAIL_FIELD = re.compile(rb"^(?:From|Subject|MIME-Version|Message-ID): ", re.IGNORECASE | re.MULTILINE)
+_FIELD = re.compile(rb"([!-9;-~]+):[ \t]|[ \t]")
+_WRITTEN_BY_PEOPLE = frozenset((b"from", b"to", b"subject", b"date", b"cc"))
+_WRITTEN_ON_THE_WAY = frozenset((b"mime-version", b"message-id", b"received"))
+_WRITTEN_ON_ARRIVAL = frozenset((b"delivered-to", b"return-path", b"arc-seal", b"dkim-signature"))
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _NO_CHARACTER = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -220,7 +224,19 @@ def _by_text(head: bytes) -> Kind:
         return XML
     if _MAIL_HEAD.match(head) and len(_MAIL_FIELD.findall(head)) >= 2:
         return EMAIL
-    return TEXT
+    return EMAIL if _begins_with_fields_of_mail(head) else TEXT
+
+
+def _begins_with_fields_of_mail(head: bytes) -> bool:
+    """Whether nothing but fields stands before the first empty line, as people write them and as programs do."""
+    block, end, _ = head.replace(b"\r\n", b"\n").partition(b"\n\n")
+    lines = block.split(b"\n")
+    if not end and len(head) == HEAD_BYTES:
+        lines.pop()  # it is cut
+    fields = [_FIELD.match(line) for line in lines]
+    names = {found[1].lower() for found in fields if found and found[1]}
+    by_people = len(names & _WRITTEN_BY_PEOPLE) >= 2 or bool(names & _WRITTEN_ON_ARRIVAL)
+    return all(fields) and by_people and bool(names & _WRITTEN_ON_THE_WAY)
 
 
 def unsupported(source: Source, reason: str = "in a format that no reader here takes") -> str:

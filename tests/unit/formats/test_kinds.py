@@ -21,6 +21,18 @@ from knowlog.kernel.errors import ParseFailed, UnsupportedType
         (b"  <html><body>x", "page.bin", "text/html"),
         (b"<?xml version='1.0'?><a/>", "data", "application/xml"),
         (b"From: a@b.c\nSubject: Hi\n\nText", "message", "message/rfc822"),
+        (
+            b"To: a@b.c\r\nFrom: d@e.f\r\nX-A: b\r\n c\r\nMIME-Version: 1.0\r\n\r\nText",
+            "1234.M20",
+            "message/rfc822",
+        ),
+        (b"To: all\nSubject: Hi\n\nMessage-ID: none", "memo", "text/plain"),
+        (b"To: all\nSubject: Hi\nthis is text\nMessage-ID: none\n\n", "memo", "text/plain"),
+        (
+            b"Delivered-To: a@b.c\nReceived: x\nX-Y: " + b"\n z" * 3000 + b"\nTo: a@b.c\n\nText",
+            "mail",
+            "message/rfc822",
+        ),
         (b"From here on, all is text.", "story", "text/plain"),
         (b"\xff\xfeh\x00i\x00", "wide.txt", "text/plain"),
         ("naïve café".encode("latin-1"), "old.txt", "text/plain"),
