@@ -158,9 +158,12 @@ def detect(source: Source) -> Kind:
             f"The file is named like {named.what} and its content is not one."
             " Check that it was saved and sent whole, and upload it again."
         )
-    if not looks_like_text(source.content):
+    if not looks_like_text(head):
         raise UnsupportedType(_no_text(source, named))
-    return named or _by_text(head)
+    kind = named or _by_text(head)
+    if kind is not EMAIL and not looks_like_text(source.content):  # a mail may carry bytes as they are
+        raise UnsupportedType(_no_text(source, named))
+    return kind
 
 
 def _no_text(source: Source, named: Kind | None) -> str:
@@ -175,14 +178,19 @@ def _no_text(source: Source, named: Kind | None) -> str:
 
 
 def looks_like_text(content: bytes) -> bool:
-    """Tell whether the head of a file is text in UTF-8, UTF-16 or an 8-bit alphabet."""
+    """Tell whether a file is text in UTF-8, UTF-16 or an 8-bit alphabet, by its head, and its middle and end if given.
+
+    Pictures and measurements may begin with pages of text.
+    """
     head = content[:HEAD_BYTES]
     if head.startswith(_UTF16_MARKS):
         return _reads_well(head)
     nul_share = head.count(0) / max(1, len(head))
     if nul_share > 0.2:  # UTF-16 without a mark: every other byte of western text
         return _looks_like_utf16(head) and _reads_well(head)
-    return len(_BINARY.findall(head)) <= len(head) // 50
+    middle = len(content) // 2
+    parts = (head, content[middle : middle + HEAD_BYTES], content[-HEAD_BYTES:])
+    return all(len(_BINARY.findall(part)) <= len(part) // 50 for part in parts)
 
 
 def _reads_well(head: bytes) -> bool:

@@ -88,3 +88,11 @@ def test_content_that_contradicts_the_name_is_refused():
 def test_a_text_in_utf_16_with_a_byte_too_many_is_a_text():
     """As where a line feed was appended by a tool that knows ASCII alone."""
     assert detect(Source("A short note.".encode("utf-16") + b"\n", "note.txt")).reader == "text"
+
+
+@pytest.mark.parametrize("measured", [bytes(range(256)) * 90, b"words " * 2000 + bytes(range(256)) * 60])
+def test_what_begins_with_text_and_holds_other_bytes_is_none(measured: bytes):
+    """As pictures of telescopes do."""
+    with pytest.raises(UnsupportedType):
+        detect(Source(b"SIMPLE = T / file does conform to FITS standard\n" * 100 + measured, "x.fits"))
+    assert detect(Source(b"Nine people came.\n" * 1000 + b"\x1a", "x.log")).media_type == "text/plain"
