@@ -188,7 +188,7 @@ def looks_like_text(content: bytes) -> bool:
     nul_share = head.count(0) / max(1, len(head))
     if nul_share > 0.2:  # UTF-16 without a mark: every other byte of western text
         return _looks_like_utf16(head) and _reads_well(head)
-    middle = len(content) // 2
+    middle = max(0, len(content) - HEAD_BYTES) // 2
     parts = (head, content[middle : middle + HEAD_BYTES], content[-HEAD_BYTES:])
     return all(len(_BINARY.findall(part)) <= len(part) // 50 for part in parts)
 
