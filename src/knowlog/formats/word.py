@@ -19,9 +19,8 @@ _PICTURES = "word/media/"
 _SIGN = re.compile(r"<w:(tab|noBreakHyphen)\s*/>")
 _SIGNS = {"tab": " ", "noBreakHyphen": "-"}
 """Of a run; the tabs of a style have attributes."""
-_TAGS = r"<(?P<end>/?)(?:{})\b[^<>]*?(?P<empty>/?)>"
-_DRAWING = re.compile(_TAGS.format("mc:AlternateContent|w:pict|w:drawing"))
-_FALLBACK = re.compile(_TAGS.format("mc:Fallback"))
+_DRAWING = re.compile(r"<(?P<end>/?)(?:mc:AlternateContent|w:pict|w:drawing)\b[^<>]*?(?P<empty>/?)>")
+_FALLBACK = re.compile(r"<(?P<end>/?)mc:Fallback\b[^<>]*?(?P<empty>/?)>")
 _DRAWN = re.compile(r"<c:chart\b[^<>]*\br:id=\"(\w{1,80})\"|<dgm:relIds\b[^<>]*\br:dm=\"(\w{1,80})\"")
 _BOX = "<w:txbxContent"
 _WORDS = re.compile(r"<w:t(?:\s[^<>]*)?>([^<>]*)</w:t>|(?P<end></w:p>)")
