@@ -22,6 +22,7 @@ from knowlog.formats.model import (
     too_much_text,
     without_text,
 )
+from knowlog.formats.sheet_drawings import drawn_on_sheets
 
 _SHEETS = frozenset(kind.media_type for kind in (XLSX, XLSB, XLS, ODS))
 _IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\([^()\n]{0,2000}\)")
@@ -107,13 +108,13 @@ def _workbook(result: Any, content: bytes, kind: Kind, limits: Limits) -> Extrac
         cells = _MIDNIGHT.sub(r"\1", _DAY_0.sub(r"\1", table.markdown))
         tables[table.page_number].append(_ENTITY.sub(lambda match: _character(int(match[1])), cells))
     corners = corners_of(content, result.tables) if kind is XLSX else {}
+    drawings = drawn_on_sheets(content, limits) if kind is XLSX else {}
     pages, grids = Pages(limits), []
-    for number in range(1, max([len(names), *tables]) + 1):
+    for number in range(1, max([len(names), *tables, *drawings]) + 1):
         name = names[number - 1] if number <= len(names) else f"Sheet {number}"
         head = normalise(f"## {name}")
-        start = pages.add(
-            number, "\n\n".join([head, *map(normalise, tables[number])]) if tables[number] else ""
-        )
+        blocks = [*map(normalise, tables[number]), *drawings.get(number, ())]
+        start = pages.add(number, "\n\n".join([head, *blocks]) if blocks else "")
         if number in corners:
             grids.append(Grid(name[:200], start + len(head) + 2, *corners[number]))
     if pages.length == 0:

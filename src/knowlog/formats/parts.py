@@ -74,7 +74,7 @@ def drawn(
             except ParseFailed:
                 continue
             found[name] = list(_chart_rows(root) if kind.endswith(_CHART) else _diagram_rows(root))
-    return found
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _chart_rows(root: Element) -> Iterator[list[str]]:
@@ -83,8 +83,8 @@ def _chart_rows(root: Element) -> Iterator[list[str]]:
     series = list(root.iter(f"{_C}ser"))
     categories = next(filter(None, (_points(each, "cat", "xVal") for each in series)), {})
     values = [_points(each, "val", "yVal") for each in series]
-    names = [" ".join(_points(each, "tx").values()) or _words(each.find(f"{_C}tx")) for each in series]
-    head = ["" if title is None else _words(title), *names]
+    names = [" ".join(_points(each, "tx").values()) or words_of(each.find(f"{_C}tx")) for each in series]
+    head = ["" if title is None else words_of(title), *names]
     if any(head):
         yield head
     indices = sorted({index for each in (categories, *values) for index in each})
@@ -118,12 +118,12 @@ def _figure(text: str, dated: bool) -> str:
 def _diagram_rows(root: Element) -> Iterator[list[str]]:
     """The text of each point of a diagram (SmartArt; ECMA-376, part 1, 21.4)."""
     for point in root.iter(f"{_D}pt"):
-        if words := _words(point):
+        if words := words_of(point):
             yield [words]
 
 
-def _words(holder: Element | None) -> str:
-    """The text of its paragraphs in one line."""
+def words_of(holder: Element | None) -> str:
+    """Return the text of the paragraphs that an element of a drawing holds, in one line."""
     if holder is None:
         return ""
     paragraphs = (

@@ -72,6 +72,37 @@ def slides(drawing: str, part: str, kind: str) -> bytes:
     )
 
 
+SHAPE = "<xdr:sp><xdr:txBody><a:p><a:r><a:t>Figures of {} &amp; May.</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+XDR = 'xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"'
+
+
+PACKAGE = 'xmlns="http://schemas.openxmlformats.org/package/2006/{}"'
+
+
+def workbook(*shapes: str, chart: str | None = None) -> bytes:
+    """Return a workbook of two sheets: one of a cell, one on which all else is drawn."""
+    cell = '<row r="1"><c r="A1" t="inlineStr"><is><t>Nine</t></is></c></row>'
+    sheets = "".join(f'<sheet name="S{n}" sheetId="{n}" r:id="rId{n}"/>' for n in (1, 2))
+    link = f'<Relationship Id="rId{{}}" Type="{RELATIONS}/{{}}" Target="{{}}"/>'
+    files = "".join(link.format(n, "worksheet", f"worksheets/sheet{n}.xml") for n in (1, 2))
+    relations = f"<Relationships {PACKAGE.format('relationships')}>{{}}</Relationships>"
+    return zipped(
+        {
+            "[Content_Types].xml": f"<Types {PACKAGE.format('content-types')}/>",
+            "_rels/.rels": relations.format(link.format(1, "officeDocument", "xl/workbook.xml")),
+            "xl/workbook.xml": f"<workbook {MAIN} {R}><sheets>{sheets}</sheets></workbook>",
+            "xl/_rels/workbook.xml.rels": relations.format(files),
+            "xl/worksheets/sheet1.xml": f"<worksheet {MAIN}><sheetData>{cell}</sheetData></worksheet>",
+            "xl/worksheets/sheet2.xml": f"<worksheet {MAIN}><sheetData/></worksheet>",
+            "xl/worksheets/_rels/sheet2.xml.rels": _relations("drawing", "../drawings/one.xml"),
+            "xl/drawings/one.xml": f"<xdr:wsDr {XDR} {A}>{''.join(shapes)}</xdr:wsDr>",
+            "xl/drawings/_rels/one.xml.rels": _relations("chart", "../charts/one.xml"),
+            **({"xl/charts/one.xml": chart} if chart else {}),
+        }
+    )
+
+
 def read_file(content: bytes, name: str) -> Extracted:
     """Read a file as ingestion does."""
     source = Source(content, name, None)
@@ -113,6 +144,15 @@ def test_charts_and_diagrams_in_a_word_document_stand_where_they_are_drawn():
     assert _lines(text) == ["Before.", "Sales & costs Shoes Hats; North 4.3 2; South 0.3 7", "After."]
     text = read_file(word(drawing.format(DIAGRAM), HIERARCHY, "diagramData"), "x.docx").text
     assert _lines(text) == ["Before.", "Director; Head of R&D", "After."]
+
+
+def test_what_is_drawn_on_a_sheet_stands_under_its_name():
+    """Boxes, and titles of charts, whose figures stand in cells."""
+    given = workbook(SHAPE.format("April"), SHAPE.format("June"), chart=SALES)
+    told = ["## S2", "Figures of April & May.", "Figures of June & May.", "Sales & costs"]
+    assert _lines(read_file(given, "x.xlsx").text) == ["## S1", "| Nine |", *told]
+    for broken in (workbook("<xdr:sp", chart=SALES), workbook(chart=BROKEN), workbook()):
+        assert _lines(read_file(broken, "x.xlsx").text) == ["## S1", "| Nine |"]
 
 
 def test_a_broken_chart_costs_nothing_else():
