@@ -55,10 +55,15 @@ async def authenticate(database: Database, secret: str) -> Principal:
 async def _find_key(database: Database, tenant_id: UUID, secret: str) -> Any:
     """Find a key where its tenant lives, and write down that it was used, or refused. Raises Unauthenticated."""
     scope = Scope(tenant_id, "authentication")
-    async with database.transaction(scope) as connection:
-        row = await connection.fetchrow(_SQL["find_key"], _hash(secret))
-        if row is None:
-            await _note_refusal(connection, tenant_id, secret)
+    row, was_read = None, False
+    try:
+        async with database.transaction(scope) as connection:
+            row, was_read = await connection.fetchrow(_SQL["find_key"], _hash(secret)), True
+            if row is None:
+                await _note_refusal(connection, tenant_id, secret)
+    except Unavailable:  # who is refused is refused, though nothing of it can be written
+        if not was_read:
+            raise
     if row is None:
         raise Unauthenticated(_REFUSED)
     if row["used_again"] and not row["suspended"]:

@@ -39,6 +39,16 @@ async def test_a_full_disk_does_not_keep_a_key_from_reading(
     assert (await alice.get("/v1/collections")).status_code == 200
 
 
+async def test_a_full_disk_does_not_change_what_a_revoked_key_is_told(
+    database: Database, api: FastAPI, alice: Client, tenant: Scope
+) -> None:
+    """It opens nothing, though that it was offered cannot be written."""
+    made = (await alice.post("/v1/keys", json={"name": "old"})).json()
+    await alice.delete(f"/v1/keys/{made['key']['key_id']}")
+    async with client_of(api, made["secret"]) as reader, nothing_can_be_written(database, tenant, "api_keys"):
+        problem(await reader.get("/v1/collections"), 401, "unauthenticated")
+
+
 async def test_an_expired_key_opens_nothing(api: FastAPI, alice: Client) -> None:
     """A key ends when it said it would; one that has ended already is not made."""
     soon = datetime.now(UTC) + timedelta(milliseconds=400)
