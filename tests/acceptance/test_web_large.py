@@ -50,10 +50,17 @@ async def crowded(running: tuple[Stack, str], alice: tuple[str, str, str]) -> As
     stack, (url, key, tenant_id) = running[0], alice
     made = httpx.post(f"{url}/v1/collections", json={"name": "crowd"}, headers=bearer(key)).json()
     database = await open_database(stack.settings.database, stack.settings.data_dir)
-    async with database.transaction(Scope(UUID(tenant_id), "test")) as connection:
-        collection = UUID(made["collection_id"])
+    collection, scope = UUID(made["collection_id"]), Scope(UUID(tenant_id), "test")
+    async with database.transaction(scope) as connection:
         await connection.execute(_DOCUMENTS, collection, DOCUMENTS, timeout=_FILLED_S)
+    async with (
+        database.owner() as owner
+    ):  # else each version's document may be sought among all of the tenant's
+        await owner.execute("analyze knowlog.documents")
+    async with database.transaction(scope) as connection:
         await connection.execute(_VERSIONS, collection, timeout=_FILLED_S)
+    async with database.owner() as owner:
+        await owner.execute("analyze knowlog.versions")
     yield
     await database.close()
 
