@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,6 +22,9 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; TLS 1.3 has good ones al
 
 _GARBAGE = 10_000
 """So many objects are made and not freed before cycles are looked for; looking at 700 costs a busy thread 1.5 %."""
+
+_STAYS_S = 10.0
+"""So long a connection stays with one of the servers that share a port; then its client is asked to make another."""
 
 
 def run_api(settings: Settings, listens: Callable[[], None] = nothing) -> None:
@@ -99,7 +103,11 @@ def configuration(api: FastAPI, settings: ApiSettings) -> uvicorn.Config:
     return uvicorn.Config(
         api,
         http=bounded_protocol(
-            settings.max_header_bytes, settings.header_timeout_s, api.state.connections, api.state.early
+            settings.max_header_bytes,
+            settings.header_timeout_s,
+            _STAYS_S if settings.ports_beside else math.inf,
+            api.state.connections,
+            api.state.early,
         ),
         ws="none",
         lifespan="on",

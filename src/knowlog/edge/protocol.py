@@ -47,7 +47,10 @@ class BoundedProtocol(HttpToolsProtocol):
     header_timeout_s: ClassVar[float]
     crowd: ClassVar[Connections]
     early: ClassVar[Early]
+    stays_s: ClassVar[float]
+    """From then on the next answer is a connection's last, so that who kept it comes to the server that has room."""
     origin = ""
+    _made_at = 0.0
     _unread = 0
     _unbegun: list[bytes] | None = None
     """The body, so far, of what may be refused before it becomes a request."""
@@ -56,6 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for headers."""
         super().connection_made(transport)
+        self._made_at = self.loop.time()
         self.origin = origin_of(self.client[0]) if self.client else ""
         self._expect_headers()
         self.crowd.opened(self)
@@ -91,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_plain and self.early.may_refuse(self.parser.get_method(), self.url, self.headers):
             self._unbegun = []
         else:
-            super().on_headers_complete()
+            self._begin_request()
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
@@ -133,9 +137,14 @@ class BoundedProtocol(HttpToolsProtocol):
         body, self._unbegun = self._unbegun or [], None
         if self.transport.is_closing():
             return
-        super().on_headers_complete()
+        self._begin_request()
         for piece in body:
             super().on_body(piece)
+
+    def _begin_request(self) -> None:
+        super().on_headers_complete()
+        if self.loop.time() - self._made_at > self.stays_s:
+            self.cycle.keep_alive = False
 
     @property
     def _is_plain(self) -> bool:
@@ -165,12 +174,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(
-    max_header_bytes: int, header_timeout_s: float, crowd: Connections, early: Early
+    max_header_bytes: int, header_timeout_s: float, stays_s: float, crowd: Connections, early: Early
 ) -> type[BoundedProtocol]:
     """Make the protocol class for these limits."""
     limits = {
         "max_header_bytes": max_header_bytes,
         "header_timeout_s": header_timeout_s,
+        "stays_s": stays_s,
         "crowd": crowd,
         "early": early,
     }

@@ -140,6 +140,9 @@ class _Connection(asyncio.Protocol):
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        """Hand over the answer (httptools)."""
+        """Hand over the answer (httptools). Where it was the connection's last, the next request makes another."""
+        if not self._parser.should_keep_alive():
+            self.closed = True
+            self._transport.close()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result((self._parser.get_status_code(), b"".join(self._parts)))
