@@ -18,6 +18,7 @@ from knowlog.bus import QUEUES
 from knowlog.cli import connection
 from knowlog.cli.app import app
 from knowlog.database import Database
+from knowlog.edge import ApiSettings
 from knowlog.ingestion import Indexer
 
 SOURCE = Path(application.__file__).parents[1]
@@ -150,16 +151,8 @@ def test_a_transaction_cannot_be_had_without_a_scope() -> None:
 
 def test_no_socket_is_served() -> None:
     """The server speaks HTTP alone, and streams are routes."""
-    settings = SimpleNamespace(
-        max_header_bytes=1,
-        header_timeout_s=1,
-        keep_alive_s=1,
-        shutdown_grace_s=1,
-        tls_certificate=None,
-        tls_key=None,
-    )
     api: Any = SimpleNamespace(state=SimpleNamespace(connections=None, early=None))
-    assert server.configuration(api, settings).ws == "none"  # type: ignore[arg-type]
+    assert server.configuration(api, ApiSettings()).ws == "none"
 
 
 class _anything:  # noqa: N801 - stands for an App of which nothing is used yet
